@@ -9,6 +9,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let status = std::process::Command::new("cargo").args(["nextest", "run"]).args(&args.filters).status()?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let status = std::process::Command::new("cargo")
+        .args(["nextest", "run"])
+        .args(&args.filters)
+        .status()?;
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -1,0 +1,224 @@
+//! Ids as types, so that a channel is never passed for a person.
+
+use compact_str::{CompactString, format_compact};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use std::fmt;
+use uuid::Uuid;
+
+/// Why a text cannot be an id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    #[error("an id is not empty")]
+    Empty,
+    #[error("an id has at most {MAX_ID} characters, not {0}")]
+    TooLong(usize),
+    #[error("an id has no spaces or control characters")]
+    Character,
+}
+
+/// Longer than any platform's id, and than the ids that outside publishers choose for their chains.
+const MAX_ID: usize = 128;
+
+fn validated(text: &str) -> Result<CompactString, IdError> {
+    if text.is_empty() {
+        return Err(IdError::Empty);
+    }
+    if text.len() > MAX_ID {
+        return Err(IdError::TooLong(text.chars().count()));
+    }
+    let usual = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if !usual && text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(IdError::Character);
+    }
+    Ok(CompactString::new(text))
+}
+
+/// Reads a text or a whole number: Telegram's own ids are numbers, and a publisher that passes one on unchanged
+/// is understood. Fractions are refused, since a platform id that went through a float is not that id any more.
+struct IdVisitor;
+
+impl de::Visitor<'_> for IdVisitor {
+    type Value = CompactString;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an id as text")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<CompactString, E> {
+        validated(text).map_err(E::custom)
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<CompactString, E> {
+        Ok(format_compact!("{number}"))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<CompactString, E> {
+        Ok(format_compact!("{number}"))
+    }
+}
+
+macro_rules! text_ids {
+    ($( $(#[$doc:meta])* $name:ident; )*) => { $(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(CompactString);
+
+        impl $name {
+            pub fn new(text: &str) -> Result<Self, IdError> {
+                validated(text).map(Self)
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                // Self-describing formats only: the wire is JSON.
+                deserializer.deserialize_any(IdVisitor).map(Self)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                Self::new(text)
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "minLength": 1, "maxLength": MAX_ID, "pattern": "^\\S+$" })
+            }
+        }
+    )* };
+}
+
+text_ids! {
+    /// A person (or bot) on one platform. Text on the wire: Discord's ids do not survive JavaScript numbers.
+    UserId;
+    /// A Discord guild or a Telegram chat (negative there).
+    GuildId;
+    /// A channel, thread or forum topic.
+    ChannelId;
+    /// A message; on Telegram unique only within its chat.
+    MessageId;
+    /// A role of a guild.
+    RoleId;
+    /// The event or command that began a chain: an event id of ours, or whatever an outside publisher chose.
+    CorrelationId;
+    /// The place of an event in its durable stream.
+    StreamId;
+}
+
+macro_rules! uuid_ids {
+    ($( $(#[$doc:meta])* $name:ident; )*) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "format": "uuid" })
+            }
+        }
+    )* };
+}
+
+uuid_ids! {
+    /// The same on every redelivery; consumers deduplicate on it.
+    EventId;
+    /// A case, across its whole life. Its number is what people use.
+    CaseId;
+    /// A word to a moderator, shown once wherever it is heard.
+    NotificationId;
+    /// The stored explanation of one verdict.
+    TraceId;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_text_or_a_whole_number() {
+        assert_eq!(
+            serde_json::from_str::<GuildId>("\"81384788765712384\"")
+                .unwrap()
+                .as_str(),
+            "81384788765712384"
+        );
+        assert_eq!(
+            serde_json::from_str::<GuildId>("-1001234567890")
+                .unwrap()
+                .as_str(),
+            "-1001234567890"
+        );
+        assert_eq!(
+            serde_json::from_str::<UserId>("18446744073709551615")
+                .unwrap()
+                .as_str(),
+            "18446744073709551615"
+        );
+        for refused in [
+            "\"\"",
+            "\"a b\"",
+            "\"a\\u0000\"",
+            "1.5",
+            "1e30",
+            "null",
+            "true",
+            "[1]",
+        ] {
+            assert!(
+                serde_json::from_str::<UserId>(refused).is_err(),
+                "{refused} was taken for an id"
+            );
+        }
+        assert_eq!(UserId::new(&"1".repeat(129)), Err(IdError::TooLong(129)));
+    }
+}
