@@ -1,6 +1,12 @@
 //! The project's own commands: `cargo xtask --help`.
 
+mod bench;
+mod check;
+mod contract;
+mod fuzz;
+mod generate;
 mod test;
+mod workspace;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -14,13 +20,25 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Format, lints, docs, dependency directions, golden and generated files, licences
+    Check,
     /// Obtain Redis and Postgres and run the tests
     Test(test::Args),
+    /// Measure, each figure beside its goal
+    Bench(bench::Args),
+    /// Try random input until something breaks
+    Fuzz(fuzz::Args),
+    /// Write the files that are made from the code
+    Generate,
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Check => check::run().map(|()| ExitCode::SUCCESS),
         Command::Test(args) => test::run(&args),
+        Command::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Fuzz(args) => fuzz::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Generate => generate::run().map(|()| ExitCode::SUCCESS),
     };
     match outcome {
         Ok(code) => code,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// What a client PUBLISHes on `request:{name}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Request")]
 pub struct Request<T> {
     /// Chosen by the client; the answer carries it.
     pub correlation_id: CorrelationId,
@@ -21,6 +22,7 @@ pub struct Request<T> {
 /// What comes back on the response channel: `data` or `error`, never both.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Response")]
 pub struct Response<T> {
     pub correlation_id: CorrelationId,
     #[serde(skip_serializing_if = "Option::is_none")]
