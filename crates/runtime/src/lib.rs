@@ -11,7 +11,13 @@
 //! - To add a background task: `ctx.tasks.spawn("name", future)`; it listens to `ctx.shutdown.soft()`.
 
 pub mod clock;
+pub mod config;
 pub mod ids;
+pub mod secret;
+pub mod telemetry;
 
 pub use clock::{Clock, MockClock};
+pub use config::Config;
 pub use ids::Ids;
+pub use secret::{Secret, SecretUrl};
+pub use telemetry::{Metrics, Scrubber};
