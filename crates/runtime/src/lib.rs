@@ -12,12 +12,14 @@
 
 pub mod clock;
 pub mod config;
+pub mod health;
 pub mod ids;
 pub mod secret;
 pub mod telemetry;
 
 pub use clock::{Clock, MockClock};
 pub use config::Config;
+pub use health::Health;
 pub use ids::Ids;
 pub use secret::{Secret, SecretUrl};
 pub use telemetry::{Metrics, Scrubber};
