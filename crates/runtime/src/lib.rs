@@ -12,14 +12,19 @@
 
 pub mod clock;
 pub mod config;
+pub mod context;
 pub mod health;
 pub mod ids;
+pub mod lifecycle;
+pub mod ops;
 pub mod secret;
 pub mod telemetry;
 
 pub use clock::{Clock, MockClock};
 pub use config::Config;
+pub use context::Context;
 pub use health::Health;
 pub use ids::Ids;
+pub use lifecycle::{Shutdown, Tasks};
 pub use secret::{Secret, SecretUrl};
 pub use telemetry::{Metrics, Scrubber};
