@@ -1,0 +1,226 @@
+//! The one table of variables. Parsing, `.env.example`, the reference page and `config check` all read it.
+
+/// One environment variable.
+#[derive(Debug)]
+pub struct Variable {
+    pub name: &'static str,
+    pub section: Section,
+    /// One line: what it does.
+    pub meaning: &'static str,
+    /// What a value must look like, phrased to follow "expected".
+    pub expects: &'static str,
+    pub default: Default,
+    pub shown: Shown,
+}
+
+/// The part of [`Config`](super::Config) that a variable belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    General,
+    Http,
+    Store,
+    Bus,
+    Discord,
+    Telegram,
+    Log,
+    Tracing,
+}
+
+/// What is in force when a variable is not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Default {
+    /// This text, read as if it had been set.
+    Value(&'static str),
+    /// No value; the text says what happens then, and `example` what one would look like.
+    Unset {
+        means: &'static str,
+        example: &'static str,
+    },
+}
+
+/// How much of a value may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    Whole,
+    /// An address, with its password masked.
+    Masked,
+    Never,
+}
+
+pub(super) const DATA_DIR: Variable = Variable {
+    name: "LOCKDOWN_DATA_DIR",
+    section: Section::General,
+    meaning: "Directory of the embedded database, the embedded bus and everything else kept on disk.",
+    expects: "the path of a directory, such as /var/lib/lockdown",
+    default: Default::Value("./data"),
+    shown: Shown::Whole,
+};
+
+pub(super) const HTTP_ADDR: Variable = Variable {
+    name: "LOCKDOWN_HTTP_ADDR",
+    section: Section::Http,
+    meaning: "Address and port of the API, the dashboard, the health checks and the metrics.",
+    expects: "an address and port such as 127.0.0.1:8080",
+    default: Default::Value("127.0.0.1:8080"),
+    shown: Shown::Whole,
+};
+
+pub(super) const PUBLIC_URL: Variable = Variable {
+    name: "LOCKDOWN_PUBLIC_URL",
+    section: Section::Http,
+    meaning: "Where people reach the dashboard from outside, for links in messages.",
+    expects: "an http or https URL such as https://mod.example.org",
+    default: Default::Unset {
+        means: "made from LOCKDOWN_HTTP_ADDR",
+        example: "https://mod.example.org",
+    },
+    shown: Shown::Masked,
+};
+
+pub(super) const ADMIN_TOKEN: Variable = Variable {
+    name: "LOCKDOWN_ADMIN_TOKEN",
+    section: Section::Http,
+    meaning: "Token of the first administrator.",
+    expects: "at least 16 characters without blanks, such as the output of `openssl rand -hex 32`",
+    default: Default::Unset {
+        means: "one is made and printed once",
+        example: "at-least-16-characters",
+    },
+    shown: Shown::Never,
+};
+
+pub(super) const DATABASE_URL: Variable = Variable {
+    name: "DATABASE_URL",
+    section: Section::Store,
+    meaning: "Postgres (15 or newer) that keeps the cases.",
+    expects: "a postgres:// or postgresql:// URL such as postgres://user:password@localhost:5432/lockdown",
+    default: Default::Unset {
+        means: "the embedded store in LOCKDOWN_DATA_DIR",
+        example: "postgres://user:password@localhost:5432/lockdown",
+    },
+    shown: Shown::Masked,
+};
+
+pub(super) const REDIS_URL: Variable = Variable {
+    name: "REDIS_URL",
+    section: Section::Bus,
+    meaning: "Redis (7 or newer) that carries the events between services.",
+    expects: "a redis://, rediss://, redis+unix:// or unix:// URL such as redis://localhost:6379/0",
+    default: Default::Unset {
+        means: "the embedded bus in LOCKDOWN_DATA_DIR",
+        example: "redis://localhost:6379/0",
+    },
+    shown: Shown::Masked,
+};
+
+pub(super) const DISCORD_TOKEN: Variable = Variable {
+    name: "DISCORD_TOKEN",
+    section: Section::Discord,
+    meaning: "Token of the Discord bot, from the Bot page of the developer portal.",
+    expects: "the token alone, without blanks and without the word Bot before it",
+    default: Default::Unset {
+        means: "no Discord bot",
+        example: "paste-the-token-here",
+    },
+    shown: Shown::Never,
+};
+
+pub(super) const DISCORD_API_URL: Variable = Variable {
+    name: "DISCORD_API_URL",
+    section: Section::Discord,
+    meaning: "Base address of Discord's HTTP API, for tests and proxies; the gateway address comes from it.",
+    expects: "an http or https URL such as https://discord.com",
+    default: Default::Unset {
+        means: "Discord itself",
+        example: "http://localhost:3000",
+    },
+    shown: Shown::Masked,
+};
+
+pub(super) const TELEGRAM_TOKEN: Variable = Variable {
+    name: "TELEGRAM_TOKEN",
+    section: Section::Telegram,
+    meaning: "Token of the Telegram bot, from @BotFather.",
+    expects: "digits, a colon and text, as @BotFather gives it: 123456789:AAH...",
+    default: Default::Unset {
+        means: "no Telegram bot",
+        example: "123456789:paste-the-token-here",
+    },
+    shown: Shown::Never,
+};
+
+pub(super) const TELEGRAM_API_URL: Variable = Variable {
+    name: "TELEGRAM_API_URL",
+    section: Section::Telegram,
+    meaning: "Base address of Telegram's Bot API, for tests, proxies and a Bot API server of your own.",
+    expects: "an http or https URL such as https://api.telegram.org",
+    default: Default::Unset {
+        means: "Telegram itself",
+        example: "http://localhost:8081",
+    },
+    shown: Shown::Masked,
+};
+
+pub(super) const RUST_LOG: Variable = Variable {
+    name: "RUST_LOG",
+    section: Section::Log,
+    meaning: "How much is logged, in general and by part.",
+    expects: "levels such as info, or info,lockdown_bus=debug",
+    default: Default::Value("info"),
+    shown: Shown::Whole,
+};
+
+pub(super) const LOG_FORMAT: Variable = Variable {
+    name: "LOCKDOWN_LOG_FORMAT",
+    section: Section::Log,
+    meaning: "Form of the log lines on standard error: text for people, json for programs.",
+    expects: "text or json",
+    default: Default::Value("text"),
+    shown: Shown::Whole,
+};
+
+pub(super) const OTLP_ENDPOINT: Variable = Variable {
+    name: "OTEL_EXPORTER_OTLP_ENDPOINT",
+    section: Section::Tracing,
+    meaning: "OpenTelemetry collector that receives traces over HTTP; /v1/traces is added.",
+    expects: "an http or https URL such as http://localhost:4318",
+    default: Default::Unset {
+        means: "no traces leave the process",
+        example: "http://localhost:4318",
+    },
+    shown: Shown::Masked,
+};
+
+/// Every variable, in the order in which people read them.
+pub const VARIABLES: &[Variable] = &[
+    DATA_DIR,
+    HTTP_ADDR,
+    PUBLIC_URL,
+    ADMIN_TOKEN,
+    DATABASE_URL,
+    REDIS_URL,
+    DISCORD_TOKEN,
+    DISCORD_API_URL,
+    TELEGRAM_TOKEN,
+    TELEGRAM_API_URL,
+    RUST_LOG,
+    LOG_FORMAT,
+    OTLP_ENDPOINT,
+];
+
+// === impl Section ===
+
+impl Section {
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::General => "General",
+            Self::Http => "HTTP",
+            Self::Store => "Store",
+            Self::Bus => "Bus",
+            Self::Discord => "Discord",
+            Self::Telegram => "Telegram",
+            Self::Log => "Log",
+            Self::Tracing => "Tracing",
+        }
+    }
+}
