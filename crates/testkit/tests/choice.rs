@@ -218,6 +218,19 @@ fn the_path_comes_before_the_usual_places_and_these_before_a_download() {
 }
 
 #[test]
+fn another_program_by_the_name_is_passed_over() {
+    let facts = Facts::default()
+        .variable("PATH", "/home/me/bin:/usr/bin")
+        .redis("/home/me/bin/redis-server", "a wrapper 9.1")
+        .redis("/usr/bin/redis-server", REDIS_7);
+    check_path(&facts, Server::Redis, "/usr/bin/redis-server", (7, 0));
+    assert_eq!(
+        facts.choose(Server::Redis).passed_over,
+        ["/home/me/bin/redis-server: it is no Redis"]
+    );
+}
+
+#[test]
 fn half_an_installation_is_passed_over() {
     let mut facts = Facts::default()
         .variable("PATH", "/usr/bin")
@@ -334,6 +347,7 @@ fn with_nothing_at_hand_the_advice_is_a_command() {
         text.contains("LOCKDOWN_TEST_REDIS_URL") && text.contains("--embedded-only"),
         "{text}"
     );
+    assert!(text.starts_with("install Redis 7 or newer and"), "{text}");
     assert!(!text.contains("LOCKDOWN_TEST_PG_URL"), "{text}");
 
     let arch = Facts::default().manager("pacman");
@@ -342,4 +356,6 @@ fn with_nothing_at_hand_the_advice_is_a_command() {
         text.contains("`sudo pacman -S --needed valkey postgresql`"),
         "{text}"
     );
+    let root = Facts { root: true, ..arch };
+    assert!(advice(&root, &[Server::Redis]).contains("`pacman -S --needed valkey`"));
 }

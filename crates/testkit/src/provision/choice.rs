@@ -198,7 +198,7 @@ fn find(
 const ON_PATH: &str = "found on the PATH";
 const OF_SYSTEM: &str = "found where the system's packages put it";
 const OF_BREW: &str = "found in Homebrew's folders";
-const DOWNLOADED: &str = "unpacked by an earlier run";
+const DOWNLOADED: &str = "unpacked from packages under the target folder";
 
 /// Every place where the server may be, the best first.
 fn candidates(machine: &dyn Machine, server: Server) -> Vec<(PathBuf, &'static str)> {
@@ -268,9 +268,9 @@ fn probe(
         passed_over.push(format!("{}: it has no initdb that runs", path.display()));
         return None;
     }
-    let version = parse_version(&text);
+    let version = parse_version(server, &text);
     if version.is_none() {
-        passed_over.push(format!("{}: it does not tell its version", program.display()));
+        passed_over.push(format!("{}: it is no {server}", program.display()));
     }
     version
 }
@@ -288,19 +288,18 @@ fn home(machine: &dyn Machine, server: Server, path: PathBuf) -> PathBuf {
     }
 }
 
-/// The first `MAJOR.MINOR` in what a server prints: `Redis server v=7.0.15 sha=…`, `postgres (PostgreSQL) 15.18`,
-/// `postgres (PostgreSQL) 18beta1`.
-fn parse_version(text: &str) -> Option<(u32, u32)> {
-    let word = text
-        .split_whitespace()
-        .map(|word| word.strip_prefix("v=").unwrap_or(word));
-    word.filter(|word| word.starts_with(|c: char| c.is_ascii_digit()))
-        .find_map(|word| {
-            let mut numbers = word.split(|c: char| !c.is_ascii_digit());
-            let major = numbers.next()?.parse().ok()?;
-            let minor = numbers.next().and_then(|minor| minor.parse().ok()).unwrap_or(0);
-            Some((major, minor))
-        })
+/// The version in `Redis server v=7.0.15 sha=…`, `Valkey server v=8.0.1 …`, `postgres (PostgreSQL) 15.18` or
+/// `postgres (PostgreSQL) 18beta1`; none in what another program prints.
+fn parse_version(server: Server, text: &str) -> Option<(u32, u32)> {
+    let before = match server {
+        Server::Redis => " server v=",
+        Server::Postgres => "(PostgreSQL) ",
+    };
+    let (_, version) = text.split_once(before)?;
+    let mut numbers = version.split(|c: char| !c.is_ascii_digit());
+    let major = numbers.next()?.parse().ok()?;
+    let minor = numbers.next().and_then(|minor| minor.parse().ok()).unwrap_or(0);
+    Some((major, minor))
 }
 
 fn manager(machine: &dyn Machine) -> Option<Manager> {
@@ -332,43 +331,43 @@ pub fn advice(machine: &dyn Machine, missing: &[Server]) -> String {
             Server::Redis => redis,
             Server::Postgres => postgres,
         };
-        missing.iter().map(name).collect::<Vec<_>>().join(" ")
+        missing.iter().map(name).collect::<Vec<_>>()
     };
     let managers = [
         (
             "apt-get",
-            "sudo apt-get install -y --no-install-recommends",
+            "apt-get install -y --no-install-recommends",
             package("redis-server", "postgresql"),
         ),
         ("brew", "brew install", package("redis", "postgresql@17")),
-        (
-            "dnf",
-            "sudo dnf install -y",
-            package("redis", "postgresql-server"),
-        ),
+        ("dnf", "dnf install -y", package("redis", "postgresql-server")),
         (
             "zypper",
-            "sudo zypper install -y",
+            "zypper install -y",
             package("redis", "postgresql-server"),
         ),
-        (
-            "pacman",
-            "sudo pacman -S --needed",
-            package("valkey", "postgresql"),
-        ),
-        ("apk", "sudo apk add", package("redis", "postgresql")),
+        ("pacman", "pacman -S --needed", package("valkey", "postgresql")),
+        ("apk", "apk add", package("redis", "postgresql")),
     ];
-    let install = managers.into_iter().find(|(program, ..)| machine.has(program));
-    let install = match install {
-        Some((_, command, packages)) => format!("install it with `{command} {packages}` and run this again"),
-        None => "install Redis 7 and PostgreSQL 15 or newer and run this again".to_owned(),
+    let sudo = if machine.rights() == Rights::Root {
+        ""
+    } else {
+        "sudo "
+    };
+    let install = match managers.into_iter().find(|(program, ..)| machine.has(program)) {
+        Some(("brew", command, packages)) => format!("install it with `{command} {}`", packages.join(" ")),
+        Some((_, command, packages)) => format!("install it with `{sudo}{command} {}`", packages.join(" ")),
+        None => format!(
+            "install {} or newer",
+            package("Redis 7", "PostgreSQL 15").join(" and ")
+        ),
     };
     let variables: Vec<_> = missing
         .iter()
         .map(|server| format!("{} or {}", server.url_variable(), server.bin_variable()))
         .collect();
     format!(
-        "{install}; or set {}; or run the tests that need no server: `cargo xtask test --embedded-only`",
+        "{install} and run this again; or set {}; or run the tests that need no server: `cargo xtask test --embedded-only`",
         variables.join(", and ")
     )
 }
