@@ -136,7 +136,8 @@ impl Cargo<'_> {
     fn nextest(&self, args: &Args) -> anyhow::Result<ExitCode> {
         let mut words = vec!["nextest", "run"];
         words.extend(args.scope());
-        words.extend(args.filters.iter().chain(&args.extra).map(String::as_str));
+        let (_, others) = args.extra_by_kind();
+        words.extend(args.filters.iter().map(String::as_str).chain(others));
         if args.embedded_only {
             // Unlike a filter expression, which would widen one among the extra arguments, this always narrows.
             if !args.extra.iter().any(|word| word == "--") {
@@ -161,7 +162,8 @@ impl Cargo<'_> {
             eprintln!("error: no test has {} in its name", args.filters.join(" or "));
             return Ok(ExitCode::from(NO_TESTS));
         }
-        words.extend(args.extra.iter().map(String::as_str).filter(|word| *word != "--"));
+        let (_, others) = args.extra_by_kind();
+        words.extend(others.into_iter().filter(|word| *word != "--"));
         self.run(words.into_iter().map(OsString::from).collect())
     }
 
@@ -233,22 +235,40 @@ impl Cargo<'_> {
 // === impl Args ===
 
 impl Args {
-    /// All packages, unless the extra arguments name some.
-    fn scope(&self) -> Option<&'static str> {
-        (!self.names(&["-p", "--package"])).then_some("--workspace")
+    /// Which packages: all, unless the extra arguments name some.
+    fn scope(&self) -> Vec<&str> {
+        let (packages, _) = self.extra_by_kind();
+        if packages.is_empty() {
+            vec!["--workspace"]
+        } else {
+            packages
+        }
+    }
+
+    /// The extra arguments that name packages, and the others.
+    fn extra_by_kind(&self) -> (Vec<&str>, Vec<&str>) {
+        let (mut packages, mut others) = (Vec::new(), Vec::new());
+        let mut words = self.extra.iter().map(String::as_str);
+        while let Some(word) = words.next() {
+            if word == "-p" || word == "--package" {
+                packages.push(word);
+                packages.extend(words.next());
+            } else if word.starts_with("--package=") {
+                packages.push(word);
+            } else {
+                others.push(word);
+            }
+        }
+        (packages, others)
     }
 
     /// Whether only some of the tests are wanted.
     fn is_narrowed(&self) -> bool {
-        !self.filters.is_empty() || self.names(&["-p", "--package", "-E", "--filterset", "--filter-expr"])
-    }
-
-    fn names(&self, options: &[&str]) -> bool {
-        let names = |word: &String| {
-            let option = word.split_once('=').map_or(word.as_str(), |(option, _)| option);
-            options.contains(&option)
-        };
-        self.extra.iter().any(names)
+        let (packages, others) = self.extra_by_kind();
+        let filters = ["-E", "--filterset", "--filter-expr"];
+        let is_filter =
+            |word: &&str| filters.contains(&word.split_once('=').map_or(*word, |(option, _)| option));
+        !self.filters.is_empty() || !packages.is_empty() || others.iter().any(is_filter)
     }
 }
 
