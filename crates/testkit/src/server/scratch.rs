@@ -34,8 +34,11 @@ impl Scratch {
             .mode(0o711)
             .create(&path)
             .with_context(|| format!("could not create {}", path.display()))?;
-        let lock = File::create(path.join(LOCK)).and_then(|lock| {
+        // Locked before it has its name: nobody ever finds the name without the lock of a maker who lives.
+        let unnamed = path.join("lock.new");
+        let lock = File::create(&unnamed).and_then(|lock| {
             lock.lock()?;
+            std::fs::rename(&unnamed, path.join(LOCK))?;
             Ok(lock)
         });
         let lock = lock.with_context(|| format!("could not lock {}", path.display()))?;
