@@ -25,11 +25,12 @@ const INTERRUPTED: u8 = 130;
 const NO_TESTS: u8 = 4;
 
 #[derive(clap::Args)]
-#[command(long_about = "Obtain Redis and Postgres and run the tests\n\n\
-    Real servers are started for the run, on free ports and in directories of their own, and are gone after it. They \
-    come from, in this order: LOCKDOWN_TEST_REDIS_URL and LOCKDOWN_TEST_PG_URL; binaries (LOCKDOWN_REDIS_BIN, a file, \
-    and LOCKDOWN_PG_BIN, a folder; the PATH; the usual places); the system's package manager; Docker. What was chosen, \
-    and every command that changes the machine, is printed first.")]
+#[command(
+    after_help = "Real servers are started for the run, on free ports and in directories of their own, and are \
+    gone after it. They come from, in this order: LOCKDOWN_TEST_REDIS_URL and LOCKDOWN_TEST_PG_URL; binaries \
+    (LOCKDOWN_REDIS_BIN, a file, and LOCKDOWN_PG_BIN, a folder; the PATH; the usual places); the system's package \
+    manager; Docker. What was chosen, and every command that changes the machine, is printed first."
+)]
 pub(crate) struct Args {
     /// Only tests whose name contains one of these
     filters: Vec<String>,
