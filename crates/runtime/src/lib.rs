@@ -17,6 +17,7 @@ pub mod health;
 pub mod ids;
 pub mod lifecycle;
 pub mod ops;
+pub mod probe;
 pub mod secret;
 pub mod telemetry;
 

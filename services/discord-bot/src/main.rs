@@ -1,1 +1,7 @@
-fn main() {}
+use lockdown_runtime::lifecycle::{self, Http};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let required = &["REDIS_URL", "DISCORD_TOKEN"];
+    lifecycle::alone("discord-bot", env!("CARGO_PKG_VERSION"), required, Http::Ops, lockdown_discord_bot::run)
+}

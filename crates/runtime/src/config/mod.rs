@@ -121,9 +121,10 @@ struct Reader {
 // === impl Config ===
 
 impl Config {
-    /// Reads the environment of this process and `.env` in its working directory.
-    pub fn load() -> Result<Loaded, ConfigError> {
-        Self::from_source(Source::process())
+    /// Reads the environment of this process and `.env` in its working directory. Without a variable that is
+    /// `required` there is no configuration.
+    pub fn load(required: &'static [&'static str]) -> Result<Loaded, ConfigError> {
+        Self::from_source(Source::process().requiring(required))
     }
 
     /// A configuration from these variables alone, for tests.
@@ -240,6 +241,10 @@ impl Reader {
             Ok(Some((text, origin))) => (text, origin),
             Ok(None) => match variable.default {
                 Default::Value(text) => (text, Origin::Default),
+                Default::Unset { .. } if self.source.required.contains(&variable.name) => {
+                    self.fault(variable, "nothing".into(), Some("this process cannot do without it".into()));
+                    return None;
+                }
                 Default::Unset { means, .. } => {
                     self.row(variable, format!("unset: {means}"), Origin::Default);
                     return None;

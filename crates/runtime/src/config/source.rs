@@ -28,6 +28,7 @@ pub enum Origin {
 pub struct Source {
     environment: BTreeMap<String, OsString>,
     dotenv: BTreeMap<String, String>,
+    pub(super) required: &'static [&'static str],
     pub(super) faults: Vec<Fault>,
     pub(super) warnings: Vec<Warning>,
 }
@@ -50,6 +51,13 @@ impl Source {
     /// Nothing set at all: every default.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Names variables that must be set.
+    #[must_use]
+    pub fn requiring(mut self, variables: &'static [&'static str]) -> Self {
+        self.required = variables;
+        self
     }
 
     /// This process's environment over `.env` in the working directory.

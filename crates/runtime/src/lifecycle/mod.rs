@@ -1,5 +1,6 @@
 //! From the first line of `main` to the exit code: configuration, telemetry, signals, tasks, deadlines.
 
+mod alone;
 mod shutdown;
 mod signals;
 mod tasks;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
 
+pub use self::alone::{Http, alone};
 pub use self::shutdown::Shutdown;
 pub use self::tasks::{Deadlines, Outcome, Tasks};
 use crate::clock::Clock;
@@ -32,6 +34,7 @@ pub struct Process {
     kind: Kind,
     loaded: Option<Loaded>,
     deadlines: Deadlines,
+    required: &'static [&'static str],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,6 +66,7 @@ impl Process {
             kind: Kind::Service,
             loaded: None,
             deadlines: Deadlines::default(),
+            required: &[],
         }
     }
 
@@ -90,6 +94,13 @@ impl Process {
         self
     }
 
+    /// Variables without which this process makes no sense.
+    #[must_use]
+    pub fn requires(mut self, variables: &'static [&'static str]) -> Self {
+        self.required = variables;
+        self
+    }
+
     /// Runs the process to its end. Exit code 0: as it should; 1: a task failed or did not stop; 2: the configuration is
     /// wrong; 130: ended by a second signal.
     pub fn run<F, Fut>(self, body: F) -> ExitCode
@@ -97,7 +108,7 @@ impl Process {
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        let Loaded { config, warnings } = match self.loaded.map_or_else(Config::load, Ok) {
+        let Loaded { config, warnings } = match self.loaded.map_or_else(|| Config::load(self.required), Ok) {
             Ok(loaded) => loaded,
             Err(error) => {
                 eprintln!("{}: the configuration is wrong\n{error}", self.name);
