@@ -231,6 +231,17 @@ fn derived_public_url(addr: SocketAddr) -> SecretUrl {
     SecretUrl::new(Url::parse(&url).expect("an address and a port make an http URL"))
 }
 
+// === impl Loaded ===
+
+impl From<Config> for Loaded {
+    fn from(config: Config) -> Self {
+        Self {
+            config,
+            warnings: Vec::new(),
+        }
+    }
+}
+
 // === impl Reader ===
 
 impl Reader {
