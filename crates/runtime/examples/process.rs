@@ -59,6 +59,7 @@ async fn run(ctx: Context, behaviour: String) -> anyhow::Result<()> {
         }
         "logs" => {
             let token = ctx.config.discord.token.as_ref().context("no token")?;
+            log::warn!("A library that writes to log: {}", token.expose());
             tracing::info!(token = token.expose(), "Using {}", token.expose());
             return Err(anyhow!("the platform refused {}", token.expose()));
         }

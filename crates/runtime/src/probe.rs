@@ -49,7 +49,9 @@ pub async fn watch(
             }
             Seen::Away(what) => {
                 component.down(what);
-                std::mem::replace(&mut pause, (pause * 2).min(LONGEST_PAUSE))
+                let wait = pause;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                wait
             }
             Seen::Refused(what) => {
                 component.down(what);
@@ -93,7 +95,11 @@ mod tests {
         async fn look(&self) -> Seen {
             self.asked.add_permits(1);
             let mut answers = self.answers.lock().unwrap();
-            if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() }
+            if answers.len() > 1 {
+                answers.remove(0)
+            } else {
+                answers[0].clone()
+            }
         }
     }
 
@@ -104,7 +110,12 @@ mod tests {
         let shutdown = Shutdown::new();
         let away = || Seen::Away("gone".to_owned());
         let probe = Scripted {
-            answers: Arc::new(Mutex::new(vec![away(), away(), Seen::Well, Seen::Refused("no".to_owned())])),
+            answers: Arc::new(Mutex::new(vec![
+                away(),
+                away(),
+                Seen::Well,
+                Seen::Refused("no".to_owned()),
+            ])),
             asked: Arc::new(tokio::sync::Semaphore::new(0)),
         };
         let asked = Arc::clone(&probe.asked);
@@ -123,7 +134,10 @@ mod tests {
             assert_eq!(asked.available_permits(), 0, "asked before {wait} s were over");
             mock.advance(TimeDelta::milliseconds(1));
             asked.acquire().await.unwrap().forget();
-            reports.wait_for(|report| report.components[0].status == expected).await.unwrap();
+            reports
+                .wait_for(|report| report.components[0].status == expected)
+                .await
+                .unwrap();
             assert_eq!(status(&health), expected);
         }
         // Refused: nobody sleeps any more, the watch only waits for the stop.

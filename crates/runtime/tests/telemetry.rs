@@ -168,12 +168,10 @@ async fn spans_reach_the_collector_without_secrets() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collector_that_is_away_costs_one_line_and_no_time() {
-    // Bound and dropped: nobody listens there.
-    let addr = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    // Bound and not listening: refused, and nobody else can take the port meanwhile.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let addr = socket.local_addr().unwrap();
     let endpoint = format!("http://user:hunter2@{addr}/base/");
     let config = config(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]);
     let lines = Lines::default();
@@ -197,6 +195,31 @@ async fn a_collector_that_is_away_costs_one_line_and_no_time() {
         text.contains("/base/v1/traces") && !text.contains("hunter2"),
         "{text}"
     );
+}
+
+/// A collector that takes a batch and never answers. Its own limit is longer than the two seconds of a stop: the line that
+/// it is away must not have come when the stop is over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collector_that_never_answers_does_not_hold_a_stop() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let config = config(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]);
+    let lines = Lines::default();
+    let out = lines.clone();
+    let (subscriber, telemetry) =
+        telemetry::build(&config, "worker", "1.2.3", move || out.clone(), false).unwrap();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    async {}.instrument(tracing::info_span!("work")).await;
+    let stopping = tokio::task::spawn_blocking(move || telemetry.shutdown());
+    let (_held_open, _) = tokio::time::timeout(SAFETY, listener.accept())
+        .await
+        .expect("no batch came")
+        .unwrap();
+    tokio::time::timeout(SAFETY, stopping)
+        .await
+        .expect("it hangs")
+        .unwrap();
+    assert_eq!(lines.text(), "");
 }
 
 #[test]

@@ -6,7 +6,11 @@ use std::fmt::Write;
 pub(crate) const STYLE: &str = include_str!("status.css");
 
 pub(crate) fn status(report: &Report) -> String {
-    let lead = if report.ready { "Ready." } else { "Not ready: something that is needed is not up." };
+    let lead = if report.ready {
+        "Ready."
+    } else {
+        "Not ready: something that is needed is not up."
+    };
     let mut rows = String::new();
     for component in &report.components {
         row(&mut rows, component);
@@ -50,8 +54,11 @@ fn row(rows: &mut String, component: &ComponentReport) {
     };
     let name = escaped(&component.name);
     // The colour only repeats what mark and word say.
-    writeln!(rows, "<tr><td>{name}{detail}</td><td class=\"{word}\">{mark} {word}</td><td>{since}</td></tr>")
-        .expect("a String takes every text");
+    writeln!(
+        rows,
+        "<tr><td>{name}{detail}</td><td class=\"{word}\">{mark} {word}</td><td>{since}</td></tr>"
+    )
+    .expect("a String takes every text");
 }
 
 fn word(status: Status) -> &'static str {
@@ -73,7 +80,10 @@ fn mark(status: Status) -> char {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -91,7 +101,10 @@ mod tests {
         };
         let mut rows = String::new();
         row(&mut rows, &component);
-        assert!(rows.contains("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; more"), "{rows}");
+        assert!(
+            rows.contains("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; more"),
+            "{rows}"
+        );
         assert!(!rows.contains("<script>"), "{rows}");
         assert!(rows.contains("✗ down"), "{rows}");
     }

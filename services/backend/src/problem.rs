@@ -32,6 +32,11 @@ impl IntoResponse for Problem {
             "type": "about:blank", "title": title, "status": self.status.as_u16(), "code": self.code,
             "detail": self.detail,
         });
-        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+        (
+            self.status,
+            [(header::CONTENT_TYPE, "application/problem+json")],
+            body.to_string(),
+        )
+            .into_response()
     }
 }

@@ -19,9 +19,14 @@ pub(crate) struct Account(Http);
 
 impl Account {
     pub(crate) fn new(token: &Secret, api_url: Option<&SecretUrl>) -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder().timeout(PATIENCE).build().context("could not make an HTTP client")?;
+        let client = reqwest::Client::builder()
+            .timeout(PATIENCE)
+            .build()
+            .context("could not make an HTTP client")?;
         // The library's own limiter ignores the proxy and hides what Discord says of its limits.
-        let mut builder = HttpBuilder::new(token.expose()).client(client).ratelimiter_disabled(true);
+        let mut builder = HttpBuilder::new(token.expose())
+            .client(client)
+            .ratelimiter_disabled(true);
         if let Some(url) = api_url {
             builder = builder.proxy(url.expose().trim_end_matches('/'));
         }
@@ -33,10 +38,12 @@ impl Probe for Account {
     async fn look(&self) -> Seen {
         match self.0.get_current_user().await {
             Ok(_) => Seen::Well,
-            Err(serenity::Error::Http(HttpError::UnsuccessfulRequest(answer))) => match answer.status_code.as_u16() {
-                401 => Seen::Refused(REFUSED.to_owned()),
-                status => Seen::Away(format!("Discord answers {status}")),
-            },
+            Err(serenity::Error::Http(HttpError::UnsuccessfulRequest(answer))) => {
+                match answer.status_code.as_u16() {
+                    401 => Seen::Refused(REFUSED.to_owned()),
+                    status => Seen::Away(format!("Discord answers {status}")),
+                }
+            }
             Err(error) => Seen::Away(format!("Discord cannot be reached: {}", innermost(&error))),
         }
     }

@@ -3,5 +3,11 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let required = &["REDIS_URL", "DISCORD_TOKEN"];
-    lifecycle::alone("discord-bot", env!("CARGO_PKG_VERSION"), required, Http::Ops, lockdown_discord_bot::run)
+    lifecycle::alone(
+        "discord-bot",
+        env!("CARGO_PKG_VERSION"),
+        required,
+        Http::Ops,
+        lockdown_discord_bot::run,
+    )
 }

@@ -1,1 +1,19 @@
-fn main() {}
+//! LOCKDOWN in one process, and the operator's commands.
+
+mod cli;
+mod config_check;
+mod up;
+
+use clap::Parser;
+use cli::{Cli, Command, ConfigCommand};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match Cli::parse().command.unwrap_or(Command::Up) {
+        Command::Up => up::run(),
+        Command::Config {
+            command: ConfigCommand::Check { json },
+        } => config_check::run(json),
+        Command::Completions { shell } => cli::completions(shell),
+    }
+}

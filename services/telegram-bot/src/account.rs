@@ -20,7 +20,10 @@ pub(crate) struct Account(Bot);
 
 impl Account {
     pub(crate) fn new(token: &Secret, api_url: Option<&SecretUrl>) -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder().timeout(PATIENCE).build().context("could not make an HTTP client")?;
+        let client = reqwest::Client::builder()
+            .timeout(PATIENCE)
+            .build()
+            .context("could not make an HTTP client")?;
         let bot = Bot::with_client(token.expose(), client);
         Ok(Self(match api_url {
             Some(url) => bot.set_api_url(url.url().clone()),
@@ -33,7 +36,7 @@ impl Probe for Account {
     async fn look(&self) -> Seen {
         match self.0.get_me().await {
             Ok(_) => Seen::Well,
-            Err(RequestError::Api(ApiError::InvalidToken | ApiError::NotFound)) => Seen::Refused(REFUSED.to_owned()),
+            Err(RequestError::Api(ApiError::InvalidToken)) => Seen::Refused(REFUSED.to_owned()),
             Err(error) => Seen::Away(format!("Telegram cannot be reached: {}", innermost(&error))),
         }
     }

@@ -3,5 +3,11 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let required = &["REDIS_URL", "TELEGRAM_TOKEN"];
-    lifecycle::alone("telegram-bot", env!("CARGO_PKG_VERSION"), required, Http::Ops, lockdown_telegram_bot::run)
+    lifecycle::alone(
+        "telegram-bot",
+        env!("CARGO_PKG_VERSION"),
+        required,
+        Http::Ops,
+        lockdown_telegram_bot::run,
+    )
 }

@@ -1,6 +1,6 @@
 //! Typed configuration, read once, at the edge.
 //!
-//! [`Config::load`] is called by `lifecycle` alone; everything else receives a [`Config`]. All faults are reported at once,
+//! [`Config::load`] is called by `lifecycle` and by `lockdown config check`; everything else receives a [`Config`]. All faults are reported at once,
 //! and none of them, nor the `Debug` of the configuration, shows a secret.
 //!
 //! To add a variable: a constant in `variables.rs` and its place in `VARIABLES`, a field in its section here, and a line in
@@ -232,6 +232,17 @@ fn derived_public_url(addr: SocketAddr) -> SecretUrl {
     SecretUrl::new(Url::parse(&url).expect("an address and a port make an http URL"))
 }
 
+// === impl Loaded ===
+
+impl From<Config> for Loaded {
+    fn from(config: Config) -> Self {
+        Self {
+            config,
+            warnings: Vec::new(),
+        }
+    }
+}
+
 // === impl Reader ===
 
 impl Reader {
@@ -242,7 +253,11 @@ impl Reader {
             Ok(None) => match variable.default {
                 Default::Value(text) => (text, Origin::Default),
                 Default::Unset { .. } if self.source.required.contains(&variable.name) => {
-                    self.fault(variable, "nothing".into(), Some("this process cannot do without it".into()));
+                    self.fault(
+                        variable,
+                        "nothing".into(),
+                        Some("this process cannot do without it".into()),
+                    );
                     return None;
                 }
                 Default::Unset { means, .. } => {

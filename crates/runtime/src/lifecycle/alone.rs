@@ -29,7 +29,10 @@ where
     F: FnOnce(Context) -> Fut + Send + 'static,
     Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
-    debug_assert!(required.contains(&"REDIS_URL"), "a service of a fleet needs the bus");
+    debug_assert!(
+        required.contains(&"REDIS_URL"),
+        "a service of a fleet needs the bus"
+    );
     Process::service(name, version).requires(required).run(move |ctx| async move {
         if http == Http::Ops {
             let listener = ops::bind(ctx.config.http.addr).await.context("could not serve health and metrics")?;

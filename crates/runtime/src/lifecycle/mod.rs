@@ -15,7 +15,7 @@ pub use self::alone::{Http, alone};
 pub use self::shutdown::Shutdown;
 pub use self::tasks::{Deadlines, Outcome, Tasks};
 use crate::clock::Clock;
-use crate::config::{Config, Loaded, Warning};
+use crate::config::{Config, ConfigError, Loaded, Warning};
 use crate::context::Context;
 use crate::ids::Ids;
 use crate::telemetry::{self, Metrics, Telemetry};
@@ -54,6 +54,12 @@ where
     Process::service(name, version).run(body)
 }
 
+/// Prints every fault of a configuration on standard error, and gives exit code 2.
+pub fn refuse(name: &str, error: &ConfigError) -> ExitCode {
+    eprintln!("{name}: the configuration is wrong\n{error}");
+    ExitCode::from(MISCONFIGURED)
+}
+
 // === impl Process ===
 
 impl Process {
@@ -78,13 +84,10 @@ impl Process {
         }
     }
 
-    /// Takes this configuration in the place of the environment's.
+    /// Takes this configuration, a [`Config`] or what [`Config::load`] gave, in the place of the environment's.
     #[must_use]
-    pub fn config(mut self, config: Config) -> Self {
-        self.loaded = Some(Loaded {
-            config,
-            warnings: Vec::new(),
-        });
+    pub fn config(mut self, loaded: impl Into<Loaded>) -> Self {
+        self.loaded = Some(loaded.into());
         self
     }
 
@@ -110,10 +113,7 @@ impl Process {
     {
         let Loaded { config, warnings } = match self.loaded.map_or_else(|| Config::load(self.required), Ok) {
             Ok(loaded) => loaded,
-            Err(error) => {
-                eprintln!("{}: the configuration is wrong\n{error}", self.name);
-                return ExitCode::from(MISCONFIGURED);
-            }
+            Err(error) => return refuse(self.name, &error),
         };
         // Signals and deadlines get a thread and a runtime of their own: tasks that block every worker must not be able to
         // keep a process from being stopped.

@@ -55,7 +55,8 @@ struct Shared {
 struct State {
     started: u64,
     running: BTreeMap<u64, Running>,
-    has_failed: bool,
+    /// What the first failure said.
+    failure: Option<String>,
 }
 
 struct Running {
@@ -175,6 +176,11 @@ impl Tasks {
         self.shared.names()
     }
 
+    /// What the first task that failed said, for a test that has no log.
+    pub fn failure(&self) -> Option<String> {
+        self.shared.state().failure.clone()
+    }
+
     /// Waits until no task runs.
     pub async fn all_ended(&self) {
         let mut running = self.shared.running.subscribe();
@@ -248,7 +254,9 @@ impl Shared {
             Err(panic) => panic,
         };
         tracing::error!(task = name, error, "Task {name} failed: {error}");
-        self.state().has_failed = true;
+        self.state()
+            .failure
+            .get_or_insert_with(|| format!("task {name} failed: {error}"));
         self.shutdown.request(format!("task {name} failed"));
     }
 
@@ -264,7 +272,7 @@ impl Shared {
             .values_mut()
             .filter_map(|running| running.abort.take())
             .collect();
-        let has_failed = state.has_failed;
+        let has_failed = state.failure.is_some();
         drop(state);
         for abort in aborts {
             abort.abort();
@@ -396,6 +404,8 @@ mod tests {
         });
         assert_eq!(tasks.supervise(Deadlines::default()).await, Outcome::Failed);
         assert_eq!(shutdown.reason(), Some("task dying failed"));
+        let failure = tasks.failure().unwrap();
+        assert_eq!(failure, "task dying failed: could not reach the store: no route");
     }
 
     #[tokio::test]

@@ -15,11 +15,12 @@ use std::time::Duration;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
-use tracing::{Subscriber, subscriber};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 pub use self::metrics::Metrics;
@@ -50,16 +51,17 @@ pub enum TelemetryError {
     #[error("could not build the exporter of traces")]
     Exporter { source: Box<dyn Error + Send + Sync> },
     #[error("logging is already set up in this process")]
-    Installed {
-        source: subscriber::SetGlobalDefaultError,
-    },
+    Installed { source: TryInitError },
 }
 
 /// Sets logs and traces up for the whole process. Once, and inside of a tokio runtime.
 pub fn init(config: &Config, service: &str, version: &str) -> Result<Telemetry, TelemetryError> {
     let ansi = config.log.format == LogFormat::Text && std::io::stderr().is_terminal();
     let (subscriber, telemetry) = build(config, service, version, std::io::stderr, ansi)?;
-    subscriber::set_global_default(subscriber).map_err(|source| TelemetryError::Installed { source })?;
+    // Libraries that write to the `log` crate are heard too.
+    subscriber
+        .try_init()
+        .map_err(|source| TelemetryError::Installed { source })?;
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     Ok(telemetry)
 }
@@ -106,6 +108,8 @@ where
     let spans = provider.as_ref().map(|provider| {
         tracing_opentelemetry::layer()
             .with_tracer(provider.tracer("lockdown"))
+            .with_location(false)
+            .with_threads(false)
             .with_filter(exported)
     });
     let subscriber = tracing_subscriber::registry().with(lines).with(spans);

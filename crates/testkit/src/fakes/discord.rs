@@ -37,8 +37,13 @@ struct Bot {
 impl FakeDiscord {
     pub async fn start() -> Result<Self> {
         let state = Shared::default();
-        let router = Router::new().route("/api/v10/users/@me", get(me)).with_state(Arc::clone(&state));
-        Ok(Self { server: Server::start(router).await?, state })
+        let router = Router::new()
+            .route("/api/v10/users/@me", get(me))
+            .with_state(Arc::clone(&state));
+        Ok(Self {
+            server: Server::start(router).await?,
+            state,
+        })
     }
 
     /// The address for `DISCORD_API_URL`.
@@ -50,7 +55,13 @@ impl FakeDiscord {
     pub fn add_bot(&self, token: &str, name: &str) {
         let mut world = lock(&self.state);
         let id = 1_176_523_342_000_000_000 + world.bots.len() as u64;
-        world.bots.insert(token.to_owned(), Bot { id, name: name.to_owned() });
+        world.bots.insert(
+            token.to_owned(),
+            Bot {
+                id,
+                name: name.to_owned(),
+            },
+        );
     }
 
     /// Answers everything with this status, until told `None`.
@@ -74,13 +85,19 @@ async fn me(State(state): State<Shared>, headers: HeaderMap) -> Response {
     if let Some(status) = world.outage {
         return status.into_response();
     }
-    let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bot "));
+    let token = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok()?.strip_prefix("Bot "));
     match token.and_then(|token| world.bots.get(token)) {
         Some(bot) => Json(json!({
             "id": bot.id.to_string(), "username": bot.name, "discriminator": "0000", "global_name": null,
             "avatar": null, "bot": true, "flags": 0, "public_flags": 0, "mfa_enabled": true, "verified": true,
         }))
         .into_response(),
-        None => (StatusCode::UNAUTHORIZED, Json(json!({ "message": "401: Unauthorized", "code": 0 }))).into_response(),
+        None => (
+            StatusCode::UNAUTHORIZED,
+            Json(json!({ "message": "401: Unauthorized", "code": 0 })),
+        )
+            .into_response(),
     }
 }

@@ -22,7 +22,9 @@ struct Server {
 
 impl Server {
     async fn start(router: Router) -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("could not listen on loopback")?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .context("could not listen on loopback")?;
         let addr = listener.local_addr().context("could not learn the port")?;
         let serving = tokio::spawn(async move { axum::serve(listener, router).await }).abort_handle();
         Ok(Self { addr, serving })

@@ -32,8 +32,13 @@ struct World {
 impl FakeTelegram {
     pub async fn start() -> Result<Self> {
         let state = Shared::default();
-        let router = Router::new().route("/{bot}/{method}", post(call).get(call)).with_state(Arc::clone(&state));
-        Ok(Self { server: Server::start(router).await?, state })
+        let router = Router::new()
+            .route("/{bot}/{method}", post(call).get(call))
+            .with_state(Arc::clone(&state));
+        Ok(Self {
+            server: Server::start(router).await?,
+            state,
+        })
     }
 
     /// The address for `TELEGRAM_API_URL`.
@@ -67,7 +72,10 @@ async fn call(State(state): State<Shared>, Path((bot, method)): Path<(String, St
     if let Some(status) = world.outage {
         return refusal(status, "the server is having a bad day");
     }
-    let Some((token, name)) = bot.strip_prefix("bot").and_then(|token| world.bots.get_key_value(token)) else {
+    let Some((token, name)) = bot
+        .strip_prefix("bot")
+        .and_then(|token| world.bots.get_key_value(token))
+    else {
         return refusal(StatusCode::UNAUTHORIZED, "Unauthorized");
     };
     let id: Option<u64> = token.split(':').next().and_then(|id| id.parse().ok());

@@ -1,0 +1,32 @@
+//! `lockdown up`: every service in this process.
+
+use lockdown_runtime::{Context, lifecycle};
+use std::process::ExitCode;
+
+pub(crate) fn run() -> ExitCode {
+    lifecycle::main("lockdown", env!("CARGO_PKG_VERSION"), up)
+}
+
+async fn up(ctx: Context) -> anyhow::Result<()> {
+    let addr = lockdown_backend::start(ctx.service("backend")).await?;
+    lockdown_worker::run(ctx.service("worker")).await?;
+    let (discord, telegram) = (
+        ctx.config.discord.token.is_some(),
+        ctx.config.telegram.token.is_some(),
+    );
+    if discord {
+        lockdown_discord_bot::run(ctx.service("discord-bot")).await?;
+    }
+    if telegram {
+        lockdown_telegram_bot::run(ctx.service("telegram-bot")).await?;
+    }
+    // For the person at the terminal; the log, on stderr, is for whoever keeps it.
+    println!("LOCKDOWN {} is up: http://{addr}/", ctx.version());
+    if !discord && !telegram {
+        println!(
+            "No bot runs yet: set DISCORD_TOKEN or TELEGRAM_TOKEN (.env.example tells where to find them)."
+        );
+    }
+    println!("Ctrl-C stops it.");
+    Ok(())
+}
