@@ -23,7 +23,6 @@ type Shared = Arc<Mutex<World>>;
 struct World {
     /// User names of bots by their tokens.
     bots: HashMap<String, String>,
-    outage: Option<StatusCode>,
     requests: usize,
 }
 
@@ -51,11 +50,6 @@ impl FakeTelegram {
         lock(&self.state).bots.insert(token.to_owned(), name.to_owned());
     }
 
-    /// Answers everything with this status, until told `None`.
-    pub fn outage(&self, status: Option<u16>) {
-        lock(&self.state).outage = status.and_then(|status| StatusCode::from_u16(status).ok());
-    }
-
     /// How many requests have come.
     pub fn requests(&self) -> usize {
         lock(&self.state).requests
@@ -69,9 +63,6 @@ fn lock(state: &Shared) -> MutexGuard<'_, World> {
 async fn call(State(state): State<Shared>, Path((bot, method)): Path<(String, String)>) -> Response {
     let mut world = lock(&state);
     world.requests += 1;
-    if let Some(status) = world.outage {
-        return refusal(status, "the server is having a bad day");
-    }
     let Some((token, name)) = bot
         .strip_prefix("bot")
         .and_then(|token| world.bots.get_key_value(token))
