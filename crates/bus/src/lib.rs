@@ -1,0 +1,16 @@
+//! The event bus: durable streams with consumer groups, and live channels beside them.
+//!
+//! One interface, two engines. An [`Engine`] is the little that Redis and the embedded log do differently: append,
+//! read for a group, settle, look back, listen. Everything that can be shared stands on top of it and is written once.
+//! The engines hold no policy: when to retry, how long to wait and what is poison is decided above them.
+//!
+//! What an engine promises is written at each method of [`Engine`] and held by the conformance suite, which both pass.
+
+mod engine;
+mod place;
+
+pub use engine::{
+    Append, Appended, DeadFilter, DeadId, DeadLetter, DeadReason, Delivery, Engine, EngineError, Failure,
+    Frame, Group, Live, LiveError, Retry, Settlement, Start, Stored, Trimmed,
+};
+pub use place::{Class, ConsumerName, EntryId, GroupName, Key, NameError, Position, Stream};
