@@ -4,12 +4,15 @@
 //! - [`servers`] is what a test calls: it reads from the environment what `cargo xtask test` put there, and a test
 //!   that needs a server fails without it. Nothing is ever skipped in silence.
 //! - [`server`] starts and stops one server; both of the above use it.
+//! - `database`, behind a feature of that name, gives each test a Postgres database from a template.
 //! - `fakes`, behind a feature of that name, are the platforms' side of the wire.
 //!
 //! **The naming rule.** A test that needs Redis or Postgres has `fleet` in its path inside its test binary: in a
 //! module (`mod fleet { … }`) or in its own name (`fleet_survives_a_kill`). `cargo xtask test --embedded-only` leaves
 //! out exactly the tests whose path contains `fleet`, and lists them.
 
+#[cfg(feature = "database")]
+pub mod database;
 mod environment;
 #[cfg(feature = "fakes")]
 pub mod fakes;

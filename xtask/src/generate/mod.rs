@@ -7,6 +7,7 @@ mod schemas;
 use crate::contract::Contract;
 use crate::workspace;
 use anyhow::{Context, Result};
+use lockdown_runtime::config;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,8 @@ pub(crate) fn files() -> Result<BTreeMap<PathBuf, String>> {
     let contract = Contract::draft_2020();
     files.insert("docs/EVENTS.md".into(), events_page::page(&contract));
     files.insert("docs/asyncapi.json".into(), pretty(&asyncapi::document(&root)?)?);
+    files.insert(".env.example".into(), config::env_example());
+    files.insert("docs/CONFIGURATION.md".into(), config::reference());
     for (name, schema) in schemas::documents(&contract) {
         files.insert(Path::new("docs/schemas").join(name), pretty(&schema)?);
     }

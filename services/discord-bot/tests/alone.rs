@@ -1,0 +1,23 @@
+//! The service in a process of its own, without what it needs.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::process::Command;
+
+#[test]
+fn alone_without_what_it_needs_it_says_so_and_stops() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lockdown-discord-bot"));
+    let output = command
+        .env_clear()
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    for variable in ["REDIS_URL", "DISCORD_TOKEN"] {
+        assert!(
+            said.contains(&format!("{variable}: found nothing")),
+            "{variable} is not named: {said}"
+        );
+    }
+}
