@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: random input until something breaks or the time is over.
 
 use crate::workspace;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::process::Command;
 
 #[derive(clap::Args)]
@@ -41,25 +41,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         bail!("cargo-fuzz is not installed: run `cargo install --locked cargo-fuzz`, then this again");
     }
     let folder = workspace::root().join(args.target.krate());
-    let fuzz = |words: &[&str]| {
-        let mut command = Command::new("cargo");
-        // The sanitizers that the fuzzer needs are still behind a gate of the stable compiler.
-        command
-            .current_dir(&folder)
-            .env("RUSTC_BOOTSTRAP", "1")
-            .arg("fuzz")
-            .args(words);
-        workspace::run(&mut command)
-    };
+    // New finds go beside the build; the kept corpus is only read, and grows by hand with what is worth keeping.
+    let found = workspace::target()?.join("fuzz-corpus").join(args.target.name());
+    std::fs::create_dir_all(&found).with_context(|| format!("could not make {}", found.display()))?;
+    let kept = folder.join("fuzz/corpus").join(args.target.name());
     let seconds = format!("-max_total_time={}", args.minutes * 60);
-    fuzz(&[
-        "run",
-        args.target.name(),
-        "--",
-        &seconds,
-        "-max_len=8192",
-        "-timeout=10",
-    ])?;
-    // What covers nothing new is dropped, so that the kept corpus stays small.
-    fuzz(&["cmin", args.target.name()])
+    let mut fuzz = Command::new("cargo");
+    // The sanitizers that the fuzzer needs are still behind a gate of the stable compiler.
+    fuzz.current_dir(&folder)
+        .env("RUSTC_BOOTSTRAP", "1")
+        .args(["fuzz", "run", args.target.name()]);
+    fuzz.args([&found, &kept])
+        .args(["--", &seconds, "-max_len=8192", "-timeout=10"]);
+    workspace::run(&mut fuzz)
 }

@@ -4,7 +4,6 @@ use super::Figure;
 use crate::workspace;
 use anyhow::{Context, Result};
 use serde_json::Value;
-use std::path::PathBuf;
 
 pub(super) fn run(quick: bool) -> Result<Vec<Figure>> {
     let mut bench = workspace::cargo();
@@ -50,11 +49,7 @@ pub(super) fn run(quick: bool) -> Result<Vec<Figure>> {
 
 /// Median and median absolute deviation of a benchmark, in µs.
 fn estimate(name: &str) -> Result<(f64, f64)> {
-    let metadata = workspace::metadata()?;
-    let target = metadata["target_directory"]
-        .as_str()
-        .context("cargo metadata names no target directory")?;
-    let path = PathBuf::from(target)
+    let path = workspace::target()?
         .join("criterion/events")
         .join(name)
         .join("new/estimates.json");

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the figures, each beside its goal.
 
 mod events;
+mod whole;
 
 use crate::workspace;
 use anyhow::{Context, Result};
@@ -24,6 +25,8 @@ pub(crate) struct Args {
 enum Bench {
     /// Reading and writing an envelope
     Events,
+    /// The embedded system: size, start, memory at rest
+    Whole,
 }
 
 /// One measured figure: a median, with what the rounds showed around it.
@@ -42,11 +45,12 @@ pub(crate) struct Figure {
 // === impl Bench ===
 
 impl Bench {
-    const ALL: &[Self] = &[Self::Events];
+    const ALL: &[Self] = &[Self::Events, Self::Whole];
 
     fn run(self, quick: bool) -> Result<Vec<Figure>> {
         match self {
             Self::Events => events::run(quick),
+            Self::Whole => whole::run(quick),
         }
     }
 }
@@ -74,6 +78,22 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         eprintln!("bench: wrote docs/BENCHMARKS.md");
     }
     Ok(())
+}
+
+/// The median of the rounds, and the median distance from it.
+fn median(rounds: &mut [f64]) -> (f64, f64) {
+    let middle = |values: &mut [f64]| {
+        values.sort_by(f64::total_cmp);
+        let half = values.len() / 2;
+        if values.len() % 2 == 1 {
+            values[half]
+        } else {
+            f64::midpoint(values[half - 1], values[half])
+        }
+    };
+    let value = middle(rounds);
+    let mut distances: Vec<f64> = rounds.iter().map(|round| (round - value).abs()).collect();
+    (value, middle(&mut distances))
 }
 
 fn row(figure: &Figure) -> String {
@@ -120,4 +140,16 @@ fn version() -> String {
         .unwrap_or_default()
         .trim()
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_take_the_middle() {
+        assert_eq!(median(&mut [5.0]), (5.0, 0.0));
+        assert_eq!(median(&mut [9.0, 1.0, 2.0]), (2.0, 1.0));
+        assert_eq!(median(&mut [4.0, 1.0, 3.0, 2.0]), (2.5, 1.0));
+    }
 }
