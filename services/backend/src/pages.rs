@@ -6,10 +6,10 @@ use std::fmt::Write;
 pub(crate) const STYLE: &str = include_str!("status.css");
 
 pub(crate) fn status(report: &Report) -> String {
-    let lead = if report.ready {
-        "Ready."
-    } else {
-        "Not ready: something that is needed is not up."
+    let (state, lead) = match report.status {
+        Status::Up => ("up", "Everything is as it should be."),
+        _ if report.ready => ("degraded", "It works, but not every part is as it should be."),
+        _ => ("not ready", "A part that is needed is not up."),
     };
     let mut rows = String::new();
     for component in &report.components {
@@ -22,12 +22,12 @@ pub(crate) fn status(report: &Report) -> String {
 <meta charset=\"utf-8\">
 <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
 <meta http-equiv=\"refresh\" content=\"5\">
-<title>LOCKDOWN: {status}</title>
+<title>LOCKDOWN: {state}</title>
 <link rel=\"stylesheet\" href=\"/status.css\">
 </head>
 <body>
 <main>
-<h1>LOCKDOWN is {status}</h1>
+<h1>LOCKDOWN is {state}</h1>
 <p class=\"lead\">{lead} Version {version}. This page looks again every five seconds.</p>
 <table>
 <thead><tr><th scope=\"col\">Part</th><th scope=\"col\">State</th><th scope=\"col\">Since</th></tr></thead>
@@ -40,7 +40,6 @@ pub(crate) fn status(report: &Report) -> String {
 </body>
 </html>
 ",
-        status = word(report.status),
         version = escaped(&report.version),
     )
 }
