@@ -6,8 +6,8 @@ use lockdown_runtime::Context;
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let component = ctx.health.component("worker", true);
     let shutdown = ctx.shutdown.clone();
+    component.up();
     ctx.tasks.spawn("worker", async move {
-        component.up();
         shutdown.soft().await;
         Ok(())
     });
