@@ -158,6 +158,12 @@ impl Cargo<'_> {
         if args.embedded_only {
             words.extend(["--skip", "fleet"]);
         }
+        // Some tests start an example, which `--tests` alone does not build.
+        let examples = ["build", "--examples"].into_iter().chain(args.scope());
+        let built = self.run(examples.map(OsString::from).collect())?;
+        if built != ExitCode::SUCCESS {
+            return Ok(built);
+        }
         // Asked for a test that does not exist, the test binaries would call it a success.
         if !args.filters.is_empty() && self.list(&words, &["--list"])?.is_empty() {
             eprintln!("error: no test has {} in its name", args.filters.join(" or "));

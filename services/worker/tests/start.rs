@@ -7,7 +7,14 @@ use lockdown_runtime::{Clock, Config, Context, Ids, Metrics};
 async fn it_is_ready_when_its_start_returns() {
     let (clock, _) = Clock::mock("2026-11-20T09:06:00Z".parse().unwrap());
     let config = Config::from_map::<&str, &str>([]).unwrap();
-    let ctx = Context::new("worker", "1.2.3", config, clock.clone(), Ids::seeded(clock, 1), Metrics::local());
+    let ctx = Context::new(
+        "worker",
+        "1.2.3",
+        config,
+        clock.clone(),
+        Ids::seeded(clock, 1),
+        Metrics::local(),
+    );
     lockdown_worker::run(ctx.clone()).await.unwrap();
     assert!(ctx.health.ready(), "{:?}", ctx.health.report());
     ctx.shutdown.request("test");
