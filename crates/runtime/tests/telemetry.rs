@@ -3,9 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
 
 use std::convert::Infallible;
-use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +12,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use lockdown_runtime::{Clock, Config, Health, Metrics, telemetry};
+use lockdown_runtime::{Clock, Health, Metrics, telemetry};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use prost::Message;
@@ -22,27 +20,12 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
+mod common;
+
+use common::{Lines, config};
+
 /// Only a fault that waits for ever meets it.
 const SAFETY: Duration = Duration::from_secs(30);
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// What came to a collector: the path, the content type, the body.
 type Received = (String, String, Bytes);
@@ -83,10 +66,6 @@ fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
         any_value::Value::StringValue(text) => Some(text.clone()),
         _ => None,
     }
-}
-
-fn config(variables: &[(&str, &str)]) -> Config {
-    Config::from_map(variables.iter().copied()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -195,31 +174,6 @@ async fn a_collector_that_is_away_costs_one_line_and_no_time() {
         text.contains("/base/v1/traces") && !text.contains("hunter2"),
         "{text}"
     );
-}
-
-/// A collector that takes a batch and never answers. Its own limit is longer than the two seconds of a stop: the line that
-/// it is away must not have come when the stop is over.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_collector_that_never_answers_does_not_hold_a_stop() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let config = config(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]);
-    let lines = Lines::default();
-    let out = lines.clone();
-    let (subscriber, telemetry) =
-        telemetry::build(&config, "worker", "1.2.3", move || out.clone(), false).unwrap();
-    tracing::subscriber::set_global_default(subscriber).unwrap();
-    async {}.instrument(tracing::info_span!("work")).await;
-    let stopping = tokio::task::spawn_blocking(move || telemetry.shutdown());
-    let (_held_open, _) = tokio::time::timeout(SAFETY, listener.accept())
-        .await
-        .expect("no batch came")
-        .unwrap();
-    tokio::time::timeout(SAFETY, stopping)
-        .await
-        .expect("it hangs")
-        .unwrap();
-    assert_eq!(lines.text(), "");
 }
 
 #[test]
