@@ -6,11 +6,21 @@
 //!
 //! What an engine promises is written at each method of [`Engine`] and held by the conformance suite, which both pass.
 
+mod backoff;
+mod consumer;
+mod embedded;
 mod engine;
+mod glob;
 mod place;
+mod publisher;
 
+pub use backoff::Backoff;
+pub use consumer::{Consumer, ConsumerOptions, Handler, HandlerError, Received};
+pub use embedded::{Durability, EmbeddedEngine, OpenError, Options};
 pub use engine::{
     Append, Appended, DeadFilter, DeadId, DeadLetter, DeadReason, Delivery, Engine, EngineError, Failure,
     Frame, Group, Live, LiveError, Retry, Settlement, Start, Stored, Trimmed,
 };
+pub use glob::Glob;
 pub use place::{Class, ConsumerName, EntryId, GroupName, Key, NameError, Position, Stream};
+pub use publisher::{PublishError, Publisher, PublisherOptions};

@@ -1,0 +1,144 @@
+//! Getting events in hand: new ones, and those of consumers that died.
+
+use super::Seat;
+use crate::backoff::Backoff;
+use crate::engine::{Delivery, EngineError};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio_util::sync::CancellationToken;
+
+/// Events that came together, each with the credit that it takes.
+pub(super) type Fetched = (Vec<Delivery>, OwnedSemaphorePermit);
+
+/// How long one read waits for something new: a stop is noticed that late at the latest.
+const WAIT: Duration = Duration::from_secs(1);
+/// The pauses while the engine does not answer.
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_millis(50),
+    cap: Duration::from_secs(5),
+};
+/// How often the dead are looked for; drawn from the range, so that many do not look at the same moment.
+const ROUNDS: std::ops::Range<u64> = 2_000..5_000;
+const TAKE_OVER_AT_ONCE: usize = 100;
+
+/// Reads as much as there is room for, until told to stop.
+pub(super) async fn read(seat: Arc<Seat>, fetched: mpsc::UnboundedSender<Fetched>, stop: CancellationToken) {
+    let mut failures = 0;
+    while !stop.is_cancelled() {
+        let Some(room) = room(&seat, usize::MAX, &stop).await else {
+            return;
+        };
+        // Never dropped half way: what the engine handed out would be lost until it is taken over.
+        match seat
+            .engine
+            .read(&seat.group, &seat.name, room.num_permits(), WAIT)
+            .await
+        {
+            Ok(deliveries) => {
+                failures = 0;
+                hand_over(deliveries, room, &fetched);
+            }
+            Err(error) => {
+                failures += 1;
+                if !pause(&seat, "read", failures, &error, &stop).await {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Looks for what the dead left, until told to stop.
+pub(super) async fn take_over(
+    seat: Arc<Seat>,
+    fetched: mpsc::UnboundedSender<Fetched>,
+    stop: CancellationToken,
+) {
+    let mut failures = 0;
+    loop {
+        let round = Duration::from_millis(fastrand::u64(ROUNDS)).min(seat.options.visibility);
+        tokio::select! {
+            () = tokio::time::sleep(round) => {}
+            () = stop.cancelled() => return,
+        }
+        let Some(room) = room(&seat, TAKE_OVER_AT_ONCE, &stop).await else {
+            return;
+        };
+        let most = room.num_permits();
+        match seat
+            .engine
+            .take_over(&seat.group, &seat.name, seat.options.visibility, most)
+            .await
+        {
+            Ok(deliveries) => {
+                failures = 0;
+                if !deliveries.is_empty() {
+                    metrics::counter!("lockdown_bus_taken_over_total", "group" => seat.group.name.to_string())
+                        .increment(deliveries.len() as u64);
+                    tracing::warn!(group = %seat.group.name, "Took over {} events of a dead consumer", deliveries.len());
+                }
+                hand_over(deliveries, room, &fetched);
+            }
+            Err(error) => {
+                failures += 1;
+                if !pause(&seat, "take over", failures, &error, &stop).await {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Waits for a credit and takes as many more as there are, up to `most`.
+async fn room(seat: &Seat, most: usize, stop: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+    let mut room = tokio::select! {
+        credit = Arc::clone(&seat.credits).acquire_owned() => credit.ok()?,
+        () = stop.cancelled() => return None,
+    };
+    let more = seat.credits.available_permits().min(most - 1);
+    if let Ok(more) =
+        Arc::clone(&seat.credits).try_acquire_many_owned(u32::try_from(more).unwrap_or(u32::MAX))
+    {
+        room.merge(more);
+    }
+    Some(room)
+}
+
+/// Keeps the credits of what came, gives back the others. Nobody may be left to take it: then it is taken over later.
+fn hand_over(
+    deliveries: Vec<Delivery>,
+    mut room: OwnedSemaphorePermit,
+    fetched: &mpsc::UnboundedSender<Fetched>,
+) {
+    if deliveries.is_empty() {
+        return;
+    }
+    let used = room.split(deliveries.len()).unwrap_or_else(|| {
+        // More than was asked for: the engine broke its word, and the surplus goes without credit.
+        room.split(room.num_permits())
+            .expect("all of a permit can be split off")
+    });
+    drop(room);
+    // The runner outlives both fetchers but for a panic, after which the events are taken over.
+    let _ = fetched.send((deliveries, used));
+}
+
+/// Waits before the next try; `false` when there is none.
+async fn pause(
+    seat: &Seat,
+    what: &str,
+    failures: u32,
+    error: &EngineError,
+    stop: &CancellationToken,
+) -> bool {
+    if matches!(error, EngineError::Closed) {
+        return false;
+    }
+    let pause = BACKOFF.pause(failures);
+    tracing::warn!(group = %seat.group.name, failures, "Could not {what} events, next try in {pause:?}: {error}");
+    tokio::select! {
+        () = tokio::time::sleep(pause) => true,
+        () = stop.cancelled() => false,
+    }
+}

@@ -1,0 +1,214 @@
+//! A group's part in this process: reads, hands to handlers, settles.
+//!
+//! The parts, each a task: the *reader* fetches as much as there is room for; the *keeper* takes over what a dead
+//! consumer held; the *runner* owns everything in hand, keeps a community's events in order and decides what becomes
+//! of a failure; the *settler* tells the engine in batches. Room is counted in credits: one for each event in hand,
+//! given back when the engine has taken the settlement.
+
+mod fetch;
+mod lanes;
+mod runner;
+mod settler;
+
+use crate::backoff::Backoff;
+use crate::engine::{Engine, EngineError, Group, Start};
+use crate::place::{Class, ConsumerName, Position};
+use futures_util::future::BoxFuture;
+use lockdown_events::{Envelope, Event};
+use lockdown_runtime::Clock;
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// How a group is consumed.
+#[derive(Debug, Clone, Copy)]
+pub struct ConsumerOptions {
+    /// Events in hand at most: running, waiting for their turn, or waiting for another try.
+    pub in_hand: usize,
+    /// Handlers that run at the same time, each for another community.
+    pub concurrency: usize,
+    /// A consumer that says nothing for so long is taken for dead.
+    pub visibility: Duration,
+    /// How long a handler may take before it counts as failed.
+    pub patience: Duration,
+    pub backoff: Backoff,
+    /// Tries of one event before it is dead.
+    pub attempts: u32,
+    /// Handed out so often without an answer, an event is taken for one that kills its process.
+    pub poison: u64,
+}
+
+/// What a handler is given.
+#[derive(Debug)]
+pub struct Received {
+    pub envelope: Envelope,
+    pub event: Event,
+    /// Where it lies.
+    pub position: Position,
+    /// Which try this is, from 1.
+    pub attempt: u32,
+}
+
+/// Why a handler did not handle an event.
+#[derive(Debug, thiserror::Error)]
+pub enum HandlerError {
+    /// Another try may succeed.
+    #[error("{0}")]
+    Again(String),
+    /// No other try can succeed: the event goes to the dead letters at once.
+    #[error("{0}")]
+    Never(String),
+}
+
+type HandlerFn = dyn Fn(Arc<Received>) -> BoxFuture<'static, Result<(), HandlerError>> + Send + Sync;
+
+/// Something that is done with events of some types.
+#[derive(Clone)]
+pub struct Handler {
+    name: &'static str,
+    types: BTreeSet<&'static str>,
+    run: Arc<HandlerFn>,
+}
+
+/// A group's part in this process. Dropped, it stops in haste: what was not settled is handed out again.
+pub struct Consumer {
+    stop: CancellationToken,
+    /// How long the running handlers get, set by `stop`.
+    grace: watch::Sender<Duration>,
+    running: Option<JoinHandle<()>>,
+}
+
+// === impl ConsumerOptions ===
+
+impl Default for ConsumerOptions {
+    fn default() -> Self {
+        Self {
+            in_hand: 512,
+            concurrency: 64,
+            visibility: Duration::from_secs(10),
+            patience: Duration::from_secs(60),
+            backoff: Backoff {
+                first: Duration::from_millis(200),
+                cap: Duration::from_secs(300),
+            },
+            attempts: 8,
+            poison: 5,
+        }
+    }
+}
+
+// === impl Handler ===
+
+impl Handler {
+    /// `types` are names of [`lockdown_events::TYPES`].
+    pub fn new<F, Fut>(name: &'static str, types: impl IntoIterator<Item = &'static str>, run: F) -> Self
+    where
+        F: Fn(Arc<Received>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), HandlerError>> + Send + 'static,
+    {
+        let types = types.into_iter().collect();
+        Self {
+            name,
+            types,
+            run: Arc::new(move |received| Box::pin(run(received))),
+        }
+    }
+
+    fn wants(&self, event_type: &str) -> bool {
+        self.types.contains(event_type)
+    }
+}
+
+// === impl Consumer ===
+
+impl Consumer {
+    /// Joins the group, makes it if it does not exist, and begins to consume. The group reads the classes of the types
+    /// that the handlers want.
+    pub async fn start(
+        engine: Arc<dyn Engine>,
+        group: crate::place::GroupName,
+        name: ConsumerName,
+        start: &Start,
+        handlers: Vec<Handler>,
+        options: ConsumerOptions,
+        clock: Clock,
+    ) -> Result<Self, EngineError> {
+        let classes: BTreeSet<Class> = handlers
+            .iter()
+            .flat_map(|handler| &handler.types)
+            .map(|name| Class::of(name))
+            .collect();
+        let group = Group {
+            name: group,
+            classes: classes.into_iter().collect(),
+        };
+        engine.open_group(&group, start).await?;
+
+        let stop = CancellationToken::new();
+        let (grace, granted) = watch::channel(Duration::ZERO);
+        let seat = Arc::new(Seat {
+            engine,
+            group,
+            name,
+            credits: Arc::new(Semaphore::new(options.in_hand)),
+            options,
+            clock,
+        });
+        let (fetched, arriving) = mpsc::unbounded_channel();
+        let (settler, settled) = settler::start(Arc::clone(&seat));
+        let reader = tokio::spawn(fetch::read(Arc::clone(&seat), fetched.clone(), stop.clone()));
+        let keeper = tokio::spawn(fetch::take_over(Arc::clone(&seat), fetched, stop.clone()));
+        let runner = runner::Runner::new(Arc::clone(&seat), handlers, settler, settled);
+        let stopping = stop.clone();
+        let running = tokio::spawn(async move {
+            runner.run(arriving, stopping, granted).await;
+            // They end by the same token; what they still fetched has been released by then.
+            for task in [reader, keeper] {
+                if let Err(error) = task.await {
+                    tracing::error!("A task of the consumer broke: {error}");
+                }
+            }
+            match seat.engine.remove_consumer(&seat.group, &seat.name).await {
+                Ok(_) | Err(EngineError::Closed) => {}
+                Err(error) => tracing::debug!("Could not take the consumer off its group: {error}"),
+            }
+        });
+        Ok(Self {
+            stop,
+            grace,
+            running: Some(running),
+        })
+    }
+
+    /// Reads no more, lets the running handlers end within `grace`, settles them and hands back the rest.
+    pub async fn stop(mut self, grace: Duration) {
+        self.grace.send_replace(grace);
+        self.stop.cancel();
+        if let Some(running) = self.running.take()
+            && let Err(error) = running.await
+        {
+            tracing::error!("The consumer broke while it stopped: {error}");
+        }
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// What the tasks of one consumer share.
+struct Seat {
+    engine: Arc<dyn Engine>,
+    group: Group,
+    name: ConsumerName,
+    /// One for each event that may still be taken in hand.
+    credits: Arc<Semaphore>,
+    options: ConsumerOptions,
+    clock: Clock,
+}

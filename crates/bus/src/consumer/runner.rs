@@ -1,0 +1,468 @@
+//! Everything in hand: whose turn it is, what came of it, what is told to the engine.
+
+use super::fetch::Fetched;
+use super::lanes::Lanes;
+use super::settler::{Settled, Settler};
+use super::{Handler, HandlerError, Received, Seat};
+use crate::engine::{DeadReason, Delivery, Failure, Settlement};
+use crate::place::{Key, Position};
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use lockdown_events::{DecodeError, Envelope};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+/// An entry that is replayed lies in the inbox, where places are counted anew.
+type Entry = (Position, bool);
+
+/// Events that wait for another try cost no credit up to this many: those that fail hold up none that would not.
+const RETRYING: usize = 10_000;
+
+pub(super) struct Runner {
+    seat: Arc<Seat>,
+    handlers: Arc<[Handler]>,
+    settler: Settler,
+    settled: mpsc::UnboundedReceiver<Settled>,
+    hand: HashMap<Entry, InHand>,
+    lanes: Lanes<Key, (Key, Entry)>,
+    /// What waits for another try, by the time at which it is due.
+    due: BTreeMap<(DateTime<Utc>, Entry), ()>,
+    running: JoinSet<Finished>,
+    stopping: bool,
+}
+
+struct InHand {
+    delivery: Delivery,
+    /// What there is to do with it; nothing when it only waits for its settlement.
+    work: Option<Work>,
+    state: State,
+    credit: Option<OwnedSemaphorePermit>,
+}
+
+struct Work {
+    received: Arc<Received>,
+    key: Key,
+    /// Handlers that are through with it: another try is only for the others.
+    done: BTreeSet<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Running,
+    /// Its settlement is on the way.
+    Settling,
+    Retrying(DateTime<Utc>),
+}
+
+/// What a run of an event's handlers came to.
+struct Finished {
+    entry: Entry,
+    outcomes: Vec<(usize, Result<(), HandlerError>)>,
+}
+
+// === impl Runner ===
+
+impl Runner {
+    pub(super) fn new(
+        seat: Arc<Seat>,
+        handlers: Vec<Handler>,
+        settler: Settler,
+        settled: mpsc::UnboundedReceiver<Settled>,
+    ) -> Self {
+        Self {
+            seat,
+            handlers: handlers.into(),
+            settler,
+            settled,
+            hand: HashMap::new(),
+            lanes: Lanes::new(),
+            due: BTreeMap::new(),
+            running: JoinSet::new(),
+            stopping: false,
+        }
+    }
+
+    /// Runs until stopped and nothing is in hand any more.
+    pub(super) async fn run(
+        mut self,
+        mut arriving: mpsc::UnboundedReceiver<Fetched>,
+        stop: CancellationToken,
+        grace: watch::Receiver<Duration>,
+    ) {
+        let mut renewal = tokio::time::interval(self.seat.options.visibility / 3);
+        renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut open = true;
+        let end = tokio::time::sleep(Duration::MAX);
+        tokio::pin!(end);
+        while open || !self.hand.is_empty() {
+            self.start_what_may_run();
+            let next_due = self.due.first_key_value().map(|((due, _), ())| *due);
+            let clock = &self.seat.clock;
+            tokio::select! {
+                fetched = arriving.recv(), if open => match fetched {
+                    Some((deliveries, credits)) => self.take(deliveries, credits),
+                    None => open = false,
+                },
+                Some(finished) = self.running.join_next(), if !self.running.is_empty() => match finished {
+                    Ok(finished) => self.finished(finished),
+                    // Handlers' panics are caught inside; what is left is our own end of the grace.
+                    Err(error) => debug_assert!(error.is_cancelled(), "{error}"),
+                },
+                settled = self.settled.recv() => match settled {
+                    Some(settled) => self.settled(settled),
+                    // The engine is closed: nothing can be told any more.
+                    None => return,
+                },
+                () = async { clock.sleep_until(next_due.unwrap_or_default()).await }, if next_due.is_some() => self.wake(),
+                _ = renewal.tick() => self.renew(),
+                () = stop.cancelled(), if !self.stopping => {
+                    end.as_mut().reset(tokio::time::Instant::now() + *grace.borrow());
+                    self.stop();
+                }
+                () = &mut end, if self.stopping && !self.running.is_empty() => self.abort(),
+            }
+        }
+    }
+
+    fn take(&mut self, deliveries: Vec<Delivery>, mut credits: OwnedSemaphorePermit) {
+        for delivery in deliveries {
+            let credit = credits.split(1);
+            let entry = (delivery.entry, delivery.inbox);
+            // Handed out to us although we hold it: what is under way settles it.
+            if self.hand.contains_key(&entry) {
+                continue;
+            }
+            let judged = if self.stopping {
+                Err(Settlement::Release)
+            } else {
+                self.judge(&delivery)
+            };
+            let due = delivery.retry.as_ref().map(|retry| retry.due);
+            let (work, settlement) = match judged {
+                Ok(work) => (Some(work), None),
+                Err(settlement) => (None, Some(settlement)),
+            };
+            self.hand.insert(
+                entry,
+                InHand {
+                    delivery,
+                    work,
+                    state: State::Settling,
+                    credit,
+                },
+            );
+            match (settlement, due) {
+                (Some(settlement), _) => self.settle(entry, settlement),
+                (None, Some(due)) if due > self.seat.clock.now() => self.wait_until(entry, due),
+                (None, _) => self.queue(entry),
+            }
+        }
+    }
+
+    /// What is to be done with a new delivery, or how it is settled without that.
+    fn judge(&self, delivery: &Delivery) -> Result<Work, Settlement> {
+        let failed = delivery.retry.as_ref().map_or(0, |retry| retry.attempts);
+        let received = match receive(delivery, failed + 1) {
+            Ok(received) => received,
+            // From the future: no handler here wants it.
+            Err(error) if error.is_unknown() => return Err(Settlement::Ack),
+            Err(error) => return Err(self.dead(DeadReason::Undecodable, chain(&error))),
+        };
+        if !self
+            .handlers
+            .iter()
+            .any(|handler| handler.wants(received.event.event_type()))
+        {
+            return Err(Settlement::Ack);
+        }
+        let unanswered = delivery.deliveries.saturating_sub(u64::from(failed));
+        if unanswered >= self.seat.options.poison {
+            let error = format!("handed out {unanswered} times without an answer");
+            return Err(self.dead(DeadReason::Poison, error));
+        }
+        let key = Key::community(received.event.platform(), received.event.guild_id());
+        Ok(Work {
+            received: Arc::new(received),
+            key,
+            done: BTreeSet::new(),
+        })
+    }
+
+    fn queue(&mut self, entry: Entry) {
+        let Some(held) = self.hand.get_mut(&entry) else {
+            return;
+        };
+        let Some(work) = &held.work else { return };
+        held.state = State::Waiting;
+        self.lanes.push(&work.key, (work.key.clone(), entry));
+    }
+
+    fn wait_until(&mut self, entry: Entry, due: DateTime<Utc>) {
+        let waiting = self.due.len();
+        let Some(held) = self.hand.get_mut(&entry) else {
+            return;
+        };
+        held.state = State::Retrying(due);
+        if waiting < RETRYING {
+            held.credit = None;
+        }
+        self.due.insert((due, entry), ());
+    }
+
+    /// Queues what is due.
+    fn wake(&mut self) {
+        let now = self.seat.clock.now();
+        while let Some(((due, entry), ())) = self.due.pop_first() {
+            if due > now {
+                self.due.insert((due, entry), ());
+                return;
+            }
+            self.queue(entry);
+        }
+    }
+
+    fn start_what_may_run(&mut self) {
+        while !self.stopping && self.running.len() < self.seat.options.concurrency {
+            let Some((key, entry)) = self.lanes.next() else {
+                return;
+            };
+            match self.hand.get_mut(&entry) {
+                Some(InHand {
+                    work: Some(work),
+                    state,
+                    ..
+                }) if *state == State::Waiting => {
+                    *state = State::Running;
+                    let wanting = |(at, handler): (usize, &Handler)| {
+                        let wants = handler.wants(work.received.event.event_type());
+                        (wants && !work.done.contains(&at)).then_some(at)
+                    };
+                    let wanted = self.handlers.iter().enumerate().filter_map(wanting).collect();
+                    let received = Arc::clone(&work.received);
+                    let patience = self.seat.options.patience;
+                    self.running
+                        .spawn(run(Arc::clone(&self.handlers), wanted, entry, received, patience));
+                }
+                // Lost to another consumer while it waited.
+                _ => self.lanes.done(&key),
+            }
+        }
+    }
+
+    fn finished(&mut self, Finished { entry, outcomes }: Finished) {
+        let Some(InHand { work: Some(work), .. }) = self.hand.get_mut(&entry) else {
+            return;
+        };
+        let (mut again, mut never) = (Vec::new(), Vec::new());
+        for (at, outcome) in outcomes {
+            match outcome {
+                Ok(()) => {
+                    work.done.insert(at);
+                }
+                Err(HandlerError::Again(error)) => again.push(format!("{}: {error}", self.handlers[at].name)),
+                Err(HandlerError::Never(error)) => never.push(format!("{}: {error}", self.handlers[at].name)),
+            }
+        }
+        let (key, attempt) = (work.key.clone(), work.received.attempt);
+        self.lanes.done(&key);
+        let failed = !again.is_empty();
+        let error = again
+            .into_iter()
+            .chain(never.iter().cloned())
+            .collect::<Vec<_>>()
+            .join("; ");
+        let settlement = if failed && attempt >= self.seat.options.attempts {
+            self.dead(DeadReason::Exhausted, error)
+        } else if failed {
+            let pause = self.seat.options.backoff.pause(attempt);
+            let at = self.seat.clock.now();
+            metrics::counter!("lockdown_bus_retries_total", "group" => self.seat.group.name.to_string())
+                .increment(1);
+            Settlement::Retry {
+                failure: Failure { error, at },
+                due: at + pause,
+            }
+        } else if never.is_empty() {
+            Settlement::Ack
+        } else {
+            self.dead(DeadReason::Permanent, error)
+        };
+        self.settle(entry, settlement);
+    }
+
+    fn dead(&self, reason: DeadReason, error: String) -> Settlement {
+        metrics::counter!("lockdown_bus_dead_total", "group" => self.seat.group.name.to_string())
+            .increment(1);
+        tracing::error!(group = %self.seat.group.name, ?reason, "An event went to the dead letters: {error}");
+        Settlement::Dead {
+            failure: Failure {
+                error,
+                at: self.seat.clock.now(),
+            },
+            reason,
+        }
+    }
+
+    fn settle(&mut self, entry: Entry, settlement: Settlement) {
+        let Some(held) = self.hand.get_mut(&entry) else {
+            return;
+        };
+        held.state = State::Settling;
+        // The settler ends only with the engine; then nothing can be told any more.
+        let _ = self.settler.send((held.delivery.clone(), settlement));
+    }
+
+    fn settled(
+        &mut self,
+        Settled {
+            delivery,
+            settlement,
+            ours,
+        }: Settled,
+    ) {
+        let entry = (delivery.entry, delivery.inbox);
+        match settlement {
+            Settlement::Ack | Settlement::Dead { .. } | Settlement::Release => {
+                self.hand.remove(&entry);
+            }
+            Settlement::Retry { .. } if !ours => {
+                self.hand.remove(&entry);
+            }
+            Settlement::Retry { due, .. } => self.retry(entry, due),
+            // Another took it over: it is not begun here. What runs may end, and its acknowledgement counts.
+            Settlement::Renew if !ours => {
+                let held = self.hand.get(&entry).map(|held| held.state);
+                if let Some(State::Retrying(due)) = held {
+                    self.due.remove(&(due, entry));
+                }
+                if matches!(held, Some(State::Retrying(_) | State::Waiting)) {
+                    self.hand.remove(&entry);
+                }
+            }
+            Settlement::Renew => {}
+        }
+    }
+
+    /// The failure is recorded: the next try waits for its time, or for whoever is there after us.
+    fn retry(&mut self, entry: Entry, due: DateTime<Utc>) {
+        let Some(held) = self.hand.get_mut(&entry) else {
+            return;
+        };
+        if let Some(work) = &mut held.work {
+            let attempt = work.received.attempt + 1;
+            if let Ok(received) = receive(&held.delivery, attempt) {
+                work.received = Arc::new(received);
+            }
+        }
+        if self.stopping {
+            self.settle(entry, Settlement::Release);
+        } else {
+            self.wait_until(entry, due);
+        }
+    }
+
+    /// Tells the engine of all that is still in hand, so that nobody takes it for a dead consumer's.
+    fn renew(&mut self) {
+        for held in self.hand.values().filter(|held| held.state != State::Settling) {
+            let _ = self.settler.send((held.delivery.clone(), Settlement::Renew));
+        }
+    }
+
+    /// Hands back all that does not run.
+    fn stop(&mut self) {
+        self.stopping = true;
+        self.due.clear();
+        self.lanes.drain();
+        let idle = |held: &InHand| matches!(held.state, State::Waiting | State::Retrying(_));
+        let entries: Vec<Entry> = self
+            .hand
+            .iter()
+            .filter(|(_, held)| idle(held))
+            .map(|(entry, _)| *entry)
+            .collect();
+        for entry in entries {
+            self.settle(entry, Settlement::Release);
+        }
+    }
+
+    /// Ends what still runs after the grace, and hands it back.
+    fn abort(&mut self) {
+        self.running.abort_all();
+        let running = self.hand.iter().filter(|(_, held)| held.state == State::Running);
+        let entries: Vec<Entry> = running.map(|(entry, _)| *entry).collect();
+        if !entries.is_empty() {
+            tracing::warn!(group = %self.seat.group.name, "{} handlers did not end in time", entries.len());
+        }
+        for entry in entries {
+            self.settle(entry, Settlement::Release);
+        }
+    }
+}
+
+/// Runs the handlers at these places side by side. One that panics or takes too long is none of the others' business.
+async fn run(
+    handlers: Arc<[Handler]>,
+    wanted: Vec<usize>,
+    entry: Entry,
+    received: Arc<Received>,
+    patience: Duration,
+) -> Finished {
+    let each = wanted.into_iter().map(|at| {
+        let (handler, received) = (&handlers[at], Arc::clone(&received));
+        async move {
+            let (since, channel) = (Instant::now(), received.event.event_type());
+            // The call itself may panic, too.
+            let call = async { (handler.run)(received).await };
+            let outcome = match tokio::time::timeout(patience, AssertUnwindSafe(call).catch_unwind()).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(panic)) => Err(HandlerError::Again(format!("it panicked: {}", words(&*panic)))),
+                Err(_) => Err(HandlerError::Again(format!("it took longer than {patience:?}"))),
+            };
+            let result = if outcome.is_ok() { "ok" } else { "failed" };
+            metrics::histogram!(
+                "lockdown_bus_handle_seconds", "channel" => channel, "handler" => handler.name, "result" => result
+            )
+            .record(since.elapsed());
+            (at, outcome)
+        }
+    });
+    let outcomes = join_all(each).await;
+    Finished { entry, outcomes }
+}
+
+fn receive(delivery: &Delivery, attempt: u32) -> Result<Received, DecodeError> {
+    let envelope = Envelope::decode(&delivery.envelope)?;
+    let event = envelope.event()?;
+    Ok(Received {
+        envelope,
+        event,
+        position: delivery.entry,
+        attempt,
+    })
+}
+
+/// What a panic said.
+fn words(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a word")
+}
+
+/// An error with its sources, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

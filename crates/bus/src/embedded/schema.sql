@@ -1,0 +1,74 @@
+-- One table a stream besides these; see `file.rs`. All times are microseconds since 1970.
+
+-- Which log this is: the lock file beside it must name the same.
+CREATE TABLE meta (identity TEXT NOT NULL) STRICT;
+
+-- Written by a trim only: what the stream's own table cannot say when it is empty.
+CREATE TABLE streams (
+    stream TEXT NOT NULL PRIMARY KEY,
+    first  INTEGER NOT NULL, -- entries before it are gone, also where their rows are still to be removed
+    last   INTEGER NOT NULL  -- numbers up to it were given out
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE groups (
+    id   INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- How far a group has come in a stream: one row changes for a whole batch of acknowledgements.
+CREATE TABLE lanes (
+    grp     INTEGER NOT NULL,
+    stream  TEXT NOT NULL,
+    floor   INTEGER NOT NULL, -- all up to it are settled
+    handed  INTEGER NOT NULL, -- all up to it were handed out
+    settled BLOB NOT NULL,    -- runs that are settled between the two
+    PRIMARY KEY (grp, stream)
+) STRICT, WITHOUT ROWID;
+
+-- Open entries of which more is known than that they were handed out once. `lane` is a stream or `inbox`.
+CREATE TABLE pending (
+    grp           INTEGER NOT NULL,
+    lane          TEXT NOT NULL,
+    seq           INTEGER NOT NULL,
+    deliveries    INTEGER NOT NULL,
+    attempts      INTEGER NOT NULL, -- 0: it has not failed, and what follows says nothing
+    first_failure INTEGER NOT NULL,
+    last_failure  INTEGER NOT NULL,
+    error         TEXT NOT NULL,
+    due           INTEGER NOT NULL,
+    PRIMARY KEY (grp, lane, seq)
+) STRICT, WITHOUT ROWID;
+
+-- What was given to one group again. An entry that is settled is gone from here.
+CREATE TABLE inbox (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    grp      INTEGER NOT NULL,
+    stream   TEXT NOT NULL, -- where it lay first
+    seq      INTEGER NOT NULL,
+    channel  TEXT NOT NULL,
+    envelope TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE dead (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    grp           TEXT NOT NULL,
+    consumer      TEXT NOT NULL,
+    stream        TEXT NOT NULL,
+    seq           INTEGER NOT NULL,
+    channel       TEXT NOT NULL,
+    envelope      TEXT NOT NULL,
+    reason        TEXT NOT NULL,
+    attempts      INTEGER NOT NULL,
+    first_failure INTEGER NOT NULL,
+    last_failure  INTEGER NOT NULL,
+    error         TEXT NOT NULL
+) STRICT;
+
+-- Events that may be appended twice, and where they lie. Rows are in the order of time, so the old ones come first.
+CREATE TABLE once (
+    n        INTEGER PRIMARY KEY,
+    event_id BLOB NOT NULL UNIQUE,
+    stream   TEXT NOT NULL,
+    seq      INTEGER NOT NULL,
+    at       INTEGER NOT NULL
+) STRICT;

@@ -1,0 +1,414 @@
+//! Many callers, few calls: what queued while the engine was busy goes out in one batch.
+//!
+//! No timer collects a batch. A call is made as soon as there is something to say and room for a call, so a lone event
+//! goes out at once and a flood goes out in large batches. At most one call is under way for each stream, so a batch
+//! that fails and is tried again keeps its place before what came after it.
+
+use crate::backoff::Backoff;
+use crate::engine::{Append, Appended, Engine, EngineError};
+use crate::place::{Key, Stream};
+use compact_str::CompactString;
+use lockdown_events::Envelope;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How much may wait, and how long we try.
+#[derive(Debug, Clone, Copy)]
+pub struct PublisherOptions {
+    /// Events that may wait for their batch, and their bytes together. Beyond either, `publish` waits.
+    pub queue_events: usize,
+    pub queue_bytes: usize,
+    /// The largest batch.
+    pub batch_events: usize,
+    pub batch_bytes: usize,
+    /// Calls under way at the same time, each for other streams.
+    pub calls: usize,
+    /// The pauses between the tries of a batch that the engine did not answer.
+    pub backoff: Backoff,
+    /// Tries of one batch before its callers are told that it failed.
+    pub attempts: u32,
+}
+
+/// Why an event was not published, or not known to be.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum PublishError {
+    /// The engine took it for wrong: another try would fail the same way.
+    #[error("the bus refused the event")]
+    Refused(#[source] Arc<EngineError>),
+    /// Every try failed; it may have been written all the same.
+    #[error("the bus did not answer {attempts} tries to publish the event")]
+    Away { attempts: u32, source: Arc<EngineError> },
+    /// Only from `try_publish`.
+    #[error("too much is waiting to be published")]
+    Full,
+    #[error("the bus is closed")]
+    Closed,
+}
+
+/// Publishes through an engine. Cheap to clone; the last clone's drop ends the work once everything is out.
+#[derive(Clone)]
+pub struct Publisher {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queue: mpsc::UnboundedSender<Queued>,
+    events: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+    options: PublisherOptions,
+    /// Tells the batcher that no more will come.
+    closing: CancellationToken,
+    /// Becomes true when everything that was accepted is out.
+    drained: watch::Receiver<bool>,
+}
+
+struct Queued {
+    stream: Stream,
+    append: Append,
+    waiter: Waiter,
+}
+
+/// The caller, who may have gone: an accepted event is published all the same.
+struct Waiter {
+    answer: oneshot::Sender<Result<Appended, PublishError>>,
+    _places: [OwnedSemaphorePermit; 2],
+    since: Instant,
+}
+
+// === impl PublisherOptions ===
+
+impl Default for PublisherOptions {
+    fn default() -> Self {
+        Self {
+            queue_events: 16_384,
+            queue_bytes: 32 << 20,
+            batch_events: 256,
+            batch_bytes: 256 << 10,
+            calls: 4,
+            backoff: Backoff {
+                first: Duration::from_millis(100),
+                cap: Duration::from_secs(5),
+            },
+            attempts: 10,
+        }
+    }
+}
+
+// === impl Publisher ===
+
+impl Publisher {
+    /// Starts the batcher on the current runtime.
+    pub fn start(engine: Arc<dyn Engine>, options: PublisherOptions) -> Self {
+        let (queue, waiting) = mpsc::unbounded_channel();
+        let (done, drained) = watch::channel(false);
+        let closing = CancellationToken::new();
+        let batcher = Batcher {
+            engine,
+            options,
+            waiting,
+            closing: closing.clone(),
+            pending: HashMap::new(),
+            turn: VecDeque::new(),
+            busy: HashSet::new(),
+            calls: JoinSet::new(),
+        };
+        tokio::spawn(async move {
+            batcher.run().await;
+            // Nobody may be left to hear it.
+            let _ = done.send(true);
+        });
+        let shared = Shared {
+            queue,
+            events: Arc::new(Semaphore::new(options.queue_events)),
+            bytes: Arc::new(Semaphore::new(options.queue_bytes)),
+            options,
+            closing,
+            drained,
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Publishes an event: waits for room, then for the engine's answer. Once the wait for room is over the event is
+    /// published even when this future is dropped.
+    pub async fn publish(&self, envelope: &Envelope, key: Key, once: bool) -> Result<Appended, PublishError> {
+        let append = append(envelope, key, once);
+        let weight = self.weight(&append);
+        let places = [
+            Arc::clone(&self.shared.events)
+                .acquire_owned()
+                .await
+                .map_err(|_| PublishError::Closed)?,
+            Arc::clone(&self.shared.bytes)
+                .acquire_many_owned(weight)
+                .await
+                .map_err(|_| PublishError::Closed)?,
+        ];
+        self.enqueue(append, places)?
+            .await
+            .unwrap_or(Err(PublishError::Closed))
+    }
+
+    /// As [`Publisher::publish`], but fails with [`PublishError::Full`] where that would wait for room.
+    pub async fn try_publish(
+        &self,
+        envelope: &Envelope,
+        key: Key,
+        once: bool,
+    ) -> Result<Appended, PublishError> {
+        let append = append(envelope, key, once);
+        let full = |error| match error {
+            TryAcquireError::NoPermits => PublishError::Full,
+            TryAcquireError::Closed => PublishError::Closed,
+        };
+        let weight = self.weight(&append);
+        let places = [
+            Arc::clone(&self.shared.events)
+                .try_acquire_owned()
+                .map_err(full)?,
+            Arc::clone(&self.shared.bytes)
+                .try_acquire_many_owned(weight)
+                .map_err(full)?,
+        ];
+        self.enqueue(append, places)?
+            .await
+            .unwrap_or(Err(PublishError::Closed))
+    }
+
+    /// Takes nothing more, and returns when everything that was accepted is out or has failed.
+    pub async fn close(&self) {
+        self.shared.events.close();
+        self.shared.bytes.close();
+        self.shared.closing.cancel();
+        let mut drained = self.shared.drained.clone();
+        // An error means that the batcher is gone, which is as drained as it gets.
+        let _ = drained.wait_for(|drained| *drained).await;
+    }
+
+    /// How many events wait or are under way.
+    pub fn queued(&self) -> usize {
+        self.shared.options.queue_events - self.shared.events.available_permits()
+    }
+
+    /// An event larger than the whole queue waits for the queue to be empty.
+    fn weight(&self, append: &Append) -> u32 {
+        u32::try_from(append.envelope.len().min(self.shared.options.queue_bytes)).unwrap_or(u32::MAX)
+    }
+
+    fn enqueue(
+        &self,
+        append: Append,
+        places: [OwnedSemaphorePermit; 2],
+    ) -> Result<oneshot::Receiver<Result<Appended, PublishError>>, PublishError> {
+        let (answer, answered) = oneshot::channel();
+        let stream = Stream::of(&append.channel, &append.key);
+        let waiter = Waiter {
+            answer,
+            _places: places,
+            since: Instant::now(),
+        };
+        // A place was had, so the queue was open; it may have been closed since.
+        if self.shared.events.is_closed() {
+            return Err(PublishError::Closed);
+        }
+        self.shared
+            .queue
+            .send(Queued {
+                stream,
+                append,
+                waiter,
+            })
+            .map_err(|_| PublishError::Closed)?;
+        Ok(answered)
+    }
+}
+
+fn append(envelope: &Envelope, key: Key, once: bool) -> Append {
+    Append {
+        event_id: envelope.event_id,
+        channel: CompactString::new(envelope.event_type()),
+        key,
+        envelope: envelope.encode().into(),
+        once,
+    }
+}
+
+/// The one task that calls the engine.
+struct Batcher {
+    engine: Arc<dyn Engine>,
+    options: PublisherOptions,
+    waiting: mpsc::UnboundedReceiver<Queued>,
+    closing: CancellationToken,
+    /// What waits, by stream, in the order in which it came.
+    pending: HashMap<Stream, VecDeque<(Append, Waiter)>>,
+    /// Streams with something waiting, in the order in which their turn comes.
+    turn: VecDeque<Stream>,
+    /// Streams with a call under way.
+    busy: HashSet<Stream>,
+    calls: JoinSet<Vec<Stream>>,
+}
+
+// === impl Batcher ===
+
+impl Batcher {
+    /// Runs until every sender is gone or the queue is closed, and everything is out.
+    async fn run(mut self) {
+        let mut open = true;
+        loop {
+            self.call_while_there_is_room();
+            tokio::select! {
+                Some(ended) = self.calls.join_next() => {
+                    // A call's task only panics when the engine does; its callers then hear that the bus is closed.
+                    for stream in ended.unwrap_or_default() {
+                        self.busy.remove(&stream);
+                    }
+                }
+                queued = self.waiting.recv(), if open => match queued {
+                    Some(queued) => self.take(queued),
+                    None => open = false,
+                },
+                // What is in the queue by now still comes out of it.
+                () = self.closing.cancelled(), if !self.waiting.is_closed() => self.waiting.close(),
+                else => return,
+            }
+            while let Ok(queued) = self.waiting.try_recv() {
+                self.take(queued);
+            }
+        }
+    }
+
+    fn take(
+        &mut self,
+        Queued {
+            stream,
+            append,
+            waiter,
+        }: Queued,
+    ) {
+        let pending = self.pending.entry(stream).or_default();
+        if pending.is_empty() {
+            self.turn.push_back(stream);
+        }
+        pending.push_back((append, waiter));
+    }
+
+    fn call_while_there_is_room(&mut self) {
+        while self.calls.len() < self.options.calls {
+            let batch = self.batch();
+            if batch.appends.is_empty() {
+                return;
+            }
+            self.busy.extend(&batch.streams);
+            self.calls
+                .spawn(batch.send(Arc::clone(&self.engine), self.options));
+        }
+    }
+
+    /// What goes out next: of the streams whose turn it is and that have no call under way.
+    fn batch(&mut self) -> Batch {
+        let mut batch = Batch::default();
+        let mut bytes = 0;
+        let mut passed = VecDeque::new();
+        while let Some(stream) = self.turn.pop_front() {
+            let full = batch.appends.len() >= self.options.batch_events || bytes >= self.options.batch_bytes;
+            if full || self.busy.contains(&stream) {
+                passed.push_back(stream);
+                if full {
+                    break;
+                }
+                continue;
+            }
+            let pending = self.pending.entry(stream).or_default();
+            while batch.appends.len() < self.options.batch_events && bytes < self.options.batch_bytes {
+                let Some((append, waiter)) = pending.pop_front() else {
+                    break;
+                };
+                bytes += append.envelope.len();
+                batch.appends.push(append);
+                batch.waiters.push(waiter);
+            }
+            batch.streams.push(stream);
+            if !pending.is_empty() {
+                passed.push_back(stream);
+            }
+        }
+        passed.append(&mut self.turn);
+        self.turn = passed;
+        batch
+    }
+}
+
+#[derive(Default)]
+struct Batch {
+    streams: Vec<Stream>,
+    appends: Vec<Append>,
+    waiters: Vec<Waiter>,
+}
+
+// === impl Batch ===
+
+impl Batch {
+    /// Appends the batch, as often as it takes, and answers its callers. Returns the streams that are free again.
+    async fn send(self, engine: Arc<dyn Engine>, options: PublisherOptions) -> Vec<Stream> {
+        let mut attempts = 0;
+        let outcome = loop {
+            attempts += 1;
+            match engine.append(&self.appends).await {
+                Ok(results) => break Ok(results),
+                Err(EngineError::Closed) => break Err(PublishError::Closed),
+                Err(error @ EngineError::Refused(_)) => break Err(PublishError::Refused(Arc::new(error))),
+                Err(error) if attempts >= options.attempts => {
+                    break Err(PublishError::Away {
+                        attempts,
+                        source: Arc::new(error),
+                    });
+                }
+                Err(error) => {
+                    let pause = options.backoff.pause(attempts);
+                    metrics::counter!("lockdown_bus_publish_retries_total").increment(1);
+                    tracing::warn!(
+                        attempts,
+                        events = self.appends.len(),
+                        "Could not publish, next try in {pause:?}: {error}"
+                    );
+                    tokio::time::sleep(pause).await;
+                }
+            }
+        };
+        match outcome {
+            Ok(results) => {
+                for ((result, waiter), append) in results.into_iter().zip(self.waiters).zip(&self.appends) {
+                    if result.is_ok() {
+                        published(&append.channel, waiter.since);
+                    }
+                    waiter.answer(result.map_err(|error| PublishError::Refused(Arc::new(error))));
+                }
+            }
+            Err(error) => {
+                for waiter in self.waiters {
+                    waiter.answer(Err(error.clone()));
+                }
+            }
+        }
+        self.streams
+    }
+}
+
+fn published(channel: &CompactString, since: Instant) {
+    metrics::counter!("lockdown_bus_published_total", "channel" => channel.to_string()).increment(1);
+    metrics::histogram!("lockdown_bus_publish_seconds").record(since.elapsed());
+}
+
+// === impl Waiter ===
+
+impl Waiter {
+    fn answer(self, result: Result<Appended, PublishError>) {
+        // A caller that has gone does not want to know.
+        let _ = self.answer.send(result);
+    }
+}

@@ -1,0 +1,364 @@
+//! The consumer: turns, failures, the dead, and an orderly stop.
+
+use super::bench::{Faulty, left, told, until};
+use lockdown_bus::{
+    Append, Backoff, Consumer, ConsumerName, ConsumerOptions, DeadReason, Engine, GroupName, Handler,
+    HandlerError, Key, Start,
+};
+use lockdown_runtime::Clock;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const LEFT: [&str; 1] = ["user:left"];
+const GRACE: Duration = Duration::from_secs(10);
+
+fn quick() -> ConsumerOptions {
+    ConsumerOptions {
+        visibility: Duration::from_millis(300),
+        backoff: Backoff {
+            first: Duration::from_millis(2),
+            cap: Duration::from_millis(10),
+        },
+        attempts: 4,
+        ..ConsumerOptions::default()
+    }
+}
+
+async fn consumer(log: &Arc<Faulty>, handlers: Vec<Handler>, options: ConsumerOptions) -> Consumer {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = ConsumerName::new(&format!("test-{}", COUNT.fetch_add(1, Ordering::Relaxed))).unwrap();
+    let (engine, group) = (
+        Arc::clone(log) as Arc<dyn Engine>,
+        GroupName::new("test.layer").unwrap(),
+    );
+    Consumer::start(
+        engine,
+        group,
+        name,
+        &Start::Oldest,
+        handlers,
+        options,
+        Clock::system(),
+    )
+    .await
+    .unwrap()
+}
+
+async fn publish(log: &Faulty, guild: u32, numbers: std::ops::Range<u32>) {
+    let appends: Vec<Append> = numbers.map(|number| append(guild, number)).collect();
+    for result in log.append(&appends).await.unwrap() {
+        result.unwrap();
+    }
+}
+
+fn append(guild: u32, number: u32) -> Append {
+    let (envelope, key) = left(guild, number);
+    let channel = envelope.event_type().into();
+    Append {
+        event_id: envelope.event_id,
+        channel,
+        key,
+        envelope: envelope.encode().into(),
+        once: false,
+    }
+}
+
+/// What a handler saw, in the order in which it ended.
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<Vec<(u32, u32)>>>);
+
+impl Seen {
+    fn note(&self, told: (u32, u32)) {
+        self.0.lock().unwrap().push(told);
+    }
+
+    fn all(&self) -> Vec<(u32, u32)> {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn count(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    /// A handler that notes what it sees, a little later.
+    fn handler(&self) -> Handler {
+        let seen = self.clone();
+        Handler::new("note", LEFT, move |received| {
+            let seen = seen.clone();
+            async move {
+                tokio::task::yield_now().await;
+                seen.note(told(&received.event));
+                Ok(())
+            }
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_community_keeps_its_order_and_each_event_comes_once() {
+    let (log, _directory) = Faulty::new();
+    for number in 0..40 {
+        for guild in 0..50 {
+            publish(&log, guild, number..number + 1).await;
+        }
+    }
+    let seen = Seen::default();
+    // The answer to some settlements is lost: they are said again.
+    log.fail_settle.store(5, Ordering::SeqCst);
+    let consumer = consumer(&log, vec![seen.handler()], quick()).await;
+    until("all are handled", || async { seen.count() >= 2000 }).await;
+    consumer.stop(GRACE).await;
+    let mut by_guild: HashMap<u32, Vec<u32>> = HashMap::new();
+    for (guild, number) in seen.all() {
+        by_guild.entry(guild).or_default().push(number);
+    }
+    assert_eq!(by_guild.len(), 50);
+    for (guild, numbers) in by_guild {
+        assert_eq!(numbers, (0..40).collect::<Vec<u32>>(), "guild {guild}");
+    }
+}
+
+#[tokio::test]
+async fn a_failing_event_is_tried_again_without_holding_up_the_rest_and_ends_with_the_dead() {
+    let (log, _directory) = Faulty::new();
+    publish(&log, 1, 0..20).await;
+    publish(&log, 2, 0..20).await;
+    let (seen, attempts) = (Seen::default(), Arc::new(Mutex::new(Vec::new())));
+    let (noting, counting) = (seen.clone(), Arc::clone(&attempts));
+    let handler = Handler::new("picky", LEFT, move |received| {
+        let told = told(&received.event);
+        let outcome = if told == (1, 3) {
+            counting.lock().unwrap().push(received.attempt);
+            Err(HandlerError::Again("not today".to_owned()))
+        } else {
+            noting.note(told);
+            Ok(())
+        };
+        async { outcome }
+    });
+    let consumer = consumer(&log, vec![handler], quick()).await;
+    until("it is dead", || async {
+        log.dead().await.len() == 1 && seen.count() == 39
+    })
+    .await;
+    consumer.stop(GRACE).await;
+    assert_eq!(*attempts.lock().unwrap(), [1, 2, 3, 4]);
+    let letter = &log.dead().await[0];
+    assert_eq!(
+        (letter.reason, letter.attempts, letter.channel.as_str()),
+        (DeadReason::Exhausted, 4, "user:left")
+    );
+    assert_eq!(
+        (letter.error.as_str(), letter.group.as_str()),
+        ("picky: not today", "test.layer")
+    );
+    assert_eq!(*letter.envelope, *append(1, 3).envelope);
+}
+
+#[tokio::test]
+async fn what_can_never_succeed_is_dead_at_once_and_so_is_what_cannot_be_read() {
+    let (log, _directory) = Faulty::new();
+    let broken = Append {
+        envelope: "{\"eventType\":".into(),
+        ..append(1, 1)
+    };
+    let wrong = append(1, 1).envelope.replace("\"userId\"", "\"person\"");
+    let wrong = Append {
+        envelope: wrong.into(),
+        ..append(1, 1)
+    };
+    let key = Key::none();
+    log.append(&[
+        append(1, 0),
+        broken,
+        append(1, 2),
+        wrong,
+        Append { key, ..append(1, 4) },
+        append(1, 5),
+    ])
+    .await
+    .unwrap();
+    let (seen, tries) = (Seen::default(), Arc::new(AtomicUsize::new(0)));
+    let counting = Arc::clone(&tries);
+    let never = Handler::new("never", LEFT, move |received| {
+        let is_it = told(&received.event) == (1, 5);
+        counting.fetch_add(usize::from(is_it), Ordering::SeqCst);
+        async move {
+            if is_it {
+                Err(HandlerError::Never("no such guild".to_owned()))
+            } else {
+                Ok(())
+            }
+        }
+    });
+    let consumer = consumer(&log, vec![seen.handler(), never], quick()).await;
+    until("three are dead", || async {
+        log.dead().await.len() == 3 && seen.count() == 4
+    })
+    .await;
+    consumer.stop(GRACE).await;
+    let dead = log.dead().await;
+    let reasons = |reason| {
+        dead.iter()
+            .filter(|letter| letter.reason == reason)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (
+            reasons(DeadReason::Undecodable).len(),
+            reasons(DeadReason::Permanent).len()
+        ),
+        (2, 1)
+    );
+    assert!(
+        reasons(DeadReason::Undecodable)
+            .iter()
+            .any(|letter| letter.error.contains("user:left")),
+        "{dead:?}"
+    );
+    assert_eq!(tries.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn one_handlers_panic_is_none_of_the_others_business() {
+    let (log, _directory) = Faulty::new();
+    publish(&log, 1, 0..3).await;
+    let (seen, panics) = (Seen::default(), Arc::new(AtomicUsize::new(0)));
+    let counting = Arc::clone(&panics);
+    let nervous = Handler::new("nervous", LEFT, move |received| {
+        let first = told(&received.event) == (1, 1) && counting.fetch_add(1, Ordering::SeqCst) < 2;
+        assert!(!first, "it panics on purpose");
+        async { Ok(()) }
+    });
+    let consumer = consumer(&log, vec![nervous, seen.handler()], quick()).await;
+    until("the nervous one has calmed down", || async {
+        panics.load(Ordering::SeqCst) == 3 && seen.count() == 3
+    })
+    .await;
+    consumer.stop(GRACE).await;
+    // The one that was through with the event is not asked again.
+    assert_eq!(seen.all(), [(1, 0), (1, 1), (1, 2)]);
+    assert!(log.dead().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_handler_that_hangs_counts_as_failed() {
+    let (log, _directory) = Faulty::new();
+    publish(&log, 1, 0..1).await;
+    let handler = Handler::new("hangs", LEFT, |_| std::future::pending());
+    let options = ConsumerOptions {
+        patience: Duration::from_millis(5),
+        attempts: 2,
+        ..quick()
+    };
+    let consumer = consumer(&log, vec![handler], options).await;
+    until("it is dead", || async { log.dead().await.len() == 1 }).await;
+    consumer.stop(GRACE).await;
+    assert!(log.dead().await[0].error.contains("it took longer than 5ms"));
+}
+
+#[tokio::test]
+async fn a_handler_slower_than_the_visibility_runs_once() {
+    let (log, _directory) = Faulty::new();
+    publish(&log, 1, 0..1).await;
+    let runs = Arc::new(AtomicUsize::new(0));
+    let (release, released) = (Arc::new(tokio::sync::Semaphore::new(0)), Arc::clone(&runs));
+    let waiting = Arc::clone(&release);
+    let slow = Handler::new("slow", LEFT, move |_| {
+        released.fetch_add(1, Ordering::SeqCst);
+        let waiting = Arc::clone(&waiting);
+        async move {
+            waiting.acquire().await.unwrap().forget();
+            Ok(())
+        }
+    });
+    let first = consumer(&log, vec![slow.clone()], quick()).await;
+    until("it runs", || async { runs.load(Ordering::SeqCst) == 1 }).await;
+    // Another looks for what the dead left, several times over, and finds nothing of the living.
+    let second = consumer(&log, vec![slow], quick()).await;
+    tokio::time::sleep(quick().visibility * 10).await;
+    release.add_permits(1);
+    first.stop(GRACE).await;
+    second.stop(GRACE).await;
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_stop_finishes_what_runs_and_hands_back_the_rest() {
+    let (log, _directory) = Faulty::new();
+    publish(&log, 1, 0..100).await;
+    let (seen, gate) = (Seen::default(), Arc::new(tokio::sync::Semaphore::new(0)));
+    let (noting, waiting) = (seen.clone(), Arc::clone(&gate));
+    let slow = Handler::new("slow", LEFT, move |received| {
+        let (noting, waiting) = (noting.clone(), Arc::clone(&waiting));
+        async move {
+            waiting.acquire().await.unwrap().forget();
+            noting.note(told(&received.event));
+            Ok(())
+        }
+    });
+    let first = consumer(&log, vec![slow], quick()).await;
+    gate.add_permits(3);
+    until("three are handled", || async { seen.count() == 3 }).await;
+    let stopping = tokio::spawn(first.stop(GRACE));
+    // One more was running when the stop came.
+    gate.add_permits(1);
+    stopping.await.unwrap();
+    assert_eq!(seen.count(), 4);
+
+    let second = consumer(&log, vec![seen.handler()], quick()).await;
+    until("the other handles the rest", || async { seen.count() >= 100 }).await;
+    second.stop(GRACE).await;
+    assert_eq!(seen.all(), (0..100).map(|number| (1, number)).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_does_not_end_within_the_grace_goes_to_another() {
+    let (log, _directory) = Faulty::new();
+    publish(&log, 1, 0..1).await;
+    let started = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&started);
+    let stuck = Handler::new("stuck", LEFT, move |_| {
+        counting.fetch_add(1, Ordering::SeqCst);
+        std::future::pending()
+    });
+    let first = consumer(&log, vec![stuck], quick()).await;
+    until("it runs", || async { started.load(Ordering::SeqCst) == 1 }).await;
+    first.stop(Duration::from_millis(1)).await;
+    let seen = Seen::default();
+    let second = consumer(&log, vec![seen.handler()], quick()).await;
+    until("the other handles it", || async { seen.count() == 1 }).await;
+    second.stop(GRACE).await;
+}
+
+#[tokio::test]
+async fn no_more_is_in_hand_than_there_is_room_for() {
+    let (log, _directory) = Faulty::new();
+    for guild in 0..40 {
+        publish(&log, guild, 0..1).await;
+    }
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (seen, now, top) = (Seen::default(), Arc::clone(&running), Arc::clone(&most));
+    let noting = seen.clone();
+    let handler = Handler::new("counts", LEFT, move |received| {
+        let (noting, now, top) = (noting.clone(), Arc::clone(&now), Arc::clone(&top));
+        async move {
+            top.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(3)).await;
+            now.fetch_sub(1, Ordering::SeqCst);
+            noting.note(told(&received.event));
+            Ok(())
+        }
+    });
+    let options = ConsumerOptions {
+        concurrency: 3,
+        in_hand: 5,
+        ..quick()
+    };
+    let consumer = consumer(&log, vec![handler], options).await;
+    until("all are handled", || async { seen.count() == 40 }).await;
+    consumer.stop(GRACE).await;
+    assert_eq!(most.load(Ordering::SeqCst), 3);
+}

@@ -1,0 +1,180 @@
+//! The publisher: batches, order, faults, room.
+
+use super::bench::{Faulty, left, told, until};
+use lockdown_bus::{Backoff, PublishError, Publisher, PublisherOptions};
+use lockdown_events::Envelope;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+fn quick() -> PublisherOptions {
+    let backoff = Backoff {
+        first: Duration::from_millis(1),
+        cap: Duration::from_millis(5),
+    };
+    PublisherOptions {
+        backoff,
+        attempts: 5,
+        ..PublisherOptions::default()
+    }
+}
+
+/// Publishes numbers 0 to `count` for each guild without waiting between, as one caller would.
+async fn flood(publisher: &Publisher, guilds: u32, count: u32) {
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..count {
+        for guild in 0..guilds {
+            let (envelope, key) = left(guild, number);
+            let publisher = publisher.clone();
+            calls.spawn(async move { publisher.publish(&envelope, key, false).await.unwrap() });
+            // The call has taken its place in the queue before the next one does.
+            tokio::task::yield_now().await;
+        }
+    }
+    while let Some(done) = calls.join_next().await {
+        done.unwrap();
+    }
+}
+
+async fn order(log: &Faulty, guild: u32) -> Vec<u32> {
+    let events = log.stored().await;
+    let events = events
+        .iter()
+        .map(|stored| told(&Envelope::decode(&stored.envelope).unwrap().event().unwrap()));
+    events
+        .filter(|(of, _)| *of == guild)
+        .map(|(_, number)| number)
+        .collect()
+}
+
+#[tokio::test]
+async fn what_queues_meanwhile_goes_out_together_and_in_order() {
+    let (log, _directory) = Faulty::new();
+    let publisher = Publisher::start(log.clone(), quick());
+    flood(&publisher, 7, 300).await;
+    for guild in 0..7 {
+        assert_eq!(order(&log, guild).await, (0..300).collect::<Vec<u32>>());
+    }
+    let batches = log.batches.lock().await;
+    assert_eq!(batches.iter().sum::<usize>(), 2100);
+    assert!(batches.len() < 1000, "{} calls for 2,100 events", batches.len());
+    assert!(batches.iter().all(|size| *size <= 256), "{batches:?}");
+}
+
+#[tokio::test]
+async fn order_survives_batches_that_fail() {
+    let (log, _directory) = Faulty::new();
+    let publisher = Publisher::start(log.clone(), quick());
+    let faults = Arc::clone(&log);
+    let saboteur = tokio::spawn(async move {
+        for _ in 0..40 {
+            faults.fail_before.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    flood(&publisher, 5, 200).await;
+    saboteur.await.unwrap();
+    for guild in 0..5 {
+        assert_eq!(order(&log, guild).await, (0..200).collect::<Vec<u32>>());
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_makes_no_second_entry_of_an_event_published_once() {
+    let (log, _directory) = Faulty::new();
+    let publisher = Publisher::start(log.clone(), quick());
+    log.fail_after.store(2, Ordering::SeqCst);
+    let (envelope, key) = left(1, 1);
+    let appended = publisher.publish(&envelope, key, true).await.unwrap();
+    assert!(appended.already, "the last try found what the first had written");
+    assert_eq!(log.stored().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_log_that_stays_away_is_told_and_what_comes_later_goes_on() {
+    let (log, _directory) = Faulty::new();
+    let publisher = Publisher::start(log.clone(), quick());
+    log.fail_before.store(5, Ordering::SeqCst);
+    let (envelope, key) = left(1, 1);
+    let error = publisher.publish(&envelope, key, false).await.unwrap_err();
+    assert!(
+        matches!(error, PublishError::Away { attempts: 5, .. }),
+        "{error:?}"
+    );
+    let (envelope, key) = left(1, 2);
+    publisher.publish(&envelope, key, false).await.unwrap();
+    assert_eq!(order(&log, 1).await, [2]);
+}
+
+#[tokio::test]
+async fn a_full_queue_makes_callers_wait_and_says_full_to_those_who_will_not() {
+    let (log, _directory) = Faulty::new();
+    log.gate.forget_permits(usize::MAX >> 3);
+    let options = PublisherOptions {
+        queue_events: 10,
+        ..quick()
+    };
+    let publisher = Publisher::start(log.clone(), options);
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..25 {
+        let (publisher, (envelope, key)) = (publisher.clone(), left(1, number));
+        calls.spawn(async move { publisher.publish(&envelope, key, false).await.unwrap() });
+        tokio::task::yield_now().await;
+    }
+    until("the queue is full", || async { publisher.queued() == 10 }).await;
+    let (envelope, key) = left(1, 99);
+    assert!(matches!(
+        publisher.try_publish(&envelope, key, false).await,
+        Err(PublishError::Full)
+    ));
+
+    log.gate.add_permits(1000);
+    while let Some(done) = calls.join_next().await {
+        done.unwrap();
+    }
+    assert_eq!(order(&log, 1).await, (0..25).collect::<Vec<u32>>());
+    assert_eq!(publisher.queued(), 0);
+}
+
+#[tokio::test]
+async fn an_accepted_event_is_published_though_nobody_waits() {
+    let (log, _directory) = Faulty::new();
+    log.gate.forget_permits(usize::MAX >> 3);
+    let publisher = Publisher::start(log.clone(), quick());
+    let (envelope, key) = left(1, 1);
+    let called = publisher.clone();
+    let call = tokio::spawn(async move { called.publish(&envelope, key, false).await });
+    until("it is in the queue", || async { publisher.queued() == 1 }).await;
+    call.abort();
+    log.gate.add_permits(10);
+    publisher.close().await;
+    assert_eq!(order(&log, 1).await, [1]);
+}
+
+#[tokio::test]
+async fn closing_lets_out_what_was_accepted_and_takes_no_more() {
+    let (log, _directory) = Faulty::new();
+    let publisher = Publisher::start(log.clone(), quick());
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..500 {
+        let (publisher, (envelope, key)) = (publisher.clone(), left(number % 9, number));
+        calls.spawn(async move { publisher.publish(&envelope, key, false).await });
+    }
+    tokio::task::yield_now().await;
+    // From several sides at once, and again.
+    tokio::join!(publisher.close(), publisher.close());
+    publisher.close().await;
+    let mut published = 0;
+    while let Some(done) = calls.join_next().await {
+        match done.unwrap() {
+            Ok(_) => published += 1,
+            Err(error) => assert!(matches!(error, PublishError::Closed), "{error:?}"),
+        }
+    }
+    assert_eq!(log.stored().await.len(), published);
+    let (envelope, key) = left(1, 1);
+    assert!(matches!(
+        publisher.publish(&envelope, key, false).await,
+        Err(PublishError::Closed)
+    ));
+}
