@@ -64,7 +64,14 @@ async fn what_queues_meanwhile_goes_out_together_and_in_order() {
 #[tokio::test]
 async fn order_survives_batches_that_fail() {
     let (log, _directory) = Faulty::new();
-    let publisher = Publisher::start(log.clone(), quick());
+    // One batch may meet all of the faults.
+    let publisher = Publisher::start(
+        log.clone(),
+        PublisherOptions {
+            attempts: 100,
+            ..quick()
+        },
+    );
     let faults = Arc::clone(&log);
     let saboteur = tokio::spawn(async move {
         for _ in 0..40 {
