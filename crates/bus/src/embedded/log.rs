@@ -158,11 +158,11 @@ impl Log {
         if lazy {
             self.connection.pragma_update(None, "synchronous", "NORMAL")?;
         }
-        let committed = self.commit_all();
+        self.commit_all()?;
         if lazy {
             self.connection.pragma_update(None, "synchronous", "FULL")?;
         }
-        committed
+        Ok(())
     }
 
     fn commit_all(&mut self) -> Result<(), LogError> {
@@ -191,6 +191,12 @@ impl Log {
             tracing::error!(%error, "Could not roll back in the event log");
         }
         self.begun = false;
+        // A lazy commit may have been cut short, and inside of it this could not be set again.
+        if self.full
+            && let Err(error) = self.connection.pragma_update(None, "synchronous", "FULL")
+        {
+            tracing::error!(%error, "Could not make the event log wait for the disk again");
+        }
         let undo = std::mem::take(&mut self.undo);
         for (group, lane, seq, before) in undo.entries.into_iter().rev() {
             if let Some(lane) = &mut self.groups[group].lanes[lane] {
