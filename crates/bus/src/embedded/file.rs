@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// How much of what was acknowledged survives what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// The machine's death: each commit waits for the disk.
+    /// The machine's death: each commit waits for the disk. Acknowledgements alone do not: at worst they are asked for again.
     Full,
     /// The process's death. When the machine dies, the last moments may be lost, but nothing is torn.
     Normal,
@@ -47,6 +47,10 @@ impl Place {
 
     pub(super) fn in_memory(&self) -> bool {
         self.durability == Durability::Memory
+    }
+
+    pub(super) fn full(&self) -> bool {
+        self.durability == Durability::Full
     }
 
     /// Makes or checks the log and opens the connection that writes, with what must be held as long as it is used.

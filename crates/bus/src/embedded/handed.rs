@@ -1,8 +1,11 @@
 //! Deliveries on their way to a caller who may be gone by then.
 
-use super::writer::{Call, Op, Queued};
+use super::error::LogError;
+use super::log::Log;
+use super::writer::{Call, Op, Queued, Work};
 use crate::engine::{Delivery, EngineError, Group, Settlement};
 use crate::place::ConsumerName;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub(super) type Answer<T> = oneshot::Sender<Result<T, EngineError>>;
@@ -28,12 +31,62 @@ pub(super) struct Handed {
     deliveries: Vec<Delivery>,
 }
 
+/// A takeover. What it took becomes [`Handed`] only when it is committed: before, there is nothing to give back.
+pub(super) struct TakeOver {
+    group: Group,
+    consumer: ConsumerName,
+    idle: Duration,
+    max: usize,
+    returns: mpsc::WeakSender<Queued>,
+    taken: Vec<Delivery>,
+    answer: Answer<Handed>,
+}
+
 // === impl Waiter ===
 
 impl Waiter {
     /// Nobody waits for the answer any more.
     pub(super) fn gone(&self) -> bool {
         self.answer.is_closed()
+    }
+}
+
+// === impl TakeOver ===
+
+impl TakeOver {
+    pub(super) fn op(
+        group: Group,
+        consumer: ConsumerName,
+        idle: Duration,
+        max: usize,
+        returns: mpsc::WeakSender<Queued>,
+    ) -> (Op, Answered<Handed>) {
+        let (answer, answered) = oneshot::channel();
+        let call = Self {
+            group,
+            consumer,
+            idle,
+            max,
+            returns,
+            taken: Vec::new(),
+            answer,
+        };
+        (Op::Work(Box::new(call)), answered)
+    }
+}
+
+impl Work for TakeOver {
+    fn run(&mut self, log: &mut Log) -> Result<(), LogError> {
+        self.taken = log.take_over(&self.group, &self.consumer, self.idle, self.max)?;
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<&[u64], &LogError>) {
+        let handed = match outcome {
+            Ok(_) => Ok(Handed::new(self.group, self.consumer, self.returns, self.taken)),
+            Err(error) => Err(error.clone().into()),
+        };
+        let _ = self.answer.send(handed);
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Log {
     pub(super) said: Vec<Said>,
     /// Bytes written since the WAL was last brought home, by estimate.
     pub(super) written: u64,
+    /// Whether commits wait for the disk.
+    full: bool,
     begun: bool,
     dirty: Vec<(usize, usize)>,
     undo: Undo,
@@ -95,6 +97,7 @@ impl Log {
             newest: 0,
             said: Vec::new(),
             written: 0,
+            full: place.full(),
             begun: false,
             dirty: Vec::new(),
             undo: Undo::default(),
@@ -149,6 +152,20 @@ impl Log {
     }
 
     pub(super) fn commit(&mut self) -> Result<(), LogError> {
+        // How far groups have come, and nothing else, need not wait for the disk: were it lost with the machine, events
+        // would come again, which everybody is ready for. The next append's sync covers it.
+        let lazy = self.full && !self.begun && !self.dirty.is_empty();
+        if lazy {
+            self.connection.pragma_update(None, "synchronous", "NORMAL")?;
+        }
+        self.commit_all()?;
+        if lazy {
+            self.connection.pragma_update(None, "synchronous", "FULL")?;
+        }
+        Ok(())
+    }
+
+    fn commit_all(&mut self) -> Result<(), LogError> {
         let dirty = std::mem::take(&mut self.dirty);
         let written = dirty
             .iter()
@@ -174,6 +191,12 @@ impl Log {
             tracing::error!(%error, "Could not roll back in the event log");
         }
         self.begun = false;
+        // A lazy commit may have been cut short, and inside of it this could not be set again.
+        if self.full
+            && let Err(error) = self.connection.pragma_update(None, "synchronous", "FULL")
+        {
+            tracing::error!(%error, "Could not make the event log wait for the disk again");
+        }
         let undo = std::mem::take(&mut self.undo);
         for (group, lane, seq, before) in undo.entries.into_iter().rev() {
             if let Some(lane) = &mut self.groups[group].lanes[lane] {

@@ -40,7 +40,7 @@ use checkpoint::Checkpoints;
 use chrono::{DateTime, Utc};
 use error::LogError;
 use file::Place;
-use handed::{Handed, Waiter};
+use handed::{Handed, TakeOver, Waiter};
 use hub::Hub;
 use lockdown_runtime::{Clock, Ids};
 use log::Log;
@@ -133,6 +133,7 @@ impl EmbeddedEngine {
             checkpoints,
             claim,
             waiters: VecDeque::new(),
+            failing: false,
             ended,
             done,
         };
@@ -290,18 +291,10 @@ impl Engine for EmbeddedEngine {
         idle: Duration,
         max: usize,
     ) -> Result<Vec<Delivery>, EngineError> {
-        let (group, consumer) = (group.clone(), consumer.clone());
         let returns = self.shared.queue.downgrade();
-        let taken = self.call(0, move |log| {
-            let taken = log.take_over(&group, &consumer, idle, max)?;
-            Ok(Handed::new(
-                group.clone(),
-                consumer.clone(),
-                returns.clone(),
-                taken,
-            ))
-        });
-        taken.await.map(Handed::take)
+        let (op, answered) = TakeOver::op(group.clone(), consumer.clone(), idle, max, returns);
+        self.send(op, 0).await?;
+        received(answered.await).map(Handed::take)
     }
 
     async fn settle(

@@ -72,6 +72,8 @@ pub(super) struct Writer {
     /// Held as long as the log is open.
     pub(super) claim: Option<Claim>,
     pub(super) waiters: VecDeque<Waiter>,
+    /// The last transaction failed: nothing is begun that nobody asked for.
+    pub(super) failing: bool,
     /// From here on every call fails.
     pub(super) ended: CancellationToken,
     /// From here on the file is free.
@@ -109,7 +111,7 @@ impl Writer {
 
     /// The next operation; while there is something to clear away it does not wait for one.
     fn next(&mut self) -> Option<Queued> {
-        if self.log.unswept() {
+        if self.log.unswept() && !self.failing {
             match self.queue.try_recv() {
                 Ok(queued) => return Some(queued),
                 Err(mpsc::error::TryRecvError::Empty) => {
@@ -182,6 +184,7 @@ impl Writer {
             .and_then(|()| self.serve(&mut served))
             .and_then(|()| self.log.sweep())
             .and_then(|()| self.log.commit());
+        self.failing = outcome.is_err();
         match outcome {
             Ok(()) => Ok(served),
             Err(error) => {

@@ -180,6 +180,13 @@ pub(crate) async fn a_failure_is_remembered_across_a_restart(fixture: &impl Fixt
     assert!(retry.last_failure > retry.first_failure);
     assert_eq!(retry.due.timestamp_millis(), due.timestamp_millis());
     assert_eq!(taken[1].retry, None);
+    // And once more, for what is counted on.
+    fixture.restart().await;
+    let engine = fixture.engine().await;
+    fixture.advance(fixture.silence() * 2).await;
+    let me = consumer("once-more");
+    let taken = reclaim(&engine, &group, &me, fixture.silence(), 2).await;
+    assert!(taken.iter().all(|delivery| delivery.deliveries == 3), "{taken:?}");
     // Handled at last: nothing of it is left.
     settle(&engine, &group, &me, &taken, &Settlement::Ack).await;
     fixture.restart().await;
