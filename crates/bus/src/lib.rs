@@ -8,6 +8,7 @@
 
 mod engine;
 mod place;
+pub mod redis;
 
 pub use engine::{
     Append, Appended, DeadFilter, DeadId, DeadLetter, DeadReason, Delivery, Engine, EngineError, Failure,

@@ -1,0 +1,4 @@
+//! The Redis engine against real servers, and against everything that happens to them.
+
+#[cfg(test)]
+mod fleet;
