@@ -1,6 +1,7 @@
 //! What the tests share. Their names have `fleet` in them, by this module.
 
 mod basics;
+mod suite;
 
 use chrono::{DateTime, Utc};
 use lockdown_bus::redis::{RedisEngine, RedisOptions};
