@@ -67,6 +67,14 @@ impl Calls {
         Self { link, scripts }
     }
 
+    /// For calls that may turn out to need no connection.
+    pub(super) fn open(&self) -> Result<(), EngineError> {
+        if self.link.closing().is_cancelled() {
+            return Err(EngineError::Closed);
+        }
+        Ok(())
+    }
+
     pub(super) fn link(&self) -> &Arc<Link> {
         &self.link
     }

@@ -20,8 +20,8 @@ pub(super) struct Heard {
 struct Queue {
     frames: VecDeque<Frame>,
     bytes: usize,
-    /// Frames fell out, and the gap stands at the end of the queue.
-    full: bool,
+    /// Frames fell out before the first one.
+    fell_out: bool,
     /// Which connection is listened to; what an earlier one still says is not heard.
     epoch: u64,
     /// What a new connection says before all subscriptions are in force again; it comes after the gap.
@@ -75,30 +75,32 @@ impl Heard {
             return;
         }
         match &mut queue.early {
-            Some(early) if early.len() < self.most_frames => early.push_back(frame),
-            // Fallen out before the gap that will stand here.
-            Some(_) => {}
+            Some(early) => {
+                early.push_back(frame);
+                // What falls out here lies in the gap that will be told.
+                if early.len() > self.most_frames {
+                    early.pop_front();
+                }
+            }
             None => self.put(&mut queue, frame),
         }
         drop(queue);
         self.news.notify_one();
     }
 
+    /// The oldest falls out: who lags is told so at once, and then hears what is new.
     fn put(&self, queue: &mut Queue, frame: Frame) {
-        if queue.full {
-            // Once full, it must be half empty before more goes in: one gap, not one after each frame taken.
-            if queue.frames.len() > self.most_frames / 2 || queue.bytes > self.most_bytes / 2 {
-                return;
-            }
-            queue.full = false;
-        }
-        if queue.frames.len() >= self.most_frames || queue.bytes > self.most_bytes {
-            queue.full = true;
-            self.gap(queue);
-            return;
-        }
         queue.bytes += weight(&frame);
         queue.frames.push_back(frame);
+        while queue.frames.len() > self.most_frames
+            || (queue.bytes > self.most_bytes && queue.frames.len() > 1)
+        {
+            let fallen = queue.frames.pop_front().expect("more than one");
+            queue.bytes -= weight(&fallen);
+            if !std::mem::replace(&mut queue.fell_out, true) && !matches!(fallen, Frame::Gap) {
+                self.counters.gaps.fetch_add(1, Ordering::Relaxed);
+            }
+        }
     }
 
     /// The next frame; safe to cancel.
@@ -124,6 +126,9 @@ impl Heard {
 
 impl Queue {
     fn pop(&mut self) -> Option<Frame> {
+        if std::mem::take(&mut self.fell_out) {
+            return Some(Frame::Gap);
+        }
         let frame = self.frames.pop_front()?;
         self.bytes -= weight(&frame);
         Some(frame)
@@ -162,7 +167,7 @@ mod tests {
         for number in 0..9 {
             said(&heard, epoch, &number.to_string());
         }
-        assert_eq!(all(&heard), ["0", "1", "2", "3", "gap"]);
+        assert_eq!(all(&heard), ["gap", "5", "6", "7", "8"]);
         said(&heard, epoch, "9");
         assert_eq!(all(&heard), ["9"]);
     }
@@ -175,7 +180,7 @@ mod tests {
         for _ in 0..5 {
             said(&heard, epoch, "12345678");
         }
-        assert_eq!(all(&heard), ["12345678", "12345678", "gap"]);
+        assert_eq!(all(&heard), ["gap", "12345678"]);
     }
 
     #[test]

@@ -51,7 +51,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How the engine uses its Redis.
 #[derive(Debug, Clone)]
@@ -94,6 +94,10 @@ pub struct RedisEngine {
     counters: Arc<Counters>,
     warnings: Vec<Warning>,
     closing: CancellationToken,
+    /// Ended first, so that readers let go of what they have before the connections go.
+    reads: CancellationToken,
+    /// Ends the command connection with this value. What listens goes on until it is dropped itself, or all is closed.
+    _link: DropGuard,
 }
 
 /// Why the engine could not start.
@@ -146,9 +150,10 @@ impl RedisEngine {
         let dialer = Dialer::new(url, options.timeout).map_err(connection)?;
         let scripts = calls::scripts();
         let closing = CancellationToken::new();
+        let until = closing.child_token();
         // Should a question below fail, what runs in the background ends with it.
-        let guard = closing.clone().drop_guard();
-        let link = Link::connect(dialer, Arc::clone(&scripts), closing.clone())
+        let guard = until.clone().drop_guard();
+        let link = Link::connect(dialer, Arc::clone(&scripts), until.clone())
             .await
             .map_err(connection)?;
         let calls = Calls::new(link, scripts);
@@ -159,7 +164,6 @@ impl RedisEngine {
         for warning in &found.warnings {
             tracing::warn!(address = url.masked(), "{warning}");
         }
-        guard.disarm();
         Ok(Self {
             calls,
             keys: Keys::new(&options.prefix),
@@ -169,6 +173,8 @@ impl RedisEngine {
             counters: Arc::default(),
             warnings: found.warnings,
             closing,
+            reads: until.child_token(),
+            _link: guard,
         })
     }
 
@@ -193,11 +199,7 @@ impl RedisEngine {
     /// Gives back what was read beyond its bound and never handed out.
     async fn release_surplus(&self) {
         for ((name, consumer), reader) in self.readers.drain() {
-            let surplus = match reader.reading.try_lock() {
-                Ok(mut reading) => std::mem::take(&mut reading.surplus),
-                // A read is under way: it will find the engine closed.
-                Err(_) => continue,
-            };
+            let surplus = std::mem::take(&mut reader.reading.lock().await.surplus);
             if surplus.is_empty() {
                 continue;
             }
@@ -216,15 +218,10 @@ impl RedisEngine {
     }
 }
 
-impl Drop for RedisEngine {
-    fn drop(&mut self) {
-        self.closing.cancel();
-    }
-}
-
 #[async_trait]
 impl Engine for RedisEngine {
     async fn append(&self, batch: &[Append]) -> Result<Vec<Result<Appended, EngineError>>, EngineError> {
+        self.calls.open()?;
         self.append_batch(batch).await
     }
 
@@ -276,6 +273,7 @@ impl Engine for RedisEngine {
         until: EntryId,
         max: usize,
     ) -> Result<Vec<Stored>, EngineError> {
+        self.calls.open()?;
         self.stored(stream, after, until, max).await
     }
 
@@ -297,14 +295,17 @@ impl Engine for RedisEngine {
     }
 
     async fn replay_dead(&self, id: &DeadId) -> Result<bool, EngineError> {
+        self.calls.open()?;
         self.replay_letter(id).await
     }
 
     async fn drop_dead(&self, id: &DeadId) -> Result<bool, EngineError> {
+        self.calls.open()?;
         self.drop_letter(id).await
     }
 
     async fn replay(&self, group: &Group, entries: &[Stored]) -> Result<(), EngineError> {
+        self.calls.open()?;
         self.replay_stored(group, entries).await
     }
 
@@ -323,9 +324,8 @@ impl Engine for RedisEngine {
     }
 
     async fn close(&self) {
-        if !self.closing.is_cancelled() {
-            self.release_surplus().await;
-            self.closing.cancel();
-        }
+        self.reads.cancel();
+        self.release_surplus().await;
+        self.closing.cancel();
     }
 }

@@ -47,6 +47,9 @@ impl RedisEngine {
         let until = Instant::now() + wait;
         let mut made_again = false;
         loop {
+            if self.reads.is_cancelled() {
+                return Err(EngineError::Closed);
+            }
             if max == 0 {
                 return Ok(Vec::new());
             }
@@ -212,7 +215,6 @@ impl RedisEngine {
         asks: &[Ask<'_>],
         block: Option<Duration>,
     ) -> Result<Answer, EngineError> {
-        let closing = self.calls.link().closing();
         let mut connection = match reading.connection.take() {
             Some(connection) => connection,
             None => self.open_reader(reading).await?,
@@ -227,7 +229,7 @@ impl RedisEngine {
         reading.lost = true;
         let sent = tokio::select! {
             biased;
-            () = closing.cancelled() => return Err(EngineError::Closed),
+            () = self.reads.cancelled() => return Err(EngineError::Closed),
             sent = tokio::time::timeout(limit, connection.req_packed_commands(&pipeline, 0, asks.len())) => sent,
         };
         let values = match sent {
@@ -252,7 +254,6 @@ impl RedisEngine {
     }
 
     async fn open_reader(&self, reading: &mut Reading) -> Result<MultiplexedConnection, EngineError> {
-        let closing = self.calls.link().closing();
         let dial = async {
             let mut connection = self.calls.link().dialer().blocking().await?;
             let client: i64 = cmd("CLIENT").arg("ID").query_async(&mut connection).await?;
@@ -261,7 +262,7 @@ impl RedisEngine {
         let limit = self.calls.link().dialer().timeout;
         tokio::select! {
             biased;
-            () = closing.cancelled() => Err(EngineError::Closed),
+            () = self.reads.cancelled() => Err(EngineError::Closed),
             dialed = tokio::time::timeout(limit, dial) => match dialed {
                 Ok(Ok((connection, client))) => {
                     reading.client = Some(client);
@@ -275,7 +276,7 @@ impl RedisEngine {
 
     async fn rest(&self, pause: Duration) -> Result<(), EngineError> {
         tokio::select! {
-            () = self.calls.link().closing().cancelled() => Err(EngineError::Closed),
+            () = self.reads.cancelled() => Err(EngineError::Closed),
             () = tokio::time::sleep(pause) => Ok(()),
         }
     }

@@ -25,8 +25,10 @@ for at = streams + 3, #ARGV, 4 do
       end
       -- The live frame is the same text with its place put first. What is no object is said as it is.
       local frame = envelope
-      if string.sub(envelope, 1, 2) == '{"' then
-        frame = '{"streamId":"' .. ARGV[stream + 1] .. '/' .. id .. '",' .. string.sub(envelope, 2)
+      local rest = string.match(envelope, '^%s*{%s*(.*)$')
+      if rest then
+        local comma = string.sub(rest, 1, 1) == '}' and '"' or '",'
+        frame = '{"streamId":"' .. ARGV[stream + 1] .. '/' .. id .. comma .. rest
       end
       heard = redis.pcall('PUBLISH', channel, frame)
       if type(heard) ~= 'number' then

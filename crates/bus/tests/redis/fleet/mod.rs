@@ -1,6 +1,8 @@
 //! What the tests share. Their names have `fleet` in them, by this module.
 
 mod basics;
+mod faults;
+mod proxy;
 mod suite;
 
 use chrono::{DateTime, Utc};

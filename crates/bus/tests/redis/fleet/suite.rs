@@ -12,7 +12,9 @@ struct OwnRedis(Mutex<RedisServer>);
 
 impl OwnRedis {
     fn start() -> Self {
-        Self(Mutex::new(redis_private_with(RedisOptions::append_only(Fsync::EverySecond))))
+        Self(Mutex::new(redis_private_with(RedisOptions::append_only(
+            Fsync::EverySecond,
+        ))))
     }
 }
 
