@@ -105,16 +105,25 @@ impl Calls {
         if calls.is_empty() {
             return Ok(Vec::new());
         }
-        let commands: Vec<Cmd> = calls.into_iter().map(|call| call.0).collect();
-        let mut values = self.piped(&commands).await?;
-        let missing: Vec<usize> = (0..values.len())
-            .filter(|at| is_no_script(&values[*at]))
-            .collect();
-        if !missing.is_empty() {
+        let mut pipeline = Pipeline::with_capacity(calls.len());
+        for call in calls {
+            pipeline.add_command(call.0);
+        }
+        let mut values = self.piped(&pipeline).await?;
+        let mut again = Pipeline::new();
+        for (command, _) in pipeline
+            .cmd_iter()
+            .zip(&values)
+            .filter(|(_, value)| is_no_script(value))
+        {
+            again.add_command(command.clone());
+        }
+        if !again.is_empty() {
             self.load().await?;
-            let again: Vec<Cmd> = missing.iter().map(|at| commands[*at].clone()).collect();
-            for (at, value) in missing.into_iter().zip(self.piped(&again).await?) {
-                values[at] = value;
+            let repeated = self.piped(&again).await?;
+            let missing = values.iter_mut().filter(|value| is_no_script(value));
+            for (value, repeated) in missing.zip(repeated) {
+                *value = repeated;
             }
         }
         Ok(values)
@@ -141,19 +150,16 @@ impl Calls {
         }
     }
 
-    async fn piped(&self, commands: &[Cmd]) -> Result<Vec<Value>, EngineError> {
-        let mut pipeline = Pipeline::with_capacity(commands.len());
-        for command in commands {
-            pipeline.add_command(command.clone());
-        }
+    async fn piped(&self, pipeline: &Pipeline) -> Result<Vec<Value>, EngineError> {
+        let count = pipeline.len();
         let (mut connection, generation) = self.link.get().await?;
         let sent = tokio::select! {
             biased;
             () = self.link.closing().cancelled() => return Err(EngineError::Closed),
-            sent = connection.req_packed_commands(&pipeline, 0, commands.len()) => sent,
+            sent = connection.req_packed_commands(pipeline, 0, count) => sent,
         };
         let values = sent.map_err(|failed| self.failed(failed, generation))?;
-        if values.len() != commands.len() {
+        if values.len() != count {
             return Err(error::shape("a pipeline"));
         }
         Ok(values)

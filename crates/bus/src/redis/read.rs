@@ -53,7 +53,7 @@ impl RedisEngine {
             if max == 0 {
                 return Ok(Vec::new());
             }
-            let found = self.from_surplus(&mut reading, group, consumer, max).await?;
+            let found = self.take_surplus(&mut reading, group, consumer, max).await?;
             if !found.is_empty() {
                 reader.hold(&found);
                 return Ok(found);
@@ -83,7 +83,7 @@ impl RedisEngine {
     }
 
     /// What an earlier read brought beyond its bound, if it is still ours.
-    async fn from_surplus(
+    async fn take_surplus(
         &self,
         reading: &mut Reading,
         group: &Group,

@@ -184,7 +184,7 @@ fn quoted(text: &str) -> String {
     serde_json::to_string(text).expect("a text is JSON")
 }
 
-/// "<attempts> <first failure> <last failure> <due> <error>", times in microseconds.
+/// `<attempts> <first failure> <last failure> <due> <error>`, times in microseconds.
 pub(super) fn retry(value: &Value) -> Option<Retry> {
     let record = text(value)?;
     let mut parts = record.splitn(5, ' ');

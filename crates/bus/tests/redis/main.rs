@@ -1,6 +1,5 @@
 //! The Redis engine against real servers, and against everything that happens to them.
 
-#[cfg(test)]
 #[path = "../conformance/mod.rs"]
 mod conformance;
 #[cfg(test)]
