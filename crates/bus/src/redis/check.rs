@@ -21,6 +21,8 @@ pub enum Warning {
     /// Under this policy a full server throws keys away.
     Eviction(String),
     NoAppendOnlyFile,
+    /// When it forces its append-only file to the disk, which is not before it answers.
+    LateSync(String),
     /// Its clock and ours differ by this much.
     Skew(TimeDelta),
     /// It is a replica, which takes no writes.
@@ -47,6 +49,11 @@ impl fmt::Display for Warning {
             Self::NoAppendOnlyFile => f.write_str(
                 "Redis keeps no append-only file, so events are lost when it stops: set `appendonly` to `yes`",
             ),
+            Self::LateSync(when) => write!(
+                f,
+                "Redis answers before its append-only file is safe, so a crash can lose the last two seconds: set \
+                 `appendfsync` to `always`, it is `{when}`"
+            ),
             Self::Skew(by) => write!(
                 f,
                 "the clock of Redis and ours differ by {} ms: let both follow a time server",
@@ -66,10 +73,14 @@ pub(super) async fn ask(calls: &Calls, clock: &Clock) -> Result<Found, EngineErr
         command.arg(section);
         questions.push(command.into());
     }
+    let mut command = cmd("CONFIG");
+    command.arg("GET").arg("appendfsync");
+    questions.push(command.into());
     questions.push(cmd("TIME").into());
     let mut answers = calls.many(questions).await?;
     let time = answers.pop().unwrap_or_default();
     let now = clock.now();
+    let sync = answers.pop().unwrap_or_default();
     let mut facts = HashMap::new();
     for answer in answers {
         let Ok(answer) = unwrapped(answer) else { continue };
@@ -95,6 +106,10 @@ pub(super) async fn ask(calls: &Calls, clock: &Clock) -> Result<Found, EngineErr
     }
     if fact("aof_enabled") == Some("0") {
         warnings.push(Warning::NoAppendOnlyFile);
+    } else if let Some(when) = reply::member(&sync, "appendfsync").and_then(reply::text)
+        && when != "always"
+    {
+        warnings.push(Warning::LateSync(when.into_owned()));
     }
     if fact("role").is_some_and(|role| role == "slave" || role == "replica") {
         warnings.push(Warning::Replica);

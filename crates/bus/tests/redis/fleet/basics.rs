@@ -220,3 +220,98 @@ async fn a_failure_is_recorded_and_ends_among_the_dead() {
     assert_eq!(acknowledge(&engine, &group, &me, &replayed).await, [true]);
     assert!(engine.read(&group, &me, 10, SHORT).await.unwrap().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_of_other_publishers_come_as_events_or_as_what_they_are() {
+    let server = redis_private();
+    let engine = engine(&server.url()).await;
+    let (group, me) = (readers(), consumer("a"));
+    engine.open_group(&group, &Start::Oldest).await.unwrap();
+    let key = format!("lockdown:{{{}}}:ev", stream());
+    let add = |fields: &[&str]| server.command(&[&["XADD", &key, "*"], fields].concat()).unwrap();
+    add(&[
+        "type",
+        "MODERATION_ACTION",
+        "payload",
+        "{\"userId\":\"7\"}",
+        "timestamp",
+        "1763629560123",
+        "source",
+        "bot",
+    ]);
+    add(&[
+        "event",
+        "{\"type\":\"ban:created\",\"payload\":{},\"timestamp\":1763629560123,\"source\":\"x\"}",
+    ]);
+    add(&["colour", "red"]);
+    append(&engine, &bans(1)).await;
+    let found = read_all(&engine, &group, &me, 4).await;
+    let channels: Vec<&str> = found.iter().map(|delivery| delivery.channel.as_str()).collect();
+    assert_eq!(channels, ["moderation:action", "ban:created", "", "ban:created"]);
+    let first = lockdown_events::Envelope::decode(&found[0].envelope).unwrap();
+    assert_eq!(first.data().get(), "{\"userId\":\"7\"}");
+    assert_eq!(&*found[2].envelope, "{\"colour\":\"red\"}");
+    // What is no event can be put aside like any other.
+    let dead = Settlement::Dead {
+        failure: failure("no event", 1),
+        reason: DeadReason::Undecodable,
+    };
+    assert_eq!(settle(&engine, &group, &me, &found[2..3], dead).await, [true]);
+    let letters = engine
+        .dead_letters(&DeadFilter::default(), None, 10)
+        .await
+        .unwrap();
+    assert_eq!(&*letters[0].envelope, "{\"colour\":\"red\"}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn removing_a_consumer_that_comes_back_at_that_moment_loses_nothing() {
+    let server = redis_private();
+    let engine = engine(&server.url()).await;
+    let (group, me, other) = (readers(), consumer("a"), consumer("b"));
+    engine.open_group(&group, &Start::Oldest).await.unwrap();
+    let batch = bans(200);
+    for event in &batch {
+        append(&engine, std::slice::from_ref(event)).await;
+        let (read, removed) = tokio::join!(
+            engine.read(&group, &me, 1, Duration::ZERO),
+            engine.remove_consumer(&group, &me),
+        );
+        let held = read.unwrap();
+        removed.unwrap();
+        // Whatever came first: what was read is pending, and so it can be settled or taken over.
+        for delivery in held {
+            let taken = engine
+                .take_over(&group, &other, Duration::ZERO, 10)
+                .await
+                .unwrap();
+            assert_eq!(taken[0].entry, delivery.entry);
+            acknowledge(&engine, &group, &other, &taken).await;
+        }
+    }
+    let stored = engine
+        .range(stream(), EntryId::ZERO, EntryId::MAX, 1000)
+        .await
+        .unwrap();
+    assert_eq!(stored.len(), batch.len());
+    assert!(engine.read(&group, &other, 1000, SHORT).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_prefixes_on_one_server_are_two_logs() {
+    let server = redis_private();
+    let here = engine(&server.url()).await;
+    let options = RedisOptions {
+        prefix: "other".into(),
+        ..RedisOptions::default()
+    };
+    let there = engine_with(&server.url(), options).await;
+    append(&here, &bans(1)).await;
+    assert_eq!(there.last(stream()).await.unwrap(), EntryId::ZERO);
+    let wrong = RedisOptions {
+        prefix: "no{tag}".into(),
+        ..RedisOptions::default()
+    };
+    let refused = RedisEngine::connect(&url(&server.url()), wrong, &Clock::system()).await;
+    assert!(refused.is_err());
+}
