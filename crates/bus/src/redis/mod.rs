@@ -1,7 +1,12 @@
 //! The engine of a fleet: Redis Streams for what lasts, Pub/Sub for what is heard now.
 //!
-//! Redis 7 or newer, or Valkey, with its append-only file on and `maxmemory-policy noeviction`: [`RedisEngine::connect`]
-//! warns of everything else. Connections: one for commands, one for each consumer that reads, one that listens.
+//! Redis 7 or newer, or Valkey, with its append-only file on, `appendfsync always` and `maxmemory-policy noeviction`:
+//! [`RedisEngine::connect`] warns of everything else. With `everysec` a busy disk makes Redis answer before it has written,
+//! so that even a crash of its process alone loses events that it had confirmed.
+//! Connections: one for commands, one for each consumer that reads, one for each that listens.
+//!
+//! What this process keeps: which entries it has handed out, so that those whose answer was lost are found among the ones
+//! that the server counts as ours, and so that a group whose place was lost goes on where it was.
 //!
 //! ```text
 //! lockdown:{mod.2}:ev             the events of a partition: a stream with the fields t (channel) and d (envelope)
