@@ -13,6 +13,7 @@ mod engine;
 mod glob;
 mod place;
 mod publisher;
+pub mod redis;
 
 pub use backoff::Backoff;
 pub use consumer::{Consumer, ConsumerOptions, Handler, HandlerError, Received};

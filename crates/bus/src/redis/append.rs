@@ -1,0 +1,135 @@
+//! Appending events, and saying things live.
+
+use super::RedisEngine;
+use super::calls::{Call, ScriptName};
+use super::{error, reply};
+use crate::engine::{Append, Appended, EngineError};
+use crate::place::{Position, Stream};
+use ::redis::Value;
+use compact_str::CompactString;
+use std::time::Duration;
+
+/// How long `once` holds: longer than any relay waits before it tries again.
+const ONCE: Duration = Duration::from_secs(10 * 60);
+
+impl RedisEngine {
+    pub(super) async fn append_batch(
+        &self,
+        batch: &[Append],
+    ) -> Result<Vec<Result<Appended, EngineError>>, EngineError> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let streams: Vec<Stream> = batch
+            .iter()
+            .map(|event| Stream::of(&event.channel, &event.key))
+            .collect();
+        if !self.cluster {
+            let all: Vec<usize> = (0..batch.len()).collect();
+            let answer = self.calls.one(self.append_call(batch, &streams, &all)).await?;
+            return appended(answer, &streams, &all);
+        }
+        // One call for each partition: the order within a stream is that of the batch, and there is none between
+        // streams.
+        let mut parts: Vec<(Stream, Vec<usize>)> = Vec::new();
+        for (at, stream) in streams.iter().enumerate() {
+            match parts.iter_mut().find(|(known, _)| known == stream) {
+                Some((_, events)) => events.push(at),
+                None => parts.push((*stream, vec![at])),
+            }
+        }
+        let calls = parts
+            .iter()
+            .map(|(_, events)| self.append_call(batch, &streams, events))
+            .collect();
+        let answers = self.calls.many(calls).await?;
+        let mut results: Vec<_> = batch.iter().map(|_| None).collect();
+        for ((_, events), answer) in parts.iter().zip(answers) {
+            // A partition that failed as a whole makes the whole batch unknown: the caller appends it again.
+            for (at, result) in events.iter().zip(appended(answer, &streams, events)?) {
+                results[*at] = Some(result);
+            }
+        }
+        Ok(results
+            .into_iter()
+            .map(|result| result.expect("each event lies in one partition"))
+            .collect())
+    }
+
+    fn append_call(&self, batch: &[Append], streams: &[Stream], events: &[usize]) -> Call {
+        let mut distinct: Vec<Stream> = Vec::new();
+        for at in events {
+            if !distinct.contains(&streams[*at]) {
+                distinct.push(streams[*at]);
+            }
+        }
+        let mut keys: Vec<CompactString> = distinct.iter().map(|s| self.keys.events(*s)).collect();
+        let mut arguments = Vec::with_capacity(events.len());
+        for at in events {
+            let event = &batch[*at];
+            let stream = 1 + distinct
+                .iter()
+                .position(|known| *known == streams[*at])
+                .expect("collected above");
+            let once = if event.once {
+                keys.push(self.keys.once(streams[*at], &event.event_id));
+                keys.len()
+            } else {
+                0
+            };
+            arguments.push((stream, once, event));
+        }
+        let names: Vec<&str> = keys.iter().map(CompactString::as_str).collect();
+        let mut call = self.calls.script(ScriptName::Append, &names);
+        call.arg(distinct.len());
+        for stream in &distinct {
+            call.arg(stream.to_string());
+        }
+        call.arg(u64::try_from(ONCE.as_millis()).expect("minutes"));
+        for (stream, once, event) in arguments {
+            call.arg(stream)
+                .arg(once)
+                .arg(event.channel.as_str())
+                .arg(&*event.envelope);
+        }
+        call
+    }
+
+    pub(super) async fn say_live(&self, channel: &str, text: &str) -> Result<u64, EngineError> {
+        let mut command = ::redis::cmd("PUBLISH");
+        command.arg(channel).arg(text);
+        reply::count(&self.calls.one(command.into()).await?, "PUBLISH")
+    }
+}
+
+/// The results of the script, in the order of `events`.
+fn appended(
+    answer: Value,
+    streams: &[Stream],
+    events: &[usize],
+) -> Result<Vec<Result<Appended, EngineError>>, EngineError> {
+    let answer = reply::array(answer, "append.lua")?;
+    if answer.len() != events.len() * 2 {
+        return Err(error::shape("append.lua"));
+    }
+    let mut results = Vec::with_capacity(events.len());
+    for (pair, at) in answer.chunks_exact(2).zip(events) {
+        if let Some(refused) =
+            reply::text(&pair[0]).and_then(|text| Some(error::text(text.strip_prefix('!')?)))
+        {
+            results.push(Err(refused));
+            continue;
+        }
+        let id = reply::id(&pair[0], "append.lua")?;
+        let heard = reply::integer(&pair[1], "append.lua")?;
+        results.push(Ok(Appended {
+            position: Position {
+                stream: streams[*at],
+                id,
+            },
+            receivers: u64::try_from(heard).unwrap_or(0),
+            already: heard < 0,
+        }));
+    }
+    Ok(results)
+}

@@ -1,0 +1,47 @@
+-- Appends events to their streams and says each live, in one step.
+--
+-- KEYS: the streams, then the keys of the events that are to be appended once.
+-- ARGV: how many streams, how they are called on the wire, for how many milliseconds `once` holds; then for each event
+--       the number of its stream, the number of its `once` key (or 0), channel, envelope.
+-- Returns for each event its entry id and how many heard it (-1: it was there already), or "!" with the error and 0.
+local streams = tonumber(ARGV[1])
+local window = ARGV[streams + 2]
+local out = {}
+local n = 0
+for at = streams + 3, #ARGV, 4 do
+  local stream = tonumber(ARGV[at])
+  local once = tonumber(ARGV[at + 1])
+  local channel, envelope = ARGV[at + 2], ARGV[at + 3]
+  local id, heard = false, 0
+  if once > 0 then
+    id = redis.pcall('GET', KEYS[once])
+    heard = -1
+  end
+  if not id then
+    id = redis.pcall('XADD', KEYS[stream], '*', 't', channel, 'd', envelope)
+    if type(id) == 'string' then
+      if once > 0 then
+        redis.pcall('SET', KEYS[once], id, 'PX', window)
+      end
+      -- The live frame is the same text with its place put first. What is no object is said as it is.
+      local frame = envelope
+      local rest = string.match(envelope, '^%s*{%s*(.*)$')
+      if rest then
+        local comma = string.sub(rest, 1, 1) == '}' and '"' or '",'
+        frame = '{"streamId":"' .. ARGV[stream + 1] .. '/' .. id .. comma .. rest
+      end
+      heard = redis.pcall('PUBLISH', channel, frame)
+      if type(heard) ~= 'number' then
+        heard = 0
+      end
+    end
+  end
+  if type(id) == 'table' then
+    id = '!' .. (id.err or 'ERR unknown')
+    heard = 0
+  end
+  out[n + 1] = id
+  out[n + 2] = heard
+  n = n + 2
+end
+return out

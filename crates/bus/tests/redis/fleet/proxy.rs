@@ -1,0 +1,219 @@
+//! What happens between us and the server: answers that never come.
+
+use super::*;
+use lockdown_bus::{EngineError, Start};
+use lockdown_testkit::servers::redis_private;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Stands between an engine and its server.
+#[derive(Default)]
+struct Between {
+    /// The next answer on a connection that sent these bytes is cut off in the middle, with the connection.
+    cut_after: std::sync::Mutex<Option<&'static [u8]>>,
+    cuts: AtomicUsize,
+    /// No byte passes in either direction, and no connection ends.
+    stalled: AtomicBool,
+}
+
+impl Between {
+    async fn start(port: u16) -> (Arc<Self>, String) {
+        let between = Arc::new(Self::default());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let held = Arc::clone(&between);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let between = Arc::clone(&held);
+                tokio::spawn(async move {
+                    let server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                    // The end of either direction is the end of the connection.
+                    let _ = between.pass(client, server).await;
+                });
+            }
+        });
+        (between, url)
+    }
+
+    fn cut(&self, after: &'static [u8]) {
+        *self.cut_after.lock().unwrap() = Some(after);
+    }
+
+    fn asked_to_cut(&self, sent: &[u8]) -> bool {
+        let mut wanted = self.cut_after.lock().unwrap();
+        let cut = wanted.is_some_and(|wanted| sent.windows(wanted.len()).any(|window| window == wanted));
+        if cut {
+            *wanted = None;
+        }
+        cut
+    }
+
+    async fn pass(&self, mut client: TcpStream, mut server: TcpStream) -> std::io::Result<()> {
+        let (mut up, mut down) = (vec![0; 65536], vec![0; 65536]);
+        let mut cut = false;
+        loop {
+            while self.stalled.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            tokio::select! {
+                read = client.read(&mut up) => {
+                    let read = read?;
+                    if read == 0 {
+                        return Ok(());
+                    }
+                    cut |= self.asked_to_cut(&up[..read]);
+                    server.write_all(&up[..read]).await?;
+                }
+                read = server.read(&mut down) => {
+                    let read = read?;
+                    if read == 0 {
+                        return Ok(());
+                    }
+                    if cut {
+                        self.cuts.fetch_add(1, Ordering::Relaxed);
+                        return client.write_all(&down[..read / 2]).await;
+                    }
+                    client.write_all(&down[..read]).await?;
+                }
+                () = tokio::time::sleep(Duration::from_millis(5)) => {}
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_whose_answer_was_lost_is_appended_once() {
+    let server = redis_private();
+    let (between, url) = Between::start(server.port()).await;
+    let engine = engine(&url).await;
+    let mut batch = bans(3);
+    for event in &mut batch {
+        event.once = true;
+    }
+    between.cut(b"ban:created");
+    let lost = engine.append(&batch).await;
+    assert!(matches!(lost, Err(EngineError::Away(_))), "{lost:?}");
+    let again = eventually("the second append", async || engine.append(&batch).await.ok()).await;
+    assert!(
+        again
+            .iter()
+            .all(|result| result.as_ref().is_ok_and(|appended| appended.already))
+    );
+    let stored = engine
+        .range(stream(), EntryId::ZERO, EntryId::MAX, 10)
+        .await
+        .unwrap();
+    assert_eq!(stored.len(), 3);
+    assert_eq!(between.cuts.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_whose_answer_was_lost_come_with_the_next_read() {
+    let server = redis_private();
+    let (between, url) = Between::start(server.port()).await;
+    let engine = engine(&url).await;
+    let (group, me) = (readers(), consumer("a"));
+    engine.open_group(&group, &Start::Oldest).await.unwrap();
+    let batch = bans(60);
+    append(&engine, &batch[..20]).await;
+    let seen = read_all(&engine, &group, &me, 20).await;
+    acknowledge(&engine, &group, &me, &seen[..10]).await;
+    append(&engine, &batch[20..40]).await;
+    between.cut(b"XREADGROUP");
+    let lost = engine.read(&group, &me, 512, SHORT).await;
+    assert!(matches!(lost, Err(EngineError::Away(_))), "{lost:?}");
+    append(&engine, &batch[40..]).await;
+    // In their order, and nothing twice of what was seen before.
+    let found = read_all(&engine, &group, &me, 40).await;
+    assert_eq!(texts(&found), envelopes(&batch)[20..]);
+    assert!(engine.read(&group, &me, 10, SHORT).await.unwrap().is_empty());
+    assert!(
+        acknowledge(&engine, &group, &me, &found)
+            .await
+            .iter()
+            .all(|ours| *ours)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_was_given_up_loses_nothing() {
+    let server = redis_private();
+    let engine = engine(&server.url()).await;
+    let (group, me) = (readers(), consumer("a"));
+    engine.open_group(&group, &Start::Oldest).await.unwrap();
+    let batch = bans(200);
+    let mut found = Vec::new();
+    for (round, event) in batch.iter().enumerate() {
+        let wait = Duration::from_micros(u64::try_from(round * 10).unwrap());
+        let reading = tokio::time::timeout(wait, engine.read(&group, &me, 10, LIMIT));
+        let (read, _) = tokio::join!(reading, append(&engine, std::slice::from_ref(event)));
+        if let Ok(read) = read {
+            found.extend(read.unwrap());
+        }
+    }
+    if found.len() < batch.len() {
+        found.extend(read_all(&engine, &group, &me, batch.len() - found.len()).await);
+    }
+    assert_eq!(texts(&found), envelopes(&batch));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn taken_entries_whose_answer_was_lost_are_not_lost() {
+    let server = redis_private();
+    let (between, url) = Between::start(server.port()).await;
+    let (first, engine) = (engine(&server.url()).await, engine(&url).await);
+    let (group, other, me) = (readers(), consumer("a"), consumer("b"));
+    first.open_group(&group, &Start::Oldest).await.unwrap();
+    append(&first, &bans(5)).await;
+    let held = read_all(&first, &group, &other, 5).await;
+    // The call with the idle time in it is the script's.
+    between.cut(b"ev/");
+    let lost = engine.take_over(&group, &me, Duration::ZERO, 10).await;
+    assert!(matches!(lost, Err(EngineError::Away(_))), "{lost:?}");
+    // Now they are ours without our knowledge; nobody renews them, so whoever looks after a while has them.
+    let third = consumer("c");
+    let taken = first.take_over(&group, &third, Duration::ZERO, 10).await.unwrap();
+    assert_eq!(texts(&taken), texts(&held));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_falls_silent_is_given_up_and_found_again() {
+    let server = redis_private();
+    let (between, url) = Between::start(server.port()).await;
+    let options = RedisOptions {
+        timeout: Duration::from_secs(1),
+        ..RedisOptions::default()
+    };
+    let engine = engine_with(&url, options).await;
+    let (group, me) = (readers(), consumer("a"));
+    engine.open_group(&group, &Start::Oldest).await.unwrap();
+    let mut live = engine.live().await.unwrap();
+    live.subscribe(&["ban:*".into()]).await.unwrap();
+    append(&engine, &bans(1)).await;
+    live.next().await.unwrap();
+    let held = read_all(&engine, &group, &me, 1).await;
+    acknowledge(&engine, &group, &me, &held).await;
+
+    between.stalled.store(true, Ordering::Relaxed);
+    let (read, asked) = tokio::join!(
+        tokio::time::timeout(LIMIT, engine.read(&group, &me, 10, SHORT)),
+        tokio::time::timeout(LIMIT, engine.ping()),
+    );
+    assert!(matches!(read, Ok(Err(EngineError::Away(_)))), "{read:?}");
+    assert!(matches!(asked, Ok(Err(EngineError::Away(_)))), "{asked:?}");
+    // The listener finds out by asking, though nothing is said to it.
+    let ended = async || {
+        let state = engine.connection().borrow().clone();
+        (state != lockdown_bus::redis::Connection::Up).then_some(())
+    };
+    eventually("the loss", ended).await;
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    between.stalled.store(false, Ordering::Relaxed);
+    let gap = tokio::time::timeout(LIMIT, live.next()).await.unwrap().unwrap();
+    assert!(matches!(gap, lockdown_bus::Frame::Gap), "{gap:?}");
+    eventually("the way back", async || engine.ping().await.ok()).await;
+    append(&engine, &bans(1)).await;
+    assert_eq!(read_all(&engine, &group, &me, 1).await.len(), 1);
+    live.next().await.unwrap();
+}

@@ -1,0 +1,6 @@
+//! The Redis engine against real servers, and against everything that happens to them.
+
+#[path = "../conformance/mod.rs"]
+mod conformance;
+#[cfg(test)]
+mod fleet;
