@@ -98,7 +98,7 @@ pub enum Settlement {
     Dead { failure: Failure, reason: DeadReason },
     /// Still being handled: the time after which others may take it begins anew.
     Renew,
-    /// Not begun: others may take it at once.
+    /// Not begun: others may take it at once, and this time does not count among its deliveries.
     Release,
 }
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) type Fetched = (Vec<Delivery>, OwnedSemaphorePermit);
 
 /// How long one read waits for something new: a stop is noticed that late at the latest.
-const WAIT: Duration = Duration::from_secs(1);
+const WAIT: Duration = Duration::from_millis(500);
 /// The pauses while the engine does not answer.
 const BACKOFF: Backoff = Backoff {
     first: Duration::from_millis(50),

@@ -35,7 +35,10 @@ pub(super) struct Runner {
     /// What waits for another try, by the time at which it is due.
     due: BTreeMap<(DateTime<Utc>, Entry), ()>,
     running: JoinSet<Finished>,
+    /// Nothing new is begun.
     stopping: bool,
+    /// Nothing new comes.
+    fetched_all: bool,
 }
 
 struct InHand {
@@ -87,6 +90,7 @@ impl Runner {
             due: BTreeMap::new(),
             running: JoinSet::new(),
             stopping: false,
+            fetched_all: false,
         }
     }
 
@@ -103,13 +107,21 @@ impl Runner {
         let end = tokio::time::sleep(Duration::MAX);
         tokio::pin!(end);
         while open || !self.hand.is_empty() {
+            // Looked at first, so that nothing begins once the stop was asked for.
+            if stop.is_cancelled() && !self.stopping {
+                self.stopping = true;
+                end.as_mut().reset(tokio::time::Instant::now() + *grace.borrow());
+            }
             self.start_what_may_run();
             let next_due = self.due.first_key_value().map(|((due, _), ())| *due);
             let clock = &self.seat.clock;
             tokio::select! {
                 fetched = arriving.recv(), if open => match fetched {
                     Some((deliveries, credits)) => self.take(deliveries, credits),
-                    None => open = false,
+                    None => {
+                        open = false;
+                        self.hand_back();
+                    }
                 },
                 Some(finished) = self.running.join_next(), if !self.running.is_empty() => match finished {
                     Ok(finished) => self.finished(finished),
@@ -123,10 +135,7 @@ impl Runner {
                 },
                 () = async { clock.sleep_until(next_due.unwrap_or_default()).await }, if next_due.is_some() => self.wake(),
                 _ = renewal.tick() => self.renew(),
-                () = stop.cancelled(), if !self.stopping => {
-                    end.as_mut().reset(tokio::time::Instant::now() + *grace.borrow());
-                    self.stop();
-                }
+                () = stop.cancelled(), if !self.stopping => {}
                 () = &mut end, if self.stopping && !self.running.is_empty() => self.abort(),
             }
         }
@@ -362,10 +371,9 @@ impl Runner {
                 work.received = Arc::new(received);
             }
         }
-        if self.stopping {
-            self.settle(entry, Settlement::Release);
-        } else {
-            self.wait_until(entry, due);
+        self.wait_until(entry, due);
+        if self.fetched_all {
+            self.hand_back();
         }
     }
 
@@ -376,9 +384,10 @@ impl Runner {
         }
     }
 
-    /// Hands back all that does not run.
-    fn stop(&mut self) {
-        self.stopping = true;
+    /// Hands back all that has not begun. Only once nothing more is fetched: a read of ours that still waits would
+    /// take it straight back.
+    fn hand_back(&mut self) {
+        self.fetched_all = true;
         self.due.clear();
         self.lanes.drain();
         let idle = |held: &InHand| matches!(held.state, State::Waiting | State::Retrying(_));
@@ -393,16 +402,14 @@ impl Runner {
         }
     }
 
-    /// Ends what still runs after the grace, and hands it back.
+    /// Ends what still runs after the grace. It had begun, so it is not handed back like what had not: others take it
+    /// over once it is silent, and count it.
     fn abort(&mut self) {
         self.running.abort_all();
-        let running = self.hand.iter().filter(|(_, held)| held.state == State::Running);
-        let entries: Vec<Entry> = running.map(|(entry, _)| *entry).collect();
-        if !entries.is_empty() {
-            tracing::warn!(group = %self.seat.group.name, "{} handlers did not end in time", entries.len());
-        }
-        for entry in entries {
-            self.settle(entry, Settlement::Release);
+        let all = self.hand.len();
+        self.hand.retain(|_, held| held.state != State::Running);
+        if self.hand.len() < all {
+            tracing::warn!(group = %self.seat.group.name, "{} handlers did not end in time", all - self.hand.len());
         }
     }
 }

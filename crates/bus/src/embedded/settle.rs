@@ -78,6 +78,7 @@ impl Log {
             }
             Settlement::Release => {
                 pending.held = None;
+                pending.deliveries = pending.deliveries.saturating_sub(1);
                 self.set(group, lane, seq, Some(pending));
             }
         }

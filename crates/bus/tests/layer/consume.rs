@@ -302,10 +302,11 @@ async fn a_stop_finishes_what_runs_and_hands_back_the_rest() {
     let first = consumer(&log, vec![slow], quick()).await;
     gate.add_permits(3);
     until("three are handled", || async { seen.count() == 3 }).await;
-    let stopping = tokio::spawn(first.stop(GRACE));
-    // One more was running when the stop came.
+    // The stop is asked for by the first poll; one more was running by then, and none begins any more.
+    let mut stopping = Box::pin(first.stop(GRACE));
+    assert!(futures_util::poll!(&mut stopping).is_pending());
     gate.add_permits(1);
-    stopping.await.unwrap();
+    stopping.await;
     assert_eq!(seen.count(), 4);
 
     let second = consumer(&log, vec![seen.handler()], quick()).await;

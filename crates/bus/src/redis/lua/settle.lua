@@ -40,8 +40,9 @@ local function settle(at)
   if what == 'renew' then
     done = redis.pcall('XCLAIM', stream, group, me, 0, id, 'JUSTID')
   elseif what == 'release' then
-    -- Idle for twelve days: whoever looks next may take it.
-    done = redis.pcall('XCLAIM', stream, group, me, 0, id, 'IDLE', 1000000000, 'JUSTID')
+    -- Idle for twelve days: whoever looks next may take it. It was not begun, so this time does not count.
+    local before = math.max(mine[1][4] - 1, 0)
+    done = redis.pcall('XCLAIM', stream, group, me, 0, id, 'IDLE', 1000000000, 'RETRYCOUNT', before, 'JUSTID')
   elseif what == 'retry' then
     local attempts, first = failed_before(id, now)
     local record = string.format('%d %s %s %s %s', attempts + 1, first, now, ARGV[at + 3], ARGV[at + 4])
