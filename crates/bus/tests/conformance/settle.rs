@@ -28,9 +28,6 @@ pub(crate) async fn what_a_silent_consumer_held_goes_to_another(fixture: &impl F
     taken.extend(reclaim(&other, &group, &me, fixture.silence(), 3).await);
     taken.sort_by_key(|delivery| delivery.entry);
     assert_eq!(contents(&taken), envelopes(&all[1..]));
-    // It was not begun: an orderly stop, however often repeated, makes no poison of it.
-    let deliveries: Vec<u64> = taken.iter().map(|delivery| delivery.deliveries).collect();
-    assert_eq!(deliveries, [1, 1]);
     assert!(taken.iter().all(|delivery| delivery.deliveries == 2), "{taken:?}");
     let retry = taken[0].retry.as_ref().expect("its failure is known");
     assert_eq!((retry.attempts, retry.error.as_str()), (1, "it broke"));
@@ -237,6 +234,9 @@ pub(crate) async fn a_released_entry_is_free_at_once(fixture: &impl Fixture) {
     let mut taken = reclaim(&engine, &group, &me, Duration::from_secs(5), 2).await;
     taken.sort_by_key(|delivery| delivery.entry);
     assert_eq!(contents(&taken), envelopes(&all[1..]));
+    // It was not begun: an orderly stop, however often repeated, makes no poison of it.
+    let deliveries: Vec<u64> = taken.iter().map(|delivery| delivery.deliveries).collect();
+    assert_eq!(deliveries, [1, 1]);
     assert_eq!(
         settle(&engine, &group, &leaving, &held, &Settlement::Renew).await,
         [true, false, false]
