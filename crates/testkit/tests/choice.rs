@@ -97,7 +97,7 @@ impl Machine for Facts {
     }
 
     fn downloads(&self) -> &Path {
-        Path::new("/work/target/testkit")
+        Path::new("/src/target/testkit")
     }
 }
 
@@ -171,19 +171,19 @@ fn the_path_comes_before_the_usual_places_and_these_before_a_download() {
     let download = || {
         Facts::default()
             .variable("PATH", "relative:/home/me/bin:/usr/bin")
-            .postgres("/work/target/testkit/bin", PG_15)
-            .redis("/work/target/testkit/bin/redis-server", REDIS_7)
+            .postgres("/src/target/testkit/bin", PG_15)
+            .redis("/src/target/testkit/bin/redis-server", REDIS_7)
     };
     check_path(
         &download(),
         Server::Postgres,
-        "/work/target/testkit/bin",
+        "/src/target/testkit/bin",
         (15, 18),
     );
     check_path(
         &download(),
         Server::Redis,
-        "/work/target/testkit/bin/redis-server",
+        "/src/target/testkit/bin/redis-server",
         (7, 0),
     );
 
