@@ -174,12 +174,7 @@ fn the_path_comes_before_the_usual_places_and_these_before_a_download() {
             .postgres("/src/target/testkit/bin", PG_15)
             .redis("/src/target/testkit/bin/redis-server", REDIS_7)
     };
-    check_path(
-        &download(),
-        Server::Postgres,
-        "/src/target/testkit/bin",
-        (15, 18),
-    );
+    check_path(&download(), Server::Postgres, "/src/target/testkit/bin", (15, 18));
     check_path(
         &download(),
         Server::Redis,
