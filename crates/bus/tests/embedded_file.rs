@@ -74,67 +74,27 @@ async fn read_all(engine: &EmbeddedEngine, group: &Group) -> Vec<Delivery> {
     }
 }
 
-/// This test binary again, as the process that [`the_child`] is; the log's path goes in by its standard input.
+/// The process that is killed: `examples/embedded_child.rs`, which cargo builds beside the tests. The log's path goes
+/// in by its standard input.
 fn child(path: &Path) -> Child {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["the_child", "--exact", "--ignored", "--nocapture"])
+    let test = std::env::current_exe().unwrap();
+    let program = test
+        .parent()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .join("examples/embedded_child");
+    assert!(
+        program.exists(),
+        "build it with `cargo build -p lockdown-bus --examples`"
+    );
+    let mut child = Command::new(program)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     writeln!(child.stdin.as_mut().unwrap(), "{}", path.display()).unwrap();
     child
-}
-
-/// Appends, reads and acknowledges until it is killed, and says what was acknowledged to it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the process that other tests start and kill"]
-async fn the_child() {
-    let mut path = String::new();
-    std::io::stdin().read_line(&mut path).unwrap();
-    let engine = std::sync::Arc::new(open(Path::new(path.trim_end()), Durability::Full).unwrap());
-    let ids = Ids::system(Clock::system());
-    for name in ["one", "two"] {
-        engine.open_group(&group(name), &Start::Oldest).await.unwrap();
-    }
-    let mut tasks = tokio::task::JoinSet::new();
-    for writer in 0..8_u64 {
-        let (engine, ids) = (std::sync::Arc::clone(&engine), ids.clone());
-        tasks.spawn(async move {
-            for n in 0.. {
-                let batch: Vec<_> = (0..n % 5 + 1).map(|_| event(&ids, writer, "load")).collect();
-                let results = engine.append(&batch).await.unwrap();
-                let mut said = String::new();
-                for (event, result) in batch.iter().zip(results) {
-                    result.unwrap();
-                    said += &format!("kept {}\n", event.event_id);
-                }
-                std::io::stdout().write_all(said.as_bytes()).unwrap();
-            }
-        });
-    }
-    let reader = std::sync::Arc::clone(&engine);
-    tasks.spawn(async move {
-        loop {
-            let held = reader
-                .read(&group("one"), &me(), 64, Duration::from_secs(1))
-                .await
-                .unwrap();
-            // Every other one stays open.
-            let settled: Vec<_> = held
-                .into_iter()
-                .step_by(2)
-                .map(|delivery| (delivery, Settlement::Ack))
-                .collect();
-            reader.settle(&group("one"), &me(), &settled).await.unwrap();
-            let said: String = settled
-                .iter()
-                .map(|(delivery, _)| format!("done {}\n", delivery.entry))
-                .collect();
-            std::io::stdout().write_all(said.as_bytes()).unwrap();
-        }
-    });
-    tasks.join_all().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
