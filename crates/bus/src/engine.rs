@@ -153,6 +153,23 @@ pub struct Stored {
     pub envelope: Arc<str>,
 }
 
+/// What must stand under a mark's name so that it is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing<'a> {
+    Absent,
+    Is(&'a str),
+    AbsentOr(&'a str),
+}
+
+/// An item of a board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posted {
+    pub item: String,
+    pub text: String,
+    /// Zero when it is overdue.
+    pub due_in: Duration,
+}
+
 /// What a live listener hears.
 #[derive(Debug, Clone)]
 pub enum Frame {
@@ -281,6 +298,32 @@ pub trait Engine: Send + Sync + 'static {
     /// Removes from a stream what was appended before `before`, but never what a group has not settled; then, whatever
     /// the groups did, all but the newest `most`. Returns how many entries went, and how many of them unsettled.
     async fn trim(&self, stream: Stream, before: DateTime<Utc>, most: u64) -> Result<Trimmed, EngineError>;
+
+    /// Sets a named value that ends by itself, if what stands there lets it; else returns what stands in its way (an
+    /// empty text where nothing stands). Leases and "done already" are made of it. Time is the engine's.
+    async fn mark(
+        &self,
+        name: &str,
+        value: &str,
+        lasts: Duration,
+        standing: Standing<'_>,
+    ) -> Result<Option<String>, EngineError>;
+
+    /// Takes a mark away if it has this value; says whether it did.
+    async fn unmark(&self, name: &str, value: &str) -> Result<bool, EngineError>;
+
+    /// Puts an item on a board, or puts off when it is due and replaces its text. Says whether it was not there, or
+    /// was overdue. It stays until it is taken off. Time is the engine's.
+    async fn post(&self, board: &str, item: &str, text: &str, due_in: Duration) -> Result<bool, EngineError>;
+
+    /// What is on a board, what is due first before all else.
+    async fn posted(&self, board: &str, max: usize) -> Result<Vec<Posted>, EngineError>;
+
+    /// Takes off what is overdue: of many who ask, one gets each item.
+    async fn take_due(&self, board: &str, max: usize) -> Result<Vec<Posted>, EngineError>;
+
+    /// Takes an item off; its text, if it was there.
+    async fn unpost(&self, board: &str, item: &str) -> Result<Option<String>, EngineError>;
 
     /// Opens this process's live connection.
     async fn live(&self) -> Result<Box<dyn Live>, EngineError>;

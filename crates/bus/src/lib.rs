@@ -20,7 +20,7 @@ pub use consumer::{Consumer, ConsumerOptions, Handler, HandlerError, Received};
 pub use embedded::{Durability, EmbeddedEngine, OpenError, Options};
 pub use engine::{
     Append, Appended, DeadFilter, DeadId, DeadLetter, DeadReason, Delivery, Engine, EngineError, Failure,
-    Frame, Group, Live, LiveError, Retry, Settlement, Start, Stored, Trimmed,
+    Frame, Group, Live, LiveError, Posted, Retry, Settlement, Standing, Start, Stored, Trimmed,
 };
 pub use glob::Glob;
 pub use place::{Class, ConsumerName, EntryId, GroupName, Key, NameError, Position, Stream};

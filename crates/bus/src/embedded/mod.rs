@@ -9,6 +9,7 @@
 //! what they held is free at once; a takeover concerns consumers of this process that went silent.
 
 mod append;
+mod board;
 mod checkpoint;
 mod claim;
 mod error;
@@ -31,8 +32,8 @@ pub use error::OpenError;
 pub use file::Durability;
 
 use crate::engine::{
-    Append, Appended, DeadFilter, DeadId, DeadLetter, Delivery, Engine, EngineError, Group, Live, Settlement,
-    Start, Stored, Trimmed,
+    Append, Appended, DeadFilter, DeadId, DeadLetter, Delivery, Engine, EngineError, Group, Live, Posted,
+    Settlement, Standing, Start, Stored, Trimmed,
 };
 use crate::place::{ConsumerName, EntryId, Stream};
 use async_trait::async_trait;
@@ -390,6 +391,57 @@ impl Engine for EmbeddedEngine {
 
     async fn trim(&self, stream: Stream, before: DateTime<Utc>, most: u64) -> Result<Trimmed, EngineError> {
         self.call(0, move |log| log.trim(stream, before, most)).await
+    }
+
+    async fn mark(
+        &self,
+        name: &str,
+        value: &str,
+        lasts: Duration,
+        standing: Standing<'_>,
+    ) -> Result<Option<String>, EngineError> {
+        let (name, value) = (name.to_owned(), value.to_owned());
+        let (absent, is) = match standing {
+            Standing::Absent => (true, None),
+            Standing::Is(value) => (false, Some(value.to_owned())),
+            Standing::AbsentOr(value) => (true, Some(value.to_owned())),
+        };
+        self.call(0, move |log| {
+            let standing = match (absent, is.as_deref()) {
+                (true, None) => Standing::Absent,
+                (true, Some(value)) => Standing::AbsentOr(value),
+                (false, value) => Standing::Is(value.unwrap_or_default()),
+            };
+            log.mark(&name, &value, lasts, standing)
+        })
+        .await
+    }
+
+    async fn unmark(&self, name: &str, value: &str) -> Result<bool, EngineError> {
+        let (name, value) = (name.to_owned(), value.to_owned());
+        self.call(0, move |log| log.unmark(&name, &value)).await
+    }
+
+    async fn post(&self, board: &str, item: &str, text: &str, due_in: Duration) -> Result<bool, EngineError> {
+        let (board, item, text) = (board.to_owned(), item.to_owned(), text.to_owned());
+        self.call(text.len(), move |log| log.post(&board, &item, &text, due_in))
+            .await
+    }
+
+    async fn posted(&self, board: &str, max: usize) -> Result<Vec<Posted>, EngineError> {
+        let board = board.to_owned();
+        self.call(0, move |log| log.posted(&board, false, false, max))
+            .await
+    }
+
+    async fn take_due(&self, board: &str, max: usize) -> Result<Vec<Posted>, EngineError> {
+        let board = board.to_owned();
+        self.call(0, move |log| log.posted(&board, true, true, max)).await
+    }
+
+    async fn unpost(&self, board: &str, item: &str) -> Result<Option<String>, EngineError> {
+        let (board, item) = (board.to_owned(), item.to_owned());
+        self.call(0, move |log| log.unpost(&board, &item)).await
     }
 
     async fn live(&self) -> Result<Box<dyn Live>, EngineError> {

@@ -72,3 +72,21 @@ CREATE TABLE once (
     seq      INTEGER NOT NULL,
     at       INTEGER NOT NULL
 ) STRICT;
+
+-- Named values that end by themselves: leases, and what was done already.
+CREATE TABLE marks (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL,
+    ends  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX marks_end ON marks (ends);
+
+-- Items that are due at some time: who is there, and what is to be published later.
+CREATE TABLE boards (
+    board TEXT NOT NULL,
+    item  TEXT NOT NULL,
+    text  TEXT NOT NULL,
+    due   INTEGER NOT NULL,
+    PRIMARY KEY (board, item)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX boards_due ON boards (board, due);

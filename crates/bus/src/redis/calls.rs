@@ -19,6 +19,11 @@ pub(super) enum ScriptName {
     Settle,
     ReplayDead,
     Trim,
+    Mark,
+    Unmark,
+    Post,
+    Posted,
+    Unpost,
 }
 
 /// What is sent: a command, or a script of ours with its keys and arguments.
@@ -40,6 +45,11 @@ pub(super) fn scripts() -> Arc<[Script]> {
         include_str!("lua/settle.lua"),
         include_str!("lua/replay_dead.lua"),
         include_str!("lua/trim.lua"),
+        include_str!("lua/mark.lua"),
+        include_str!("lua/unmark.lua"),
+        include_str!("lua/post.lua"),
+        include_str!("lua/posted.lua"),
+        include_str!("lua/unpost.lua"),
     ]
     .map(Script::new)
     .into()

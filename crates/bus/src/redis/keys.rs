@@ -57,6 +57,15 @@ impl Keys {
     pub(super) fn once(&self, stream: Stream, event: &EventId) -> CompactString {
         format_compact!("{}:{{{stream}}}:once:{event}", self.prefix)
     }
+
+    pub(super) fn mark(&self, name: &str) -> CompactString {
+        format_compact!("{}:mark:{name}", self.prefix)
+    }
+
+    /// When each item of a board is due, and what each says.
+    pub(super) fn board(&self, board: &str) -> [CompactString; 2] {
+        ["due", "text"].map(|part| format_compact!("{}:{{board.{board}}}:{part}", self.prefix))
+    }
 }
 
 // === impl Lane ===

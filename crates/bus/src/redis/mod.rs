@@ -14,11 +14,14 @@
 //! lockdown:{mod.2}:att:<group>    what failed in a group, how often, and when it is due: a hash
 //! lockdown:{mod.2}:dlq            dead letters of all groups: a stream
 //! lockdown:{mod.2}:once:<event>   the entry that an event became, for ten minutes: a text
+//! lockdown:mark:<name>            a value that ends by itself: a text
+//! lockdown:{board.<name>}:due     when each item of a board is due: a sorted set; beside it :text, what each says: a hash
 //! ```
 //!
 //! To add a script: a file in `lua/` that says what it takes and returns, and a variant of `ScriptName`.
 
 mod append;
+mod board;
 mod calls;
 mod check;
 mod connection;
@@ -39,8 +42,8 @@ pub use check::Warning;
 pub use connection::Connection;
 
 use crate::engine::{
-    Append, Appended, DeadFilter, DeadId, DeadLetter, Delivery, Engine, EngineError, Group, Live, Settlement,
-    Start, Stored, Trimmed,
+    Append, Appended, DeadFilter, DeadId, DeadLetter, Delivery, Engine, EngineError, Group, Live, Posted,
+    Settlement, Standing, Start, Stored, Trimmed,
 };
 use crate::place::{ConsumerName, EntryId, Stream};
 use async_trait::async_trait;
@@ -316,6 +319,36 @@ impl Engine for RedisEngine {
 
     async fn trim(&self, stream: Stream, before: DateTime<Utc>, most: u64) -> Result<Trimmed, EngineError> {
         self.make_room(stream, before, most).await
+    }
+
+    async fn mark(
+        &self,
+        name: &str,
+        value: &str,
+        lasts: Duration,
+        standing: Standing<'_>,
+    ) -> Result<Option<String>, EngineError> {
+        self.set_mark(name, value, lasts, standing).await
+    }
+
+    async fn unmark(&self, name: &str, value: &str) -> Result<bool, EngineError> {
+        self.take_mark(name, value).await
+    }
+
+    async fn post(&self, board: &str, item: &str, text: &str, due_in: Duration) -> Result<bool, EngineError> {
+        self.put_on_board(board, item, text, due_in).await
+    }
+
+    async fn posted(&self, board: &str, max: usize) -> Result<Vec<Posted>, EngineError> {
+        self.read_board(board, false, false, max).await
+    }
+
+    async fn take_due(&self, board: &str, max: usize) -> Result<Vec<Posted>, EngineError> {
+        self.read_board(board, true, true, max).await
+    }
+
+    async fn unpost(&self, board: &str, item: &str) -> Result<Option<String>, EngineError> {
+        self.take_off_board(board, item).await
     }
 
     async fn live(&self) -> Result<Box<dyn Live>, EngineError> {

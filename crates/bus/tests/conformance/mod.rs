@@ -8,6 +8,7 @@
     reason = "this is a test: what is unwrapped is what the case holds"
 )]
 
+pub(crate) mod board;
 pub(crate) mod dead;
 pub(crate) mod groups;
 pub(crate) mod life;
@@ -88,6 +89,11 @@ macro_rules! conformance {
             listen: frames_keep_the_order_of_the_log;
             listen: a_listener_that_does_not_read_harms_nobody;
             listen: what_is_said_reaches_other_handles;
+            board: a_mark_has_one_owner;
+            board: a_mark_ends_by_itself;
+            board: a_board_shows_what_is_due_first;
+            board: what_is_due_is_taken_once;
+            board: marks_and_boards_survive_a_restart;
             life: close_is_final_and_harmless_twice;
             life: close_ends_a_waiting_reader;
             life: closing_one_handle_leaves_the_others;

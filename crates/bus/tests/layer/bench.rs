@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use lockdown_bus::{
     Append, Appended, ConsumerName, DeadFilter, DeadId, DeadLetter, Delivery, Durability, EmbeddedEngine,
-    Engine, EngineError, EntryId, Group, Key, Live, Options, Settlement, Start, Stored, Stream, Trimmed,
+    Engine, EngineError, EntryId, Group, Key, Live, Options, Posted, Settlement, Standing, Start, Stored,
+    Stream, Trimmed,
 };
 use lockdown_events::{Envelope, Event, EventId, GuildId, Platform, Source, UserEvent, UserId, UserLeft};
 use lockdown_runtime::Clock;
@@ -183,6 +184,36 @@ impl Engine for Faulty {
 
     async fn trim(&self, stream: Stream, before: DateTime<Utc>, most: u64) -> Result<Trimmed, EngineError> {
         self.log.trim(stream, before, most).await
+    }
+
+    async fn mark(
+        &self,
+        name: &str,
+        value: &str,
+        lasts: Duration,
+        standing: Standing<'_>,
+    ) -> Result<Option<String>, EngineError> {
+        self.log.mark(name, value, lasts, standing).await
+    }
+
+    async fn unmark(&self, name: &str, value: &str) -> Result<bool, EngineError> {
+        self.log.unmark(name, value).await
+    }
+
+    async fn post(&self, board: &str, item: &str, text: &str, due_in: Duration) -> Result<bool, EngineError> {
+        self.log.post(board, item, text, due_in).await
+    }
+
+    async fn posted(&self, board: &str, max: usize) -> Result<Vec<Posted>, EngineError> {
+        self.log.posted(board, max).await
+    }
+
+    async fn take_due(&self, board: &str, max: usize) -> Result<Vec<Posted>, EngineError> {
+        self.log.take_due(board, max).await
+    }
+
+    async fn unpost(&self, board: &str, item: &str) -> Result<Option<String>, EngineError> {
+        self.log.unpost(board, item).await
     }
 
     async fn live(&self) -> Result<Box<dyn Live>, EngineError> {
