@@ -14,6 +14,7 @@ mod glob;
 mod place;
 mod publisher;
 pub mod redis;
+mod spool;
 
 pub use backoff::Backoff;
 pub use consumer::{Consumer, ConsumerOptions, Handler, HandlerError, Received};
@@ -24,4 +25,5 @@ pub use engine::{
 };
 pub use glob::Glob;
 pub use place::{Class, ConsumerName, EntryId, GroupName, Key, NameError, Position, Stream};
-pub use publisher::{PublishError, Publisher, PublisherOptions};
+pub use publisher::{PublishError, Published, Publisher, PublisherOptions};
+pub use spool::{Spool, SpoolOptions};

@@ -1,7 +1,7 @@
 //! Where an event lies: class, stream, entry; and the names of those who read it.
 
 use compact_str::{CompactString, ToCompactString, format_compact};
-use lockdown_events::{GuildId, Platform, StreamId};
+use lockdown_events::{Envelope, GuildId, Platform, StreamId};
 use std::fmt;
 use std::str::FromStr;
 
@@ -198,6 +198,21 @@ impl Key {
         Self(format_compact!("{platform}:{guild}"))
     }
 
+    /// What an envelope of whatever type names: its body is only looked into, not decoded.
+    pub fn of(envelope: &Envelope) -> Self {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Community {
+            #[serde(default)]
+            platform: Platform,
+            guild_id: GuildId,
+        }
+        match serde_json::from_str::<Community>(envelope.data().get()) {
+            Ok(named) => Self::community(named.platform, &named.guild_id),
+            Err(_) => Self::none(),
+        }
+    }
+
     /// For an event that names no community: all such events keep their order.
     pub fn none() -> Self {
         Self(CompactString::const_new(""))
@@ -286,6 +301,28 @@ mod tests {
         assert_eq!(Stream::of("rain:started", &key).class, Class::System);
         for info in TYPES {
             assert!(Stream::all().any(|stream| stream == Stream::of(info.name, &key)));
+        }
+    }
+
+    #[test]
+    fn an_envelope_of_whatever_type_has_its_communitys_key() {
+        let key = |data: &str| {
+            let text = format!(
+                r#"{{"eventId":"0199c2d4-0000-7000-8000-000000000000","eventType":"rain:started","timestamp":"2026-11-20T09:06:00Z","source":"worker","version":9,"data":{data}}}"#
+            );
+            Key::of(&Envelope::decode(&text).unwrap())
+        };
+        let guild = GuildId::new("-100123").unwrap();
+        assert_eq!(
+            key(r#"{"guildId":"-100123","platform":"telegram","drops":[1,2]}"#),
+            Key::community(Platform::Telegram, &guild)
+        );
+        assert_eq!(
+            key(r#"{"guildId":"-100123"}"#),
+            Key::community(Platform::Discord, &guild)
+        );
+        for without in ["{}", r#"{"guildId":7}"#, r#"{"guildId":"1","platform":"irc"}"#] {
+            assert_eq!(key(without), Key::none(), "{without}");
         }
     }
 

@@ -2,11 +2,13 @@
 //!
 //! No timer collects a batch. A call is made as soon as there is something to say and room for a call, so a lone event
 //! goes out at once and a flood goes out in large batches. At most one call is under way for each stream, so a batch
-//! that fails and is tried again keeps its place before what came after it.
+//! that fails and is tried again keeps its place before what came after it. With a spool, a batch that was tried for
+//! long goes to this machine's disk instead, and what comes after it does so too until the disk is empty again.
 
 use crate::backoff::Backoff;
 use crate::engine::{Append, Appended, Engine, EngineError};
 use crate::place::{Key, Stream};
+use crate::spool::Spool;
 use compact_str::CompactString;
 use lockdown_events::Envelope;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -31,6 +33,15 @@ pub struct PublisherOptions {
     pub backoff: Backoff,
     /// Tries of one batch before its callers are told that it failed.
     pub attempts: u32,
+}
+
+/// What became of an event that was published. It is safe in either case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// It lies in its stream, and was said live.
+    Appended(Appended),
+    /// The bus is away. It lies on this machine's disk, and goes out in its order when the bus is back.
+    Spooled,
 }
 
 /// Why an event was not published, or not known to be.
@@ -74,7 +85,7 @@ struct Queued {
 
 /// The caller, who may have gone: an accepted event is published all the same.
 struct Waiter {
-    answer: oneshot::Sender<Result<Appended, PublishError>>,
+    answer: oneshot::Sender<Result<Published, PublishError>>,
     _places: [OwnedSemaphorePermit; 2],
     since: Instant,
 }
@@ -103,11 +114,17 @@ impl Default for PublisherOptions {
 impl Publisher {
     /// Starts the batcher on the current runtime.
     pub fn start(engine: Arc<dyn Engine>, options: PublisherOptions) -> Self {
+        Self::start_with(engine, options, None)
+    }
+
+    /// As [`Publisher::start`], with a spool for the time that the engine is away.
+    pub fn start_with(engine: Arc<dyn Engine>, options: PublisherOptions, spool: Option<Arc<Spool>>) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
         let (done, drained) = watch::channel(false);
         let closing = CancellationToken::new();
         let batcher = Batcher {
             engine,
+            spool,
             options,
             waiting,
             closing: closing.clone(),
@@ -136,7 +153,12 @@ impl Publisher {
 
     /// Publishes an event: waits for room, then for the engine's answer. Once the wait for room is over the event is
     /// published even when this future is dropped.
-    pub async fn publish(&self, envelope: &Envelope, key: Key, once: bool) -> Result<Appended, PublishError> {
+    pub async fn publish(
+        &self,
+        envelope: &Envelope,
+        key: Key,
+        once: bool,
+    ) -> Result<Published, PublishError> {
         let append = append(envelope, key, once);
         let weight = self.weight(&append);
         let places = [
@@ -160,7 +182,7 @@ impl Publisher {
         envelope: &Envelope,
         key: Key,
         once: bool,
-    ) -> Result<Appended, PublishError> {
+    ) -> Result<Published, PublishError> {
         let append = append(envelope, key, once);
         let full = |error| match error {
             TryAcquireError::NoPermits => PublishError::Full,
@@ -204,7 +226,7 @@ impl Publisher {
         &self,
         append: Append,
         places: [OwnedSemaphorePermit; 2],
-    ) -> Result<oneshot::Receiver<Result<Appended, PublishError>>, PublishError> {
+    ) -> Result<oneshot::Receiver<Result<Published, PublishError>>, PublishError> {
         let (answer, answered) = oneshot::channel();
         let stream = Stream::of(&append.channel, &append.key);
         let waiter = Waiter {
@@ -241,6 +263,7 @@ fn append(envelope: &Envelope, key: Key, once: bool) -> Append {
 /// The one task that calls the engine.
 struct Batcher {
     engine: Arc<dyn Engine>,
+    spool: Option<Arc<Spool>>,
     options: PublisherOptions,
     waiting: mpsc::UnboundedReceiver<Queued>,
     closing: CancellationToken,
@@ -305,7 +328,7 @@ impl Batcher {
             }
             self.busy.extend(&batch.streams);
             self.calls
-                .spawn(batch.send(Arc::clone(&self.engine), self.options));
+                .spawn(batch.send(Arc::clone(&self.engine), self.spool.clone(), self.options));
         }
     }
 
@@ -354,11 +377,18 @@ struct Batch {
 
 impl Batch {
     /// Appends the batch, as often as it takes, and answers its callers. Returns the streams that are free again.
-    async fn send(self, engine: Arc<dyn Engine>, options: PublisherOptions) -> Vec<Stream> {
+    async fn send(
+        self,
+        engine: Arc<dyn Engine>,
+        spool: Option<Arc<Spool>>,
+        options: PublisherOptions,
+    ) -> Vec<Stream> {
+        let begun = Instant::now();
         let mut attempts = 0;
         let outcome = loop {
             attempts += 1;
-            match engine.append(&self.appends).await {
+            let tried = (attempts > 1).then(|| begun.elapsed());
+            match self.offer(&*engine, spool.as_deref(), tried).await {
                 Ok(results) => break Ok(results),
                 Err(EngineError::Closed) => break Err(PublishError::Closed),
                 Err(error @ EngineError::Refused(_)) => break Err(PublishError::Refused(Arc::new(error))),
@@ -383,7 +413,7 @@ impl Batch {
         match outcome {
             Ok(results) => {
                 for ((result, waiter), append) in results.into_iter().zip(self.waiters).zip(&self.appends) {
-                    if result.is_ok() {
+                    if let Ok(Published::Appended(_)) = result {
                         published(&append.channel, waiter.since);
                     }
                     waiter.answer(result.map_err(|error| PublishError::Refused(Arc::new(error))));
@@ -397,6 +427,30 @@ impl Batch {
         }
         self.streams
     }
+
+    /// One try, with the engine or with the spool.
+    async fn offer(
+        &self,
+        engine: &dyn Engine,
+        spool: Option<&Spool>,
+        tried: Option<Duration>,
+    ) -> Result<Vec<Result<Published, EngineError>>, EngineError> {
+        if let Some(spool) = spool {
+            let begin = tried.is_some_and(|tried| tried >= spool.after());
+            match spool.put(&self.appends, begin).await {
+                Ok(true) => return Ok(self.appends.iter().map(|_| Ok(Published::Spooled)).collect()),
+                Ok(false) => {}
+                // What lies there must not be overtaken, so what has no room there waits.
+                Err(error) if spool.in_use() => return Err(EngineError::Away(Box::new(error))),
+                Err(error) => tracing::warn!("Could not keep events on disk for the bus: {error}"),
+            }
+        }
+        let results = engine.append(&self.appends).await?;
+        Ok(results
+            .into_iter()
+            .map(|result| result.map(Published::Appended))
+            .collect())
+    }
 }
 
 fn published(channel: &CompactString, since: Instant) {
@@ -407,7 +461,7 @@ fn published(channel: &CompactString, since: Instant) {
 // === impl Waiter ===
 
 impl Waiter {
-    fn answer(self, result: Result<Appended, PublishError>) {
+    fn answer(self, result: Result<Published, PublishError>) {
         // A caller that has gone does not want to know.
         let _ = self.answer.send(result);
     }

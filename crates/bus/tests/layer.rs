@@ -6,4 +6,5 @@ mod layer {
     pub(crate) mod bench;
     mod consume;
     mod publish;
+    mod spool;
 }

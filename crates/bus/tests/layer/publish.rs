@@ -1,13 +1,13 @@
 //! The publisher: batches, order, faults, room.
 
 use super::bench::{Faulty, left, told, until};
-use lockdown_bus::{Backoff, PublishError, Publisher, PublisherOptions};
+use lockdown_bus::{Backoff, PublishError, Published, Publisher, PublisherOptions};
 use lockdown_events::Envelope;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-fn quick() -> PublisherOptions {
+pub(super) fn quick() -> PublisherOptions {
     let backoff = Backoff {
         first: Duration::from_millis(1),
         cap: Duration::from_millis(5),
@@ -20,7 +20,7 @@ fn quick() -> PublisherOptions {
 }
 
 /// Publishes numbers 0 to `count` for each guild without waiting between, as one caller would.
-async fn flood(publisher: &Publisher, guilds: u32, count: u32) {
+pub(super) async fn flood(publisher: &Publisher, guilds: u32, count: u32) {
     let mut calls = tokio::task::JoinSet::new();
     for number in 0..count {
         for guild in 0..guilds {
@@ -36,7 +36,7 @@ async fn flood(publisher: &Publisher, guilds: u32, count: u32) {
     }
 }
 
-async fn order(log: &Faulty, guild: u32) -> Vec<u32> {
+pub(super) async fn order(log: &Faulty, guild: u32) -> Vec<u32> {
     let events = log.stored().await;
     let events = events
         .iter()
@@ -100,8 +100,11 @@ async fn an_answer_that_was_lost_makes_no_second_entry_of_an_event_published_onc
     let publisher = Publisher::start(log.clone(), quick());
     log.fail_after.store(2, Ordering::SeqCst);
     let (envelope, key) = left(1, 1);
-    let appended = publisher.publish(&envelope, key, true).await.unwrap();
-    assert!(appended.already, "the last try found what the first had written");
+    let published = publisher.publish(&envelope, key, true).await.unwrap();
+    assert!(
+        matches!(published, Published::Appended(appended) if appended.already),
+        "the last try found what the first had written: {published:?}"
+    );
     assert_eq!(log.stored().await.len(), 1);
 }
 

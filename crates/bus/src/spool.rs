@@ -1,0 +1,277 @@
+//! What cannot be published now, on this machine's disk until it can.
+//!
+//! While the engine is away for longer than a publisher cares to wait, batches go into a journal, an embedded log of its
+//! own, and out of it again in their order when the engine is back. As long as the journal holds anything, everything
+//! goes through it, so that nothing overtakes. What it gives out twice, because the answer was lost, the engine knows by
+//! its event id and takes once.
+
+use crate::backoff::Backoff;
+use crate::embedded::{Durability, EmbeddedEngine, OpenError, Options};
+use crate::engine::{
+    Append, Appended, DeadReason, Delivery, Engine, EngineError, Failure, Group, Settlement, Start,
+};
+use crate::place::{Class, ConsumerName, GroupName, Key, Stream};
+use lockdown_events::Envelope;
+use lockdown_runtime::Clock;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, RwLock};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// How many events leave the journal in one call.
+const BATCH: usize = 256;
+/// How long a look for more waits; a stop is noticed at once.
+const WAIT: Duration = Duration::from_millis(500);
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_millis(100),
+    cap: Duration::from_secs(5),
+};
+
+/// How a spool is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpoolOptions {
+    /// The journal grows no larger; then publishers wait as they would without it.
+    pub most_bytes: u64,
+    /// How long a batch is tried before it goes to the journal.
+    pub after: Duration,
+}
+
+/// A journal between a publisher and its engine.
+pub struct Spool {
+    shared: Arc<Shared>,
+    drainer: Mutex<Option<JoinHandle<()>>>,
+    stop: CancellationToken,
+}
+
+struct Shared {
+    journal: EmbeddedEngine,
+    options: SpoolOptions,
+    clock: Clock,
+    group: Group,
+    consumer: ConsumerName,
+    /// Whether the journal may hold something. Put to rest under the write lock only, so that nothing is put into a
+    /// journal that was found empty a moment ago.
+    in_use: AtomicBool,
+    gate: RwLock<()>,
+    filled: Notify,
+}
+
+// === impl SpoolOptions ===
+
+impl Default for SpoolOptions {
+    fn default() -> Self {
+        Self {
+            most_bytes: 1 << 30,
+            after: Duration::from_secs(2),
+        }
+    }
+}
+
+// === impl Spool ===
+
+impl Spool {
+    /// Opens the journal, or makes it, and begins to bring what an earlier process left there to `engine`. Blocks while
+    /// the file is checked.
+    pub fn open(
+        path: &Path,
+        options: SpoolOptions,
+        engine: Arc<dyn Engine>,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        let journal = EmbeddedEngine::open(
+            path,
+            &Options {
+                durability: Durability::Full,
+                most_bytes: Some(options.most_bytes),
+            },
+            clock.clone(),
+        )?;
+        let group = Group {
+            name: GroupName::new("spool").expect("a name"),
+            classes: Class::ALL.to_vec(),
+        };
+        let shared = Arc::new(Shared {
+            journal,
+            options,
+            clock,
+            group,
+            consumer: ConsumerName::new("drainer").expect("a name"),
+            in_use: AtomicBool::new(true),
+            gate: RwLock::new(()),
+            filled: Notify::new(),
+        });
+        let stop = CancellationToken::new();
+        let drainer = tokio::spawn(drain(Arc::clone(&shared), engine, stop.clone()));
+        Ok(Self {
+            shared,
+            drainer: Mutex::new(Some(drainer)),
+            stop,
+        })
+    }
+
+    /// How long a batch is tried before it goes to the journal.
+    pub(crate) fn after(&self) -> Duration {
+        self.shared.options.after
+    }
+
+    /// Whether everything has to go through the journal.
+    pub fn in_use(&self) -> bool {
+        self.shared.in_use.load(Ordering::Acquire)
+    }
+
+    /// The log that it is, to count what lies there.
+    pub fn journal(&self) -> &dyn Engine {
+        &self.shared.journal
+    }
+
+    /// Writes a batch to the journal if that is in use, or if it is to be from now on; says whether it did.
+    pub(crate) async fn put(&self, batch: &[Append], begin: bool) -> Result<bool, EngineError> {
+        if !begin && !self.in_use() {
+            return Ok(false);
+        }
+        let _gate = self.shared.gate.read().await;
+        if !begin && !self.in_use() {
+            return Ok(false);
+        }
+        for result in self.shared.journal.append(batch).await? {
+            result?;
+        }
+        if !self.shared.in_use.swap(true, Ordering::AcqRel) {
+            tracing::warn!("The bus is away: events are kept on this machine's disk until it is back");
+        }
+        self.shared.filled.notify_one();
+        metrics::counter!("lockdown_bus_spooled_total").increment(batch.len() as u64);
+        Ok(true)
+    }
+
+    /// Stops bringing events out, and closes the journal: what it holds goes out after the next start.
+    pub async fn close(&self) {
+        self.stop.cancel();
+        let drainer = self.drainer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(drainer) = drainer {
+            // It ends by the token; a panic in it has been told by the runtime.
+            let _ = drainer.await;
+        }
+        self.shared.journal.close().await;
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    async fn take(&self, wait: Duration) -> Result<Vec<Delivery>, EngineError> {
+        self.journal.read(&self.group, &self.consumer, BATCH, wait).await
+    }
+
+    /// Lets publishers go past the journal if there is nothing left in it.
+    async fn rest(&self) -> Result<Vec<Delivery>, EngineError> {
+        let _gate = self.gate.write().await;
+        let left = self.take(Duration::ZERO).await?;
+        if left.is_empty() {
+            for stream in Stream::all() {
+                self.journal.trim(stream, self.clock.now(), u64::MAX).await?;
+            }
+            if self.in_use.swap(false, Ordering::AcqRel) {
+                tracing::info!("Nothing is left on disk that waited for the bus");
+            }
+        }
+        Ok(left)
+    }
+}
+
+async fn drain(shared: Arc<Shared>, engine: Arc<dyn Engine>, stop: CancellationToken) {
+    let bring_out = async {
+        shared.journal.open_group(&shared.group, &Start::Oldest).await?;
+        loop {
+            if !shared.in_use.load(Ordering::Acquire) {
+                shared.filled.notified().await;
+            }
+            let mut taken = shared.take(WAIT).await?;
+            if taken.is_empty() {
+                taken = shared.rest().await?;
+            }
+            if !taken.is_empty() {
+                bring(&shared, &*engine, taken).await?;
+            }
+        }
+    };
+    let ended: Result<(), EngineError> = tokio::select! {
+        ended = bring_out => ended,
+        () = stop.cancelled() => return,
+    };
+    if let Err(error) = ended
+        && !matches!(error, EngineError::Closed)
+    {
+        tracing::error!("What waits on disk for the bus cannot be brought out: {error}");
+    }
+}
+
+/// Appends a batch to the engine, as often as it takes, and takes it off the journal. Fails when the journal does.
+async fn bring(shared: &Shared, engine: &dyn Engine, taken: Vec<Delivery>) -> Result<(), EngineError> {
+    let batch: Vec<Append> = taken.iter().map(append).collect();
+    let results = append_until_known(engine, &batch).await?;
+    let settled = |(delivery, result): (Delivery, Result<Appended, EngineError>)| {
+        let settlement = match result {
+            Ok(_) => Settlement::Ack,
+            // Kept among the journal's dead letters: it cannot go out, and is not to be lost either.
+            Err(error) => {
+                tracing::error!(entry = %delivery.entry, "The bus refused an event that waited on disk: {error}");
+                Settlement::Dead {
+                    failure: Failure {
+                        error: error.to_string(),
+                        at: shared.clock.now(),
+                    },
+                    reason: DeadReason::Permanent,
+                }
+            }
+        };
+        (delivery, settlement)
+    };
+    let settlements: Vec<_> = taken.into_iter().zip(results).map(settled).collect();
+    shared
+        .journal
+        .settle(&shared.group, &shared.consumer, &settlements)
+        .await?;
+    metrics::counter!("lockdown_bus_unspooled_total").increment(settlements.len() as u64);
+    Ok(())
+}
+
+async fn append_until_known(
+    engine: &dyn Engine,
+    batch: &[Append],
+) -> Result<Vec<Result<Appended, EngineError>>, EngineError> {
+    let mut failures = 0;
+    loop {
+        let full = |results: &[Result<Appended, EngineError>]| {
+            let passing = |error| matches!(error, &EngineError::Full(_) | &EngineError::Away(_));
+            results.iter().any(|result| result.as_ref().is_err_and(passing))
+        };
+        match engine.append(batch).await {
+            Ok(results) if !full(&results) => return Ok(results),
+            Err(EngineError::Closed) => return Err(EngineError::Closed),
+            // Again and whole: what is there already is known by its id.
+            Ok(_) | Err(_) => {
+                failures += 1;
+                tokio::time::sleep(BACKOFF.pause(failures)).await;
+            }
+        }
+    }
+}
+
+fn append(delivery: &Delivery) -> Append {
+    // What was put in was an envelope; of anything else the text alone goes on, for the consumers to put aside.
+    let envelope = Envelope::decode(&delivery.envelope).ok();
+    Append {
+        event_id: envelope.as_ref().map_or_else(
+            || lockdown_events::EventId(uuid::Uuid::nil()),
+            |envelope| envelope.event_id,
+        ),
+        channel: delivery.channel.clone(),
+        key: envelope.as_ref().map_or_else(Key::none, Key::of),
+        envelope: Arc::clone(&delivery.envelope),
+        once: envelope.is_some(),
+    }
+}

@@ -1,0 +1,128 @@
+//! The spool: what is published while the log is away.
+
+use super::bench::{Faulty, left, until};
+use super::publish::{flood, order, quick};
+use lockdown_bus::{Engine, Published, Publisher, Spool, SpoolOptions};
+use lockdown_runtime::Clock;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Away until the test says otherwise.
+const AWAY: usize = usize::MAX >> 1;
+
+fn open(directory: &Path, log: &Arc<Faulty>, most_bytes: u64) -> Arc<Spool> {
+    let options = SpoolOptions {
+        most_bytes,
+        after: Duration::from_millis(5),
+    };
+    let log: Arc<dyn Engine> = log.clone();
+    Arc::new(Spool::open(&directory.join("spool.db"), options, log, Clock::system()).unwrap())
+}
+
+fn start(log: &Arc<Faulty>, spool: &Arc<Spool>) -> Publisher {
+    Publisher::start_with(log.clone(), quick(), Some(Arc::clone(spool)))
+}
+
+#[tokio::test]
+async fn what_is_published_meanwhile_goes_out_in_its_order() {
+    let (log, directory) = Faulty::new();
+    let spool = open(directory.path(), &log, 1 << 30);
+    until("an empty journal rests", || async { !spool.in_use() }).await;
+    let publisher = start(&log, &spool);
+    flood(&publisher, 3, 50).await;
+    assert!(!spool.in_use());
+
+    log.fail_before.store(AWAY, Ordering::SeqCst);
+    for number in 50..100 {
+        let (envelope, key) = left(1, number);
+        let published = publisher.publish(&envelope, key, false).await.unwrap();
+        assert_eq!(published, Published::Spooled);
+    }
+    assert_eq!(order(&log, 1).await, (0..50).collect::<Vec<u32>>());
+
+    log.fail_before.store(0, Ordering::SeqCst);
+    // Published while the journal is still being emptied: behind what lies there.
+    for number in 100..400 {
+        let (envelope, key) = left(1, number);
+        publisher.publish(&envelope, key, false).await.unwrap();
+    }
+    until("the journal is empty", || async { !spool.in_use() }).await;
+    let (envelope, key) = left(1, 400);
+    let published = publisher.publish(&envelope, key, false).await.unwrap();
+    assert!(matches!(published, Published::Appended(_)));
+    assert_eq!(order(&log, 1).await, (0..=400).collect::<Vec<u32>>());
+    publisher.close().await;
+    spool.close().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_while_the_journal_empties_doubles_nothing() {
+    let (log, directory) = Faulty::new();
+    log.fail_before.store(AWAY, Ordering::SeqCst);
+    let spool = open(directory.path(), &log, 1 << 30);
+    let publisher = start(&log, &spool);
+    flood(&publisher, 4, 100).await;
+    log.fail_after.store(3, Ordering::SeqCst);
+    log.fail_before.store(0, Ordering::SeqCst);
+    until("the journal is empty", || async { !spool.in_use() }).await;
+    for guild in 0..4 {
+        assert_eq!(order(&log, guild).await, (0..100).collect::<Vec<u32>>());
+    }
+}
+
+#[tokio::test]
+async fn what_lies_there_outlives_its_process() {
+    let (log, directory) = Faulty::new();
+    log.fail_before.store(AWAY, Ordering::SeqCst);
+    let spool = open(directory.path(), &log, 1 << 30);
+    let publisher = start(&log, &spool);
+    flood(&publisher, 2, 100).await;
+    publisher.close().await;
+    spool.close().await;
+    drop((publisher, spool));
+    assert_eq!(log.stored().await.len(), 0);
+
+    log.fail_before.store(0, Ordering::SeqCst);
+    let spool = open(directory.path(), &log, 1 << 30);
+    // What is published first after the start stands behind what was published before it.
+    let publisher = start(&log, &spool);
+    let (envelope, key) = left(0, 100);
+    publisher.publish(&envelope, key, false).await.unwrap();
+    until("the journal is empty", || async { !spool.in_use() }).await;
+    assert_eq!(order(&log, 0).await, (0..=100).collect::<Vec<u32>>());
+    assert_eq!(order(&log, 1).await, (0..100).collect::<Vec<u32>>());
+}
+
+#[tokio::test]
+async fn a_full_disk_loses_nothing_that_was_accepted() {
+    let (log, directory) = Faulty::new();
+    log.fail_before.store(AWAY, Ordering::SeqCst);
+    let spool = open(directory.path(), &log, 400 << 10);
+    let mut options = quick();
+    options.attempts = u32::MAX;
+    let publisher = Publisher::start_with(log.clone(), options, Some(Arc::clone(&spool)));
+    let flooding = {
+        let publisher = publisher.clone();
+        tokio::spawn(async move { flood(&publisher, 1, 3000).await })
+    };
+    // The journal takes what it has room for; then callers wait.
+    let before = AtomicUsize::new(usize::MAX);
+    until("the journal is full and nothing moves any more", || {
+        let queued = publisher.queued();
+        let still = queued > 0 && before.swap(queued, Ordering::SeqCst) == queued;
+        async move {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            still
+        }
+    })
+    .await;
+    assert!(!flooding.is_finished());
+    log.fail_before.store(0, Ordering::SeqCst);
+    flooding.await.unwrap();
+    until("the journal is empty", || async { !spool.in_use() }).await;
+    let came = order(&log, 0).await;
+    let wrong = came.iter().zip(0..).find(|(came, number)| **came != *number);
+    assert_eq!((came.len(), wrong), (3000, None));
+}
