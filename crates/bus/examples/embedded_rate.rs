@@ -119,7 +119,7 @@ impl Bench {
     }
 
     async fn listen(&self) -> anyhow::Result<()> {
-        let mut live = self.engine.live().await?;
+        let live = self.engine.live().await?;
         live.subscribe(&["message:*".into()]).await?;
         tokio::spawn(async move { while live.next().await.is_ok() {} });
         Ok(())

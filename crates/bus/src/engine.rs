@@ -181,13 +181,14 @@ pub enum Frame {
 
 /// The engine's one live connection of this process: everything subscribed to, in the order of publishing.
 #[async_trait]
-pub trait Live: Send {
+pub trait Live: Send + Sync {
     /// Returns when the subscription is in force: what is published from then on is heard. Patterns are Redis globs.
-    async fn subscribe(&mut self, patterns: &[CompactString]) -> Result<(), LiveError>;
-    async fn unsubscribe(&mut self, patterns: &[CompactString]) -> Result<(), LiveError>;
-    /// The next frame; survives the loss of the connection, which it reports as [`Frame::Gap`]. Safe to cancel. A
-    /// frame may come once for each pattern that matches it.
-    async fn next(&mut self) -> Result<Frame, LiveError>;
+    async fn subscribe(&self, patterns: &[CompactString]) -> Result<(), LiveError>;
+    async fn unsubscribe(&self, patterns: &[CompactString]) -> Result<(), LiveError>;
+    /// The next frame; survives the loss of the connection, which it reports as [`Frame::Gap`]. Safe to cancel, and
+    /// goes on while a subscription is being changed. A frame comes once however many patterns match it. For one
+    /// caller at a time.
+    async fn next(&self) -> Result<Frame, LiveError>;
 }
 
 /// Why listening cannot go on.

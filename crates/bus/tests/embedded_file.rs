@@ -287,7 +287,7 @@ async fn a_full_disk_refuses_appends_and_breaks_nothing() {
     let ids = Ids::system(Clock::system());
     let engine = EmbeddedEngine::open(&path, &options, Clock::system()).unwrap();
     engine.open_group(&group("g"), &Start::Oldest).await.unwrap();
-    let mut live = engine.live().await.unwrap();
+    let live = engine.live().await.unwrap();
     live.subscribe(&["*".into()]).await.unwrap();
     let mut accepted = 0;
     let text = "x".repeat(400);

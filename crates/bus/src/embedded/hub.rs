@@ -165,7 +165,7 @@ impl EmbeddedLive {
 
 #[async_trait]
 impl Live for EmbeddedLive {
-    async fn subscribe(&mut self, patterns: &[CompactString]) -> Result<(), LiveError> {
+    async fn subscribe(&self, patterns: &[CompactString]) -> Result<(), LiveError> {
         self.open()?;
         let mut own = lock(&self.listener.patterns);
         for pattern in patterns {
@@ -176,13 +176,13 @@ impl Live for EmbeddedLive {
         Ok(())
     }
 
-    async fn unsubscribe(&mut self, patterns: &[CompactString]) -> Result<(), LiveError> {
+    async fn unsubscribe(&self, patterns: &[CompactString]) -> Result<(), LiveError> {
         self.open()?;
         lock(&self.listener.patterns).retain(|(known, _)| !patterns.contains(known));
         Ok(())
     }
 
-    async fn next(&mut self) -> Result<Frame, LiveError> {
+    async fn next(&self) -> Result<Frame, LiveError> {
         loop {
             self.open()?;
             if let Some(frame) = self.listener.take() {
@@ -245,7 +245,7 @@ mod tests {
     #[tokio::test]
     async fn a_gap_comes_before_what_is_left() {
         let hub = Arc::new(Hub::default());
-        let mut live = hub.listen(CancellationToken::new());
+        let live = hub.listen(CancellationToken::new());
         live.subscribe(&["*".into()]).await.unwrap();
         for n in 0..MOST_FRAMES + 3 {
             assert_eq!(hub.say("a", &n.to_string()), 1);

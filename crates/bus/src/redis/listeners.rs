@@ -26,6 +26,17 @@ struct Queue {
     epoch: u64,
     /// What a new connection says before all subscriptions are in force again; it comes after the gap.
     early: Option<VecDeque<Frame>>,
+    copies: Copies,
+}
+
+/// The server sends what is published once for each of our subscriptions that match, these copies one right after the
+/// other. So, while no subscription changes, a frame is a copy of the one before it if it has the same channel and came by
+/// a subscription that the frames before it did not come by.
+#[derive(Default)]
+struct Copies {
+    channel: CompactString,
+    /// The patterns by which it came so far; `None` for the subscription to the channel itself.
+    by: Vec<Option<CompactString>>,
 }
 
 // === impl Heard ===
@@ -50,6 +61,7 @@ impl Heard {
         let mut queue = self.queue();
         queue.epoch += 1;
         queue.early = Some(VecDeque::new());
+        queue.copies.by.clear();
         queue.epoch
     }
 
@@ -68,12 +80,24 @@ impl Heard {
         self.news.notify_one();
     }
 
-    pub(super) fn hear(&self, epoch: u64, channel: CompactString, text: Arc<str>) {
-        let frame = Frame::Said { channel, text };
+    /// Subscriptions changed between what was heard and what will be.
+    pub(super) fn changed(&self, epoch: u64) {
         let mut queue = self.queue();
-        if queue.epoch != epoch {
+        if queue.epoch == epoch {
+            queue.copies.by.clear();
+        }
+    }
+
+    /// `by` is the pattern that brought it, if it was one.
+    pub(super) fn hear(&self, epoch: u64, by: Option<&str>, channel: &str, text: &str) {
+        let mut queue = self.queue();
+        if queue.epoch != epoch || queue.copies.is_copy(by, channel) {
             return;
         }
+        let frame = Frame::Said {
+            channel: channel.into(),
+            text: text.into(),
+        };
         match &mut queue.early {
             Some(early) => {
                 early.push_back(frame);
@@ -122,6 +146,22 @@ impl Heard {
     }
 }
 
+// === impl Copies ===
+
+impl Copies {
+    fn is_copy(&mut self, by: Option<&str>, channel: &str) -> bool {
+        let copy = !self.by.is_empty()
+            && self.channel == channel
+            && !self.by.iter().any(|known| known.as_deref() == by);
+        if !copy {
+            self.channel = channel.into();
+            self.by.clear();
+        }
+        self.by.push(by.map(CompactString::new));
+        copy
+    }
+}
+
 // === impl Queue ===
 
 impl Queue {
@@ -147,7 +187,7 @@ mod tests {
     use super::*;
 
     fn said(heard: &Heard, epoch: u64, text: &str) {
-        heard.hear(epoch, "c".into(), text.into());
+        heard.hear(epoch, None, "c", text);
     }
 
     fn all(heard: &Heard) -> Vec<String> {
@@ -181,6 +221,27 @@ mod tests {
             said(&heard, epoch, "12345678");
         }
         assert_eq!(all(&heard), ["gap", "12345678"]);
+    }
+
+    #[test]
+    fn what_comes_by_several_patterns_is_heard_once() {
+        let heard = Heard::new(100, 1000, Arc::default());
+        let epoch = heard.begin();
+        heard.in_force(false);
+        let hear = |by, channel, text| heard.hear(epoch, by, channel, text);
+        for text in ["same", "same"] {
+            hear(None, "a:b", text);
+            hear(Some("a:*"), "a:b", text);
+            hear(Some("*"), "a:b", text);
+        }
+        hear(Some("a:*"), "a:c", "other");
+        hear(Some("*"), "a:c", "other");
+        assert_eq!(all(&heard), ["same", "same", "other"]);
+        // One pattern went and another came: the same words by it were published anew.
+        hear(Some("a:*"), "a:b", "again");
+        heard.changed(epoch);
+        hear(Some("?:b"), "a:b", "again");
+        assert_eq!(all(&heard), ["again", "again"]);
     }
 
     #[test]

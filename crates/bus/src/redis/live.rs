@@ -112,15 +112,15 @@ impl RedisLive {
 
 #[async_trait]
 impl Live for RedisLive {
-    async fn subscribe(&mut self, patterns: &[CompactString]) -> Result<(), LiveError> {
+    async fn subscribe(&self, patterns: &[CompactString]) -> Result<(), LiveError> {
         self.wish(Change::Subscribe, patterns).await
     }
 
-    async fn unsubscribe(&mut self, patterns: &[CompactString]) -> Result<(), LiveError> {
+    async fn unsubscribe(&self, patterns: &[CompactString]) -> Result<(), LiveError> {
         self.wish(Change::Unsubscribe, patterns).await
     }
 
-    async fn next(&mut self) -> Result<Frame, LiveError> {
+    async fn next(&self) -> Result<Frame, LiveError> {
         tokio::select! {
             biased;
             () = self.closing.cancelled() => Err(LiveError::Closed),
@@ -259,19 +259,19 @@ async fn change(
 
 /// Runs in the task that reads the socket: it must not wait.
 fn hear(heard: &Heard, epoch: u64, ended: &Notify, push: &PushInfo) {
-    let data = match push.kind {
-        PushKind::Message => push.data.as_slice(),
-        // The pattern comes first.
-        PushKind::PMessage => push.data.get(1..).unwrap_or_default(),
-        PushKind::Disconnection => {
+    let (by, data) = match (&push.kind, push.data.as_slice()) {
+        (PushKind::Message, data) => (None, data),
+        (PushKind::PMessage, [pattern, data @ ..]) => (reply::text(pattern), data),
+        (PushKind::Disconnection, _) => {
             ended.notify_one();
             return;
         }
-        _ => return,
+        // A change of the subscriptions was confirmed.
+        _ => return heard.changed(epoch),
     };
     if let [channel, text] = data
         && let (Some(channel), Some(text)) = (reply::text(channel), reply::text(text))
     {
-        heard.hear(epoch, channel.as_ref().into(), text.as_ref().into());
+        heard.hear(epoch, by.as_deref(), &channel, &text);
     }
 }

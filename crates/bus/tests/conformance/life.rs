@@ -13,7 +13,7 @@ pub(crate) async fn close_is_final_and_harmless_twice(fixture: &impl Fixture) {
     append(&engine, &events(1)).await;
     let me = consumer("me");
     let held = take(&engine, &group, &me, 1).await;
-    let mut live = engine.live().await.unwrap();
+    let live = engine.live().await.unwrap();
     live.subscribe(&globs(&["*"])).await.unwrap();
     engine.close().await;
     engine.close().await;
@@ -69,7 +69,7 @@ pub(crate) async fn close_ends_a_waiting_reader(fixture: &impl Fixture) {
 pub(crate) async fn closing_one_handle_leaves_the_others(fixture: &impl Fixture) {
     let (engine, other) = (fixture.engine().await, fixture.engine().await);
     let group = open(&engine, "test.reader").await;
-    let mut live = other.live().await.unwrap();
+    let live = other.live().await.unwrap();
     live.subscribe(&globs(&["*"])).await.unwrap();
     engine.close().await;
     drop(engine);

@@ -72,7 +72,7 @@ pub(crate) async fn odd_texts_come_back_as_they_were(fixture: &impl Fixture) {
         "\u{10ffff}",
         huge.as_str(),
     ];
-    let mut live = engine.live().await.unwrap();
+    let live = engine.live().await.unwrap();
     live.subscribe(&globs(&["*"])).await.unwrap();
     let batch: Vec<_> = odd
         .iter()

@@ -188,7 +188,7 @@ async fn a_server_that_falls_silent_is_given_up_and_found_again() {
     let engine = engine_with(&url, options).await;
     let (group, me) = (readers(), consumer("a"));
     engine.open_group(&group, &Start::Oldest).await.unwrap();
-    let mut live = engine.live().await.unwrap();
+    let live = engine.live().await.unwrap();
     live.subscribe(&["ban:*".into()]).await.unwrap();
     append(&engine, &bans(1)).await;
     live.next().await.unwrap();
