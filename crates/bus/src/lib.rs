@@ -11,6 +11,7 @@ mod consumer;
 mod embedded;
 mod engine;
 mod glob;
+mod live;
 mod place;
 mod publisher;
 pub mod redis;
@@ -24,6 +25,9 @@ pub use engine::{
     Frame, Group, Live, LiveError, Posted, Retry, Settlement, Standing, Start, Stored, Trimmed,
 };
 pub use glob::Glob;
+pub use live::{
+    CatchUp, Heard, Hub, HubOptions, ListenOptions, Listening, Said, SubscribeError, Subscription,
+};
 pub use place::{Class, ConsumerName, EntryId, GroupName, Key, NameError, Position, Stream};
 pub use publisher::{PublishError, Published, Publisher, PublisherOptions};
 pub use spool::{Spool, SpoolOptions};

@@ -10,6 +10,8 @@ mod lanes;
 mod runner;
 mod settler;
 
+pub(crate) use runner::words;
+
 use crate::backoff::Backoff;
 use crate::engine::{Engine, EngineError, Group, Start};
 use crate::place::{Class, ConsumerName, Position};

@@ -457,7 +457,7 @@ fn receive(delivery: &Delivery, attempt: u32) -> Result<Received, DecodeError> {
 }
 
 /// What a panic said.
-fn words(panic: &(dyn std::any::Any + Send)) -> &str {
+pub(crate) fn words(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("without a word")

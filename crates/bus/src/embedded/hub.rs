@@ -3,6 +3,7 @@
 use super::ring::Entry;
 use crate::engine::{EngineError, Frame, Live, LiveError};
 use crate::glob::Glob;
+use crate::live::frame;
 use crate::place::Position;
 use async_trait::async_trait;
 use compact_str::CompactString;
@@ -65,7 +66,8 @@ impl Hub {
                 let mut text = None;
                 let mut receivers = 0;
                 for listener in listeners.iter().filter(|one| one.hears(&said.entry.channel)) {
-                    let text = text.get_or_insert_with(|| frame(said.position, &said.entry.envelope));
+                    let text =
+                        text.get_or_insert_with(|| frame::with_place(said.position, &said.entry.envelope));
                     listener.tell(&said.entry.channel, text);
                     receivers += 1;
                 }
@@ -95,19 +97,6 @@ impl Hub {
             closed,
         }
     }
-}
-
-/// The envelope with its place first. A text that is no object is said as it is: there is no place for a place.
-fn frame(position: Position, envelope: &Arc<str>) -> Arc<str> {
-    let Some(rest) = envelope.strip_prefix('{') else {
-        return Arc::clone(envelope);
-    };
-    let comma = if rest.trim_start().starts_with('}') {
-        ""
-    } else {
-        ","
-    };
-    format!(r#"{{"streamId":"{position}"{comma}{rest}"#).into()
 }
 
 // === impl Listener ===
@@ -220,27 +209,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::place::{Class, EntryId, Stream};
-
-    #[test]
-    fn the_place_comes_first() {
-        let position = Position {
-            stream: Stream {
-                class: Class::Moderation,
-                partition: 2,
-            },
-            id: EntryId { major: 7, minor: 0 },
-        };
-        for (envelope, framed) in [
-            (r#"{"a":1}"#, r#"{"streamId":"mod.2/7-0","a":1}"#),
-            ("{}", r#"{"streamId":"mod.2/7-0"}"#),
-            ("{ }", r#"{"streamId":"mod.2/7-0" }"#),
-            ("[1]", "[1]"),
-            ("", ""),
-        ] {
-            assert_eq!(&*frame(position, &Arc::from(envelope)), framed);
-        }
-    }
 
     #[tokio::test]
     async fn a_gap_comes_before_what_is_left() {

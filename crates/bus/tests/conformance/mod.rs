@@ -11,6 +11,7 @@
 pub(crate) mod board;
 pub(crate) mod dead;
 pub(crate) mod groups;
+pub(crate) mod hub;
 pub(crate) mod life;
 pub(crate) mod listen;
 pub(crate) mod log;
@@ -94,6 +95,16 @@ macro_rules! conformance {
             board: a_board_shows_what_is_due_first;
             board: what_is_due_is_taken_once;
             board: marks_and_boards_survive_a_restart;
+            hub: generated_patterns_match_as_in_the_engine;
+            hub: overlapping_patterns_are_one_delivery;
+            hub: a_subscriber_hears_what_is_published_right_after;
+            hub: a_handler_that_panics_or_hangs_harms_no_other;
+            hub: a_slow_subscriber_is_told_how_much_it_missed;
+            hub: who_catches_up_is_given_what_fell_out;
+            hub: who_catches_up_hears_all_in_order_at_its_own_pace;
+            hub: what_was_trimmed_away_is_missed;
+            hub: a_subscription_goes_on_where_another_ended;
+            hub: the_end_of_the_engine_ends_the_subscriptions;
             life: close_is_final_and_harmless_twice;
             life: close_ends_a_waiting_reader;
             life: closing_one_handle_leaves_the_others;
