@@ -2,8 +2,9 @@
 
 use compact_str::{CompactString, format_compact};
 use serde::{Deserialize, Deserializer, Serialize, de};
+use sha2::{Digest, Sha256};
 use std::fmt;
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 /// Why a text cannot be an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -180,9 +181,40 @@ uuid_ids! {
     TraceId;
 }
 
+// === impl EventId ===
+
+impl EventId {
+    /// The id of an event that `by` publishes because of this one: the same whenever this one is handled, so that what
+    /// is published a second time after a crash is known for the same. It sorts with this one, by its time.
+    #[must_use]
+    pub fn follow_up(self, by: &str) -> Self {
+        let digest = Sha256::new()
+            .chain_update(self.0.as_bytes())
+            .chain_update(by.as_bytes())
+            .finalize();
+        let mut bytes = *self.0.as_bytes();
+        bytes[6..].copy_from_slice(&digest[..10]);
+        Self(Builder::from_custom_bytes(bytes).into_uuid())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_follow_up_is_the_same_each_time_and_another_for_each_purpose() {
+        let first = EventId("0199c2d4-0000-7000-8000-000000000001".parse().unwrap());
+        let second = EventId("0199c2d4-0000-7000-8000-000000000002".parse().unwrap());
+        let follow_up = first.follow_up("worker.rules/verdict");
+        assert_eq!(follow_up, first.follow_up("worker.rules/verdict"));
+        // Pinned: another value would let a release publish once more what the one before it published.
+        assert_eq!(follow_up.to_string(), "0199c2d4-0000-8b0d-a0e7-dba89f83e0ab");
+        assert_ne!(follow_up, second.follow_up("worker.rules/verdict"));
+        assert_ne!(follow_up, first.follow_up("worker.rules/act"));
+        assert_ne!(follow_up, first);
+        assert_eq!(follow_up.0.as_bytes()[..6], first.0.as_bytes()[..6]);
+    }
 
     #[test]
     fn an_id_is_text_or_a_whole_number() {

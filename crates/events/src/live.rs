@@ -62,6 +62,9 @@ pub struct CacheInvalidation {
     /// A glob, as Redis matches them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
+    /// Everything that was kept under one of these words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
 }
 
 /// A word to moderators: `notifications:{userId}`, `notifications:broadcast`.

@@ -16,6 +16,9 @@ pub struct Request<T> {
     pub correlation_id: CorrelationId,
     /// Where the answer is published; begins with `response:`.
     pub response_channel: String,
+    /// A mark of the bus that ends with the client's patience; plain clients leave it out. Whoever takes it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
     pub data: T,
 }
 
