@@ -115,6 +115,7 @@ impl Bench {
             key: self.keys[n % COMMUNITIES].clone(),
             envelope: envelope.into(),
             once: false,
+            quiet: false,
         }
     }
 

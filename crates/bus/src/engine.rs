@@ -21,6 +21,8 @@ pub struct Append {
     /// Whether the same `event_id` appended again within the engine's window (two minutes or more) is the same entry.
     /// Costs as much as the append itself, so only those ask for it who may append twice: relays and retries.
     pub once: bool,
+    /// Not said live: everybody who listens has heard it from elsewhere.
+    pub quiet: bool,
 }
 
 /// What became of an append.

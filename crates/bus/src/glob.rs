@@ -46,6 +46,18 @@ impl Glob {
     }
 
     /// Takes at most the product of both lengths: only the last `*` is ever tried again.
+    /// The pattern that matches this text and no other.
+    pub fn escape(text: &str) -> String {
+        let mut pattern = String::with_capacity(text.len());
+        for character in text.chars() {
+            if matches!(character, '*' | '?' | '[' | ']' | '\\' | '^' | '-') {
+                pattern.push('\\');
+            }
+            pattern.push(character);
+        }
+        pattern
+    }
+
     pub fn matches(&self, channel: &str) -> bool {
         let (tokens, text) = (self.0.as_slice(), channel.as_bytes());
         let (mut token, mut at) = (0, 0);

@@ -7,17 +7,26 @@
 //! What an engine promises is written at each method of [`Engine`] and held by the conformance suite, which both pass.
 
 mod backoff;
+mod bus;
+mod cache;
 mod consumer;
 mod embedded;
 mod engine;
 mod glob;
+mod later;
 mod live;
+mod once;
 mod place;
+mod presence;
 mod publisher;
 pub mod redis;
+mod requests;
+mod speaker;
 mod spool;
 
 pub use backoff::Backoff;
+pub use bus::{Bus, BusOptions, EventError, StartError};
+pub use cache::{Cache, CacheOptions};
 pub use consumer::{Consumer, ConsumerOptions, Handler, HandlerError, Received};
 pub use embedded::{Durability, EmbeddedEngine, OpenError, Options};
 pub use engine::{
@@ -28,6 +37,10 @@ pub use glob::Glob;
 pub use live::{
     CatchUp, Heard, Hub, HubOptions, ListenOptions, Listening, Said, SubscribeError, Subscription,
 };
+pub use once::{Did, Once, OnceError, OnceOptions, Turn};
 pub use place::{Class, ConsumerName, EntryId, GroupName, Key, NameError, Position, Stream};
+pub use presence::{Online, Presence, PresenceOptions};
 pub use publisher::{PublishError, Published, Publisher, PublisherOptions};
+pub use requests::{Answering, AskError, Asked, Requests};
+pub use speaker::SayError;
 pub use spool::{Spool, SpoolOptions};

@@ -257,6 +257,7 @@ fn append(envelope: &Envelope, key: Key, once: bool) -> Append {
         key,
         envelope: envelope.encode().into(),
         once,
+        quiet: false,
     }
 }
 

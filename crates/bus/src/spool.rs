@@ -273,5 +273,6 @@ fn append(delivery: &Delivery) -> Append {
         key: envelope.as_ref().map_or_else(Key::none, Key::of),
         envelope: Arc::clone(&delivery.envelope),
         once: envelope.is_some(),
+        quiet: false,
     }
 }

@@ -4,7 +4,7 @@
 
 mod conformance;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use conformance::{Fixture, conformance};
 use lockdown_bus::{Durability, EmbeddedEngine, Engine, Options};
 use lockdown_runtime::{Clock, MockClock};
@@ -62,8 +62,8 @@ impl Fixture for Embedded {
         self.mock.advance(TimeDelta::from_std(by).unwrap());
     }
 
-    fn now(&self) -> DateTime<Utc> {
-        self.clock.now()
+    fn clock(&self) -> Clock {
+        self.clock.clone()
     }
 
     fn silence(&self) -> Duration {

@@ -33,6 +33,7 @@ fn event(ids: &Ids, guild: u64, text: &str) -> Append {
         key: Key::community(Platform::Discord, &GuildId::new(&guild.to_string()).unwrap()),
         envelope: format!(r#"{{"eventId":"{event_id}","text":"{text}"}}"#).into(),
         once: false,
+        quiet: false,
     }
 }
 

@@ -65,7 +65,9 @@ impl Log {
         };
         self.written += append.envelope.len() as u64 + 128;
         self.ring.push(stream, seq, entry.clone());
-        self.said.push(Said { position, entry });
+        if !append.quiet {
+            self.said.push(Said { position, entry });
+        }
         Ok(Ok(Appended {
             position,
             receivers: 0,

@@ -305,15 +305,20 @@ impl Work for AppendCall {
 
     fn answer(self: Box<Self>, outcome: Result<&[u64], &LogError>) {
         let Self {
+            batch,
             mut results,
             said,
             answer,
-            ..
         } = *self;
         let outcome = outcome.map_err(|error| error.clone().into()).map(|receivers| {
             let mut receivers = receivers[said..].iter();
-            for appended in results.iter_mut().flatten().filter(|one| !one.already) {
-                appended.receivers = receivers.next().copied().unwrap_or(0);
+            for (result, append) in results.iter_mut().zip(&batch) {
+                if let Ok(appended) = result
+                    && !appended.already
+                    && !append.quiet
+                {
+                    appended.receivers = receivers.next().copied().unwrap_or(0);
+                }
             }
             results
         });

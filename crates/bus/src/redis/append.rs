@@ -87,7 +87,8 @@ impl RedisEngine {
         }
         call.arg(u64::try_from(ONCE.as_millis()).expect("minutes"));
         for (stream, once, event) in arguments {
-            call.arg(stream)
+            let number = i64::try_from(stream).expect("few streams");
+            call.arg(if event.quiet { -number } else { number })
                 .arg(once)
                 .arg(event.channel.as_str())
                 .arg(&*event.envelope);

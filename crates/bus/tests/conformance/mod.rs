@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod board;
+pub(crate) mod company;
 pub(crate) mod dead;
 pub(crate) mod groups;
 pub(crate) mod hub;
@@ -36,7 +37,10 @@ pub(crate) trait Fixture {
     /// Lets the engine's time pass: by its mock clock, or by waiting.
     async fn advance(&self, by: Duration);
     /// The engine's time.
-    fn now(&self) -> DateTime<Utc>;
+    fn clock(&self) -> Clock;
+    fn now(&self) -> DateTime<Utc> {
+        self.clock().now()
+    }
     /// For how long a consumer says nothing before it is taken for dead. Short where it is waited for.
     fn silence(&self) -> Duration;
     /// Everything that has the log open goes, and it is opened again. Handles from before are of no use after it.
@@ -105,6 +109,19 @@ macro_rules! conformance {
             hub: what_was_trimmed_away_is_missed;
             hub: a_subscription_goes_on_where_another_ended;
             hub: the_end_of_the_engine_ends_the_subscriptions;
+            company: each_asker_gets_its_own_answer;
+            company: a_question_nobody_answers_fails_at_once;
+            company: a_late_answer_is_ignored_and_an_expired_question_not_acted_on;
+            company: a_plain_client_is_answered_once_or_told_why_not;
+            company: ten_thousand_timeouts_leave_nothing_behind;
+            company: who_comes_and_goes_is_told_once;
+            company: a_heartbeat_keeps_one_there;
+            company: every_cache_forgets_what_any_process_invalidates;
+            company: what_is_loaded_meanwhile_is_not_remembered;
+            company: a_notification_reaches_its_moderator_and_a_broadcast_all;
+            company: an_effect_happens_once;
+            company: what_follows_from_an_event_is_published_once;
+            company: a_delayed_event_is_not_early_and_survives_a_restart;
             life: close_is_final_and_harmless_twice;
             life: close_ends_a_waiting_reader;
             life: closing_one_handle_leaves_the_others;
@@ -153,6 +170,7 @@ pub(crate) fn raw(event_id: EventId, channel: &str, guild: u64, envelope: &str) 
         key: community(guild),
         envelope: envelope.into(),
         once: false,
+        quiet: false,
     }
 }
 

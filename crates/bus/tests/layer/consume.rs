@@ -62,6 +62,7 @@ fn append(guild: u32, number: u32) -> Append {
         key,
         envelope: envelope.encode().into(),
         once: false,
+        quiet: false,
     }
 }
 

@@ -2,7 +2,7 @@
 --
 -- KEYS: the streams, then the keys of the events that are to be appended once.
 -- ARGV: how many streams, how they are called on the wire, for how many milliseconds `once` holds; then for each event
---       the number of its stream, the number of its `once` key (or 0), channel, envelope.
+--       the number of its stream (below zero: it is not said), the number of its `once` key (or 0), channel, envelope.
 -- Returns for each event its entry id and how many heard it (-1: it was there already), or "!" with the error and 0.
 local streams = tonumber(ARGV[1])
 local window = ARGV[streams + 2]
@@ -10,6 +10,8 @@ local out = {}
 local n = 0
 for at = streams + 3, #ARGV, 4 do
   local stream = tonumber(ARGV[at])
+  local quiet = stream < 0
+  stream = math.abs(stream)
   local once = tonumber(ARGV[at + 1])
   local channel, envelope = ARGV[at + 2], ARGV[at + 3]
   local id, heard = false, 0
@@ -23,16 +25,18 @@ for at = streams + 3, #ARGV, 4 do
       if once > 0 then
         redis.pcall('SET', KEYS[once], id, 'PX', window)
       end
-      -- The live frame is the same text with its place put first. What is no object is said as it is.
-      local frame = envelope
-      local rest = string.match(envelope, '^%s*{%s*(.*)$')
-      if rest then
-        local comma = string.sub(rest, 1, 1) == '}' and '"' or '",'
-        frame = '{"streamId":"' .. ARGV[stream + 1] .. '/' .. id .. comma .. rest
-      end
-      heard = redis.pcall('PUBLISH', channel, frame)
-      if type(heard) ~= 'number' then
-        heard = 0
+      if not quiet then
+        -- The live frame is the same text with its place put first. What is no object is said as it is.
+        local frame = envelope
+        local rest = string.match(envelope, '^%s*{%s*(.*)$')
+        if rest then
+          local comma = string.sub(rest, 1, 1) == '}' and '"' or '",'
+          frame = '{"streamId":"' .. ARGV[stream + 1] .. '/' .. id .. comma .. rest
+        end
+        heard = redis.pcall('PUBLISH', channel, frame)
+        if type(heard) ~= 'number' then
+          heard = 0
+        end
       end
     end
   end

@@ -2,6 +2,7 @@
 
 mod basics;
 mod faults;
+mod outside;
 mod proxy;
 mod suite;
 
@@ -64,6 +65,7 @@ pub(crate) fn event(channel: &str, community: u64, text: &str) -> Append {
         key: key(community),
         envelope: Arc::from(format!("{{\"eventId\":\"{id}\",\"data\":\"{text}\"}}")),
         once: false,
+        quiet: false,
     }
 }
 

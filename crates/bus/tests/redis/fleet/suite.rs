@@ -2,7 +2,6 @@
 //! call may touch two partitions.
 
 use crate::conformance::{Fixture, conformance};
-use chrono::{DateTime, Utc};
 use lockdown_bus::Engine;
 use lockdown_runtime::Clock;
 use lockdown_testkit::servers::{Fsync, RedisOptions, RedisServer, redis_private_with};
@@ -42,8 +41,8 @@ impl Fixture for OwnRedis {
         tokio::time::sleep(by).await;
     }
 
-    fn now(&self) -> DateTime<Utc> {
-        Clock::system().now()
+    fn clock(&self) -> Clock {
+        Clock::system()
     }
 
     fn silence(&self) -> Duration {

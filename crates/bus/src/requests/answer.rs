@@ -1,0 +1,260 @@
+//! Answering.
+
+use super::{BOARD, HEARTBEAT, LASTS, Requests, Shared, channel, ticket};
+use crate::engine::{EngineError, Standing};
+use crate::live::{Heard, ListenOptions, Said, SubscribeError, Subscription};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use lockdown_events::{CorrelationId, Request, RequestError, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Questions answered at the same time, by each responder.
+const AT_ONCE: usize = 64;
+/// For how long a question that was taken is known to be taken.
+const TAKEN: Duration = Duration::from_secs(300);
+
+/// A question, as its responder is given it.
+#[derive(Debug)]
+pub struct Asked<T> {
+    pub correlation_id: CorrelationId,
+    pub data: T,
+}
+
+/// As long as it is held, this process answers.
+pub struct Answering {
+    shared: Arc<Shared>,
+    name: String,
+    stop: CancellationToken,
+    answering: TaskTracker,
+}
+
+type Answer =
+    dyn Fn(Request<Box<RawValue>>) -> BoxFuture<'static, Result<Box<RawValue>, RequestError>> + Send + Sync;
+
+/// What the members of a question may look like without it being one.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Return {
+    correlation_id: CorrelationId,
+    response_channel: String,
+}
+
+// === impl Requests ===
+
+impl Requests {
+    /// Answers `request:{name}` from now on, side by side with every other process that does. Returns when questions
+    /// are heard.
+    pub async fn answer<T, R, F, Fut>(&self, name: &str, handler: F) -> Result<Answering, SubscribeError>
+    where
+        T: DeserializeOwned + Send + 'static,
+        R: Serialize,
+        F: Fn(Asked<T>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, RequestError>> + Send + 'static,
+    {
+        let handler = Arc::new(handler);
+        let answer: Arc<Answer> = Arc::new(move |request| {
+            let handler = Arc::clone(&handler);
+            Box::pin(async move {
+                let data = serde_json::from_str(request.data.get())
+                    .map_err(|error| refusal("malformed", format!("the question's data: {error}")))?;
+                let asked = Asked {
+                    correlation_id: request.correlation_id,
+                    data,
+                };
+                let answer = handler(asked).await?;
+                to_raw_value(&answer).map_err(|error| {
+                    tracing::error!("An answer cannot be put on the wire: {error}");
+                    refusal("internal", "the answer cannot be put on the wire")
+                })
+            })
+        });
+        let questions = self
+            .shared
+            .hub
+            .subscribe(&[&channel(name)], &ListenOptions::default())
+            .await?;
+        let stop = CancellationToken::new();
+        let answering = TaskTracker::new();
+        answering.spawn(
+            stop.clone()
+                .run_until_cancelled_owned(stay_known(Arc::clone(&self.shared), name.to_owned())),
+        );
+        if let Err(error) = self.shared.post(name).await {
+            tracing::warn!("Could not say that request:{name} is answered here: {error}");
+        }
+        let tasks = answering.clone();
+        answering.spawn(stop.clone().run_until_cancelled_owned(hear(
+            Arc::clone(&self.shared),
+            questions,
+            answer,
+            tasks,
+        )));
+        Ok(Answering {
+            shared: Arc::clone(&self.shared),
+            name: name.to_owned(),
+            stop,
+            answering,
+        })
+    }
+
+    /// How many of this process's questions wait for their answers.
+    pub fn waiting(&self) -> usize {
+        self.shared.waiting.count()
+    }
+}
+
+// === impl Answering ===
+
+impl Answering {
+    /// Takes no more questions, and returns when those in hand are answered.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let item = self.shared.item(&self.name);
+        if let Err(error) = self.shared.speaker.engine.unpost(BOARD, &item).await {
+            tracing::debug!(
+                "Could not say that request:{} is no longer answered here: {error}",
+                self.name
+            );
+        }
+        self.answering.close();
+        self.answering.wait().await;
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn item(&self, name: &str) -> String {
+        format!("{name}/{}", self.process)
+    }
+
+    async fn post(&self, name: &str) -> Result<bool, EngineError> {
+        self.speaker.engine.post(BOARD, &self.item(name), "", LASTS).await
+    }
+
+    /// Whether the question is ours to answer.
+    async fn take(&self, request: &Request<Box<RawValue>>) -> Result<bool, EngineError> {
+        let taken = format!("taken by {}", self.process);
+        let own = ticket(request.correlation_id.as_str(), &request.response_channel);
+        let (mark, standing) = match &request.ticket {
+            Some(ticket) => (ticket, Standing::Is("open")),
+            None => (&own, Standing::Absent),
+        };
+        let stands = self.speaker.engine.mark(mark, &taken, TAKEN, standing).await?;
+        Ok(stands.is_none())
+    }
+
+    async fn respond(&self, channel: &str, response: &Response<Box<RawValue>>) {
+        let text = serde_json::to_string(response).expect("raw JSON and texts are JSON");
+        if let Err(error) = self.speaker.engine.say(channel, &text).await {
+            tracing::warn!("Could not answer a question: {error}");
+        }
+    }
+}
+
+async fn stay_known(shared: Arc<Shared>, name: String) {
+    loop {
+        tokio::time::sleep(HEARTBEAT).await;
+        if let Err(error) = shared.post(&name).await {
+            tracing::debug!("Could not say that request:{name} is answered here: {error}");
+        }
+    }
+}
+
+async fn hear(shared: Arc<Shared>, mut questions: Subscription, answer: Arc<Answer>, tasks: TaskTracker) {
+    let room = Arc::new(Semaphore::new(AT_ONCE));
+    while let Some(heard) = questions.next().await {
+        let Heard::Said(Said { text, .. }) = heard else {
+            continue;
+        };
+        let Ok(place) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
+        let (shared, answer) = (Arc::clone(&shared), Arc::clone(&answer));
+        tasks.spawn(async move {
+            answer_one(&shared, &text, &answer).await;
+            drop(place);
+        });
+    }
+}
+
+async fn answer_one(shared: &Shared, text: &str, answer: &Arc<Answer>) {
+    let request = match serde_json::from_str::<Request<Box<RawValue>>>(text) {
+        Ok(request) => request,
+        Err(error) => return refuse_malformed(shared, text, &error).await,
+    };
+    if !may_answer_on(&request.response_channel) {
+        return ignored("not a response channel");
+    }
+    match shared.take(&request).await {
+        Ok(true) => {}
+        Ok(false) => return,
+        Err(error) => {
+            tracing::warn!("Could not take a question: {error}");
+            return;
+        }
+    }
+    let (correlation_id, response_channel) =
+        (request.correlation_id.clone(), request.response_channel.clone());
+    let outcome = AssertUnwindSafe(async { answer(request).await })
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(refusal("internal", "the question could not be answered")));
+    let (data, error) = match outcome {
+        Ok(data) => (Some(data), None),
+        Err(error) => (None, Some(error)),
+    };
+    let response = Response {
+        correlation_id,
+        data,
+        error,
+    };
+    shared.respond(&response_channel, &response).await;
+}
+
+/// Says what is wrong with a question, where it at least tells whom to say it to. Everybody who hears it may: an answer
+/// is taken once.
+async fn refuse_malformed(shared: &Shared, text: &str, error: &serde_json::Error) {
+    match serde_json::from_str::<Return>(text) {
+        Ok(back) if may_answer_on(&back.response_channel) => {
+            let response = Response {
+                correlation_id: back.correlation_id,
+                data: None,
+                error: Some(refusal("malformed", error.to_string())),
+            };
+            shared.respond(&back.response_channel, &response).await;
+        }
+        _ => ignored("unreadable"),
+    }
+}
+
+/// Not on a channel of events: an answer must not pass for one.
+fn may_answer_on(channel: &str) -> bool {
+    channel.starts_with("response:") && channel.len() <= 256
+}
+
+fn ignored(why: &'static str) {
+    metrics::counter!("lockdown_bus_questions_ignored_total", "why" => why).increment(1);
+}
+
+fn refusal(code: &str, message: impl Into<String>) -> RequestError {
+    RequestError {
+        code: code.to_owned(),
+        message: message.into(),
+    }
+}

@@ -1,0 +1,639 @@
+//! A process's part of the bus over either engine: requests, presence, caches, notifications, what is done once and
+//! what is published later.
+
+use super::{Fixture, LIMIT};
+use lockdown_bus::{
+    AskError, Bus, BusOptions, CacheOptions, Did, Heard, ListenOptions, OnceError, Posted, PresenceOptions,
+    Subscription,
+};
+use lockdown_events::{
+    CacheInvalidation, Event, EventId, GuildId, Live, Names, Notification, NotificationId, NotificationLevel,
+    Platform, PresenceKind, PresenceState, RequestError, Source, UserEvent, UserId, UserLeft,
+};
+use lockdown_runtime::Ids;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// A process of its own on the fixture's bus.
+async fn bus(fixture: &impl Fixture) -> Bus {
+    let mut options = BusOptions::new(Source::Worker);
+    options.presence = PresenceOptions {
+        heartbeat: fixture.silence() / 5,
+        lasts: fixture.silence(),
+    };
+    let ids = Ids::system(fixture.clock());
+    Bus::start(fixture.engine().await, options, fixture.clock(), ids).unwrap()
+}
+
+async fn within<F: Future>(what: &str, future: F) -> F::Output {
+    tokio::time::timeout(LIMIT, future)
+        .await
+        .unwrap_or_else(|_| panic!("{what} took too long"))
+}
+
+async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
+    within(what, async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
+}
+
+async fn said(subscription: &mut Subscription) -> Live {
+    match within("a word", subscription.next()).await {
+        Some(Heard::Said(said)) => said.envelope().unwrap().live().unwrap(),
+        other => panic!("heard {other:?}"),
+    }
+}
+
+fn left(user: u32) -> Event {
+    Event::from(UserEvent::Left(UserLeft {
+        platform: Platform::Discord,
+        guild_id: GuildId::new("1").unwrap(),
+        user_id: UserId::new(&user.to_string()).unwrap(),
+        names: Names::default(),
+    }))
+}
+
+// --- requests ---
+
+pub(crate) async fn each_asker_gets_its_own_answer(fixture: &impl Fixture) {
+    let (asker, first, second) = (bus(fixture).await, bus(fixture).await, bus(fixture).await);
+    let answered = Arc::new(AtomicUsize::new(0));
+    let mut answering = Vec::new();
+    for responder in [&first, &second] {
+        let answered = Arc::clone(&answered);
+        let answer = move |asked: lockdown_bus::Asked<Value>| {
+            let answered = Arc::clone(&answered);
+            async move {
+                answered.fetch_add(1, Ordering::SeqCst);
+                let number = asked.data["number"].as_u64().unwrap();
+                // The later ones first.
+                tokio::time::sleep(Duration::from_millis(200_u64.saturating_sub(number))).await;
+                Ok::<_, RequestError>(json!({ "double": number * 2 }))
+            }
+        };
+        answering.push(responder.requests().answer("double", answer).await.unwrap());
+    }
+    let questions = (0..200_u64).map(|number| {
+        let asker = asker.clone();
+        tokio::spawn(async move {
+            let asked = json!({ "number": number });
+            let answer: Value = asker.requests().ask("double", &asked, LIMIT).await.unwrap();
+            assert_eq!(answer["double"], number * 2);
+        })
+    });
+    for question in questions.collect::<Vec<_>>() {
+        within("an answer", question).await.unwrap();
+    }
+    assert_eq!(answered.load(Ordering::SeqCst), 200, "each by one of the two");
+    assert_eq!(asker.requests().waiting(), 0);
+    for answering in answering {
+        within("the end of answering", answering.stop()).await;
+    }
+    let after = asker
+        .requests()
+        .ask::<_, Value>("double", &json!({}), LIMIT)
+        .await;
+    assert!(matches!(after, Err(AskError::NoResponder(_))), "{after:?}");
+}
+
+pub(crate) async fn a_question_nobody_answers_fails_at_once(fixture: &impl Fixture) {
+    let asker = bus(fixture).await;
+    // Somebody listens to everything, and answers nothing.
+    let _spectator = asker
+        .live()
+        .subscribe(&["*"], &ListenOptions::default())
+        .await
+        .unwrap();
+    let asked = asker
+        .requests()
+        .ask::<_, Value>("nothing", &json!({}), Duration::MAX)
+        .await;
+    assert!(matches!(asked, Err(AskError::NoResponder(name)) if name == "nothing"));
+    assert_eq!(asker.requests().waiting(), 0);
+}
+
+pub(crate) async fn a_late_answer_is_ignored_and_an_expired_question_not_acted_on(fixture: &impl Fixture) {
+    let (asker, responder) = (bus(fixture).await, bus(fixture).await);
+    let (begun, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let answer = {
+        let (begun, ended, gate) = (Arc::clone(&begun), Arc::clone(&ended), Arc::clone(&gate));
+        move |_: lockdown_bus::Asked<Value>| {
+            let (begun, ended, gate) = (Arc::clone(&begun), Arc::clone(&ended), Arc::clone(&gate));
+            async move {
+                begun.fetch_add(1, Ordering::SeqCst);
+                gate.acquire().await.unwrap().forget();
+                ended.fetch_add(1, Ordering::SeqCst);
+                Ok::<_, RequestError>(json!("late"))
+            }
+        }
+    };
+    let answering = responder.requests().answer("slow", answer).await.unwrap();
+    // As many as are answered at the same time; the rest waits in the responder.
+    let patience = Duration::from_millis(300);
+    let ask = |count: usize| {
+        let asker = asker.clone();
+        async move {
+            let mut asking = tokio::task::JoinSet::new();
+            for _ in 0..count {
+                let asker = asker.clone();
+                asking.spawn(async move {
+                    asker
+                        .requests()
+                        .ask::<_, Value>("slow", &json!({}), patience)
+                        .await
+                });
+            }
+            while let Some(asked) = asking.join_next().await {
+                let asked = asked.unwrap();
+                assert!(matches!(asked, Err(AskError::Timeout(_))), "{asked:?}");
+            }
+        }
+    };
+    within("timeouts", ask(64)).await;
+    let taken = begun.load(Ordering::SeqCst);
+    within("timeouts", ask(64)).await;
+    fixture.advance(patience * 2).await;
+    gate.add_permits(1000);
+    until("what was begun has ended", || async {
+        ended.load(Ordering::SeqCst) == begun.load(Ordering::SeqCst) && ended.load(Ordering::SeqCst) >= taken
+    })
+    .await;
+    // The question behind those that expired is answered, and none of them was acted on.
+    let asked: Value = asker.requests().ask("slow", &json!({}), LIMIT).await.unwrap();
+    assert_eq!(asked, "late");
+    assert!(taken <= 64);
+    assert_eq!(begun.load(Ordering::SeqCst), taken + 1);
+    assert_eq!(asker.requests().waiting(), 0, "no asker is left behind");
+    within("the end of answering", answering.stop()).await;
+}
+
+pub(crate) async fn a_plain_client_is_answered_once_or_told_why_not(fixture: &impl Fixture) {
+    let (first, second) = (bus(fixture).await, bus(fixture).await);
+    let mut answering = Vec::new();
+    for responder in [&first, &second] {
+        let answer = |asked: lockdown_bus::Asked<u64>| async move {
+            match asked.data {
+                7 => panic!("a responder may break"),
+                8 => Err(RequestError {
+                    code: "not_found".to_owned(),
+                    message: "no such case".to_owned(),
+                }),
+                number => Ok(json!({ "number": number })),
+            }
+        };
+        answering.push(responder.requests().answer("case", answer).await.unwrap());
+    }
+    let engine = fixture.engine().await;
+    let live = engine.live().await.unwrap();
+    live.subscribe(&["response:plain".into(), "ban:created".into()])
+        .await
+        .unwrap();
+    let question = |id: &str, channel: &str, data: &str| {
+        format!(r#"{{"correlationId":"{id}","responseChannel":"{channel}","data":{data}}}"#)
+    };
+    for text in [
+        question("a", "response:plain", "1"),
+        question("b", "response:plain", "7"),
+        question("c", "response:plain", "8"),
+        question("d", "response:plain", "\"one\""),
+        // Not on an event's channel, whoever asks for it; and noise.
+        question("e", "ban:created", "1"),
+        "{".to_owned(),
+        "[]".to_owned(),
+        question("z", "response:plain", "2"),
+    ] {
+        engine.say("request:case", &text).await.unwrap();
+    }
+    let mut answers: Vec<Value> = Vec::new();
+    while answers
+        .iter()
+        .filter(|answer| answer["correlationId"] != "z")
+        .count()
+        < 4
+        || !answers.iter().any(|answer| answer["correlationId"] == "z")
+    {
+        match within("an answer", live.next()).await.unwrap() {
+            lockdown_bus::Frame::Said { channel, text, .. } => {
+                assert_eq!(channel, "response:plain");
+                answers.push(serde_json::from_str(&text).unwrap());
+            }
+            lockdown_bus::Frame::Gap => {}
+        }
+    }
+    answers.sort_by_key(|answer| answer["correlationId"].to_string());
+    assert_eq!(
+        answers[0],
+        json!({ "correlationId": "a", "data": { "number": 1 } })
+    );
+    assert_eq!(answers[1]["error"]["code"], "internal");
+    assert_eq!(
+        answers[2],
+        json!({ "correlationId": "c", "error": { "code": "not_found", "message": "no such case" } })
+    );
+    assert_eq!(answers[3]["error"]["code"], "malformed");
+    assert_eq!(answers[4]["data"]["number"], 2);
+    assert_eq!(answers.len(), 5, "each once");
+}
+
+pub(crate) async fn ten_thousand_timeouts_leave_nothing_behind(fixture: &impl Fixture) {
+    let (asker, responder) = (bus(fixture).await, bus(fixture).await);
+    let silent = |_: lockdown_bus::Asked<Value>| std::future::pending::<Result<Value, RequestError>>();
+    let _answering = responder.requests().answer("silent", silent).await.unwrap();
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..10_000 {
+        let asker = asker.clone();
+        asking.spawn(async move {
+            let asked = asker
+                .requests()
+                .ask::<_, Value>("silent", &json!({}), Duration::from_millis(1))
+                .await;
+            matches!(asked, Err(AskError::Timeout(_)))
+        });
+    }
+    let mut timeouts = 0;
+    while let Some(asked) = within("a timeout", asking.join_next()).await {
+        timeouts += usize::from(asked.unwrap());
+    }
+    assert_eq!(timeouts, 10_000);
+    assert_eq!(asker.requests().waiting(), 0);
+}
+
+// --- presence ---
+
+pub(crate) async fn who_comes_and_goes_is_told_once(fixture: &impl Fixture) {
+    let processes = [bus(fixture).await, bus(fixture).await, bus(fixture).await];
+    let mut heard = processes[0]
+        .live()
+        .subscribe(&["presence"], &ListenOptions::default())
+        .await
+        .unwrap();
+    let presence = processes[1].presence();
+    let shard = presence
+        .online(
+            PresenceKind::Shard,
+            "discord:3",
+            Some("12 communities".to_owned()),
+        )
+        .await
+        .unwrap();
+    let Live::Presence(came) = said(&mut heard).await else {
+        panic!("not a presence")
+    };
+    assert_eq!((came.kind, came.id.as_str()), (PresenceKind::Shard, "discord:3"));
+    assert_eq!(came.state, PresenceState::Online);
+
+    // Who comes late sees all who are there.
+    let moderator = presence
+        .online(PresenceKind::Moderator, "42", None)
+        .await
+        .unwrap();
+    let late = bus(fixture).await;
+    let there: BTreeSet<String> = late
+        .presence()
+        .list()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|there| there.id)
+        .collect();
+    assert_eq!(there, BTreeSet::from(["discord:3".to_owned(), "42".to_owned()]));
+    assert!(matches!(said(&mut heard).await, Live::Presence(came) if came.id == "42"));
+
+    // One says goodbye, one falls silent: each goes once, whoever looks.
+    moderator.leave().await.unwrap();
+    let Live::Presence(gone) = said(&mut heard).await else {
+        panic!("not a presence")
+    };
+    assert_eq!((gone.id.as_str(), gone.state), ("42", PresenceState::Offline));
+    drop(shard);
+    fixture.advance(fixture.silence() * 2).await;
+    let mut swept = 0;
+    for process in &processes {
+        swept += process.presence().sweep().await.unwrap();
+    }
+    assert!(swept <= 1);
+    let Live::Presence(gone) = said(&mut heard).await else {
+        panic!("not a presence")
+    };
+    assert_eq!(
+        (gone.id.as_str(), gone.state),
+        ("discord:3", PresenceState::Offline)
+    );
+    assert!(late.presence().list().await.unwrap().is_empty());
+    processes[1]
+        .presence()
+        .online(PresenceKind::Service, "last", None)
+        .await
+        .unwrap()
+        .leave()
+        .await
+        .unwrap();
+    assert!(
+        matches!(said(&mut heard).await, Live::Presence(came) if came.id == "last"),
+        "nothing was told twice"
+    );
+}
+
+pub(crate) async fn a_heartbeat_keeps_one_there(fixture: &impl Fixture) {
+    let (there, looking) = (bus(fixture).await, bus(fixture).await);
+    let mut heard = looking
+        .live()
+        .subscribe(&["presence"], &ListenOptions::default())
+        .await
+        .unwrap();
+    let online = there
+        .presence()
+        .online(PresenceKind::Bot, "discord", None)
+        .await
+        .unwrap();
+    assert!(matches!(said(&mut heard).await, Live::Presence(_)));
+    for _ in 0..10 {
+        // A step that the heart can follow.
+        fixture.advance(fixture.silence() / 4).await;
+        until("it was heard from", || async {
+            let posted: Vec<Posted> = looking.engine().posted("presence", 10).await.unwrap();
+            posted.len() == 1 && posted[0].due_in > fixture.silence() / 2
+        })
+        .await;
+        assert_eq!(looking.presence().sweep().await.unwrap(), 0);
+    }
+    online.leave().await.unwrap();
+    let Live::Presence(gone) = said(&mut heard).await else {
+        panic!("not a presence")
+    };
+    assert_eq!(gone.state, PresenceState::Offline, "it never went before");
+}
+
+// --- caches ---
+
+pub(crate) async fn every_cache_forgets_what_any_process_invalidates(fixture: &impl Fixture) {
+    let (here, there) = (bus(fixture).await, bus(fixture).await);
+    let cache = here.cache::<usize>(CacheOptions::default()).await.unwrap();
+    let loads = Arc::new(AtomicUsize::new(0));
+    let get = |key: &'static str, tags: &'static [&'static str]| {
+        let (cache, loads) = (cache.clone(), Arc::clone(&loads));
+        async move {
+            let load = || async { Ok::<_, String>(loads.fetch_add(1, Ordering::SeqCst) + 1) };
+            cache.get(key, tags, load).await.unwrap()
+        }
+    };
+    assert_eq!(get("guild:1:rules", &["rules"]).await, 1);
+    assert_eq!(get("guild:1:config", &[]).await, 2);
+    assert_eq!(get("guild:2:rules", &["rules"]).await, 3);
+    assert_eq!(get("guild:1:rules", &["rules"]).await, 1, "it is remembered");
+
+    let keys = |keys: &[&str]| CacheInvalidation {
+        keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+        ..CacheInvalidation::default()
+    };
+    there
+        .invalidate(keys(&["guild:1:rules", "unknown"]))
+        .await
+        .unwrap();
+    until("the key is gone", || async { cache.len() == 2 }).await;
+    assert_eq!(get("guild:1:rules", &["rules"]).await, 4);
+    assert_eq!(get("guild:2:rules", &["rules"]).await, 3);
+
+    let pattern = |pattern: &str| CacheInvalidation {
+        pattern: Some(pattern.to_owned()),
+        ..CacheInvalidation::default()
+    };
+    // Every `*` counts, not only the first.
+    there.invalidate(pattern("*:1:*")).await.unwrap();
+    until("what the pattern matches is gone", || async { cache.len() == 1 }).await;
+    assert_eq!(get("guild:2:rules", &["rules"]).await, 3);
+
+    let tags = CacheInvalidation {
+        tags: vec!["rules".to_owned()],
+        ..CacheInvalidation::default()
+    };
+    assert_eq!(get("guild:1:config", &[]).await, 5);
+    there.invalidate(tags).await.unwrap();
+    until("what has the tag is gone", || async { cache.len() == 1 }).await;
+    assert_eq!(get("guild:1:config", &[]).await, 5);
+
+    // Here it is forgotten at once, and what cannot be read may have meant anything.
+    here.invalidate(keys(&["guild:1:config"])).await.unwrap();
+    assert!(cache.is_empty());
+    assert_eq!(get("guild:1:config", &[]).await, 6);
+    fixture
+        .engine()
+        .await
+        .say("cache:invalidate", "what?")
+        .await
+        .unwrap();
+    until("everything is gone", || async { cache.is_empty() }).await;
+}
+
+pub(crate) async fn what_is_loaded_meanwhile_is_not_remembered(fixture: &impl Fixture) {
+    let here = bus(fixture).await;
+    let cache = here.cache::<&'static str>(CacheOptions::default()).await.unwrap();
+    let invalidated = CacheInvalidation {
+        keys: vec!["a".to_owned()],
+        ..CacheInvalidation::default()
+    };
+    let load = || async {
+        here.invalidate(invalidated.clone()).await.unwrap();
+        Ok::<_, String>("old")
+    };
+    assert_eq!(cache.get("a", &[], load).await.unwrap(), "old");
+    let load = || async { Ok::<_, String>("new") };
+    assert_eq!(cache.get("a", &[], load).await.unwrap(), "new");
+    // Nothing is remembered of a load that failed or was given up.
+    let load = || async { Err::<&'static str, _>("away".to_owned()) };
+    assert!(cache.get("b", &[], load).await.is_err());
+    let pending = cache.get("c", &[], std::future::pending::<Result<&'static str, String>>);
+    assert!(
+        tokio::time::timeout(Duration::from_millis(5), pending)
+            .await
+            .is_err()
+    );
+    assert_eq!(cache.len(), 1);
+}
+
+// --- notifications ---
+
+pub(crate) async fn a_notification_reaches_its_moderator_and_a_broadcast_all(fixture: &impl Fixture) {
+    let here = bus(fixture).await;
+    let there = bus(fixture).await;
+    let user = |text: &str| UserId::new(text).unwrap();
+    let mut seven = there.notifications(Some(&user("7"))).await.unwrap();
+    // An id is no pattern.
+    let mut odd = there.notifications(Some(&user("?"))).await.unwrap();
+    let mut anybody = there.notifications(None).await.unwrap();
+    let ids = Ids::system(fixture.clock());
+    let notification = |user_id: Option<UserId>, title: &str| Notification {
+        id: NotificationId(ids.next()),
+        level: NotificationLevel::Urgent,
+        title: title.to_owned(),
+        body: String::new(),
+        at: fixture.now(),
+        user_id,
+        platform: None,
+        guild_id: None,
+        link: None,
+    };
+    here.notify(notification(Some(user("7")), "to seven"))
+        .await
+        .unwrap();
+    here.notify(notification(Some(user("8")), "to eight"))
+        .await
+        .unwrap();
+    here.notify(notification(None, "to all")).await.unwrap();
+    let title = |live: Live| match live {
+        Live::Notification(notification) => notification.title,
+        other => panic!("heard {other:?}"),
+    };
+    assert_eq!(title(said(&mut seven).await), "to seven");
+    assert_eq!(title(said(&mut seven).await), "to all");
+    assert_eq!(title(said(&mut odd).await), "to all");
+    assert_eq!(title(said(&mut anybody).await), "to all");
+}
+
+// --- once, and later ---
+
+pub(crate) async fn an_effect_happens_once(fixture: &impl Fixture) {
+    let processes = [bus(fixture).await, bus(fixture).await];
+    let event = EventId(Ids::system(fixture.clock()).next());
+    let effects = Arc::new(AtomicUsize::new(0));
+    let attempt = |process: Bus, handler: &'static str| {
+        let effects = Arc::clone(&effects);
+        async move {
+            let effect = |turn: lockdown_bus::Turn| async move {
+                assert_eq!(turn.key, format!("{handler}/{event}"));
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Ok::<_, String>(effects.fetch_add(1, Ordering::SeqCst))
+            };
+            process.once().run(handler, event, effect).await
+        }
+    };
+    let mut attempts = tokio::task::JoinSet::new();
+    for number in 0..20 {
+        attempts.spawn(attempt(processes[number % 2].clone(), "dm"));
+    }
+    let mut did = 0;
+    while let Some(outcome) = attempts.join_next().await {
+        match outcome.unwrap() {
+            Ok(Did::Now(_)) => did += 1,
+            Ok(Did::Before) | Err(OnceError::Busy) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!((did, effects.load(Ordering::SeqCst)), (1, 1));
+    let again = attempt(processes[1].clone(), "dm").await.unwrap();
+    assert_eq!(again, Did::Before);
+    // Another handler's effect is another effect.
+    assert!(matches!(
+        attempt(processes[1].clone(), "log").await,
+        Ok(Did::Now(_))
+    ));
+
+    // One that failed may be tried again, one whose process died after a while.
+    let failing = |_: lockdown_bus::Turn| async { Err::<(), _>("no".to_owned()) };
+    let failed = processes[0].once().run("kick", event, failing).await;
+    assert!(matches!(failed, Err(OnceError::Effect(_))));
+    let hanging = |_: lockdown_bus::Turn| std::future::pending::<Result<(), String>>();
+    let given_up = processes[0].once().run("kick", event, hanging);
+    assert!(
+        tokio::time::timeout(Duration::from_millis(50), given_up)
+            .await
+            .is_err()
+    );
+    let busy = attempt(processes[1].clone(), "kick").await;
+    assert!(matches!(busy, Err(OnceError::Busy)));
+}
+
+pub(crate) async fn what_follows_from_an_event_is_published_once(fixture: &impl Fixture) {
+    let here = bus(fixture).await;
+    let envelope = lockdown_events::Envelope::new(
+        EventId(Ids::system(fixture.clock()).next()),
+        fixture.now(),
+        Source::DiscordBot,
+        None,
+        &left(1),
+    )
+    .unwrap();
+    let mut heard = here
+        .live()
+        .subscribe(&["user:left"], &ListenOptions::default())
+        .await
+        .unwrap();
+    for _ in 0..3 {
+        here.publish_after(&envelope, "test/follow", &left(2))
+            .await
+            .unwrap();
+    }
+    here.publish_after(&envelope, "test/other", &left(3))
+        .await
+        .unwrap();
+    let mut came = Vec::new();
+    for _ in 0..2 {
+        let Some(Heard::Said(said)) = within("an event", heard.next()).await else {
+            panic!("a gap")
+        };
+        let envelope = said.envelope().unwrap();
+        came.push((envelope.event_id, envelope.correlation_id.to_string()));
+    }
+    let chain = envelope.event_id.to_string();
+    assert_eq!(
+        came,
+        [
+            (envelope.event_id.follow_up("test/follow"), chain.clone()),
+            (envelope.event_id.follow_up("test/other"), chain)
+        ]
+    );
+}
+
+pub(crate) async fn a_delayed_event_is_not_early_and_survives_a_restart(fixture: &impl Fixture) {
+    let delay = fixture.silence() * 2;
+    let at = fixture.now() + delay;
+    {
+        let here = bus(fixture).await;
+        here.publish_later(&left(1), at).await.unwrap();
+        let cancelled = here.publish_later(&left(2), at).await.unwrap();
+        assert!(here.cancel_later(cancelled).await.unwrap());
+        assert!(!here.cancel_later(cancelled).await.unwrap());
+        here.close(LIMIT).await;
+    }
+    fixture.restart().await;
+    let here = bus(fixture).await;
+    let mut heard = here
+        .live()
+        .subscribe(&["user:left"], &ListenOptions::default())
+        .await
+        .unwrap();
+    let word = async {
+        let Some(Heard::Said(said)) = heard.next().await else {
+            panic!("a gap")
+        };
+        (said.envelope().unwrap().event().unwrap(), fixture.now())
+    };
+    let passing = async {
+        for _ in 0..20 {
+            fixture.advance(delay / 8).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let (event, came) = within("the event", async {
+        tokio::select! {
+            came = word => came,
+            () = passing => unreachable!("it waits for ever"),
+        }
+    })
+    .await;
+    assert_eq!(event, left(1));
+    assert!(came >= at, "{came} is before {at}");
+    until("nothing waits any more", || async {
+        here.engine().posted("later", 10).await.unwrap().is_empty()
+    })
+    .await;
+}
