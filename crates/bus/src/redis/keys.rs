@@ -58,6 +58,11 @@ impl Keys {
         format_compact!("{}:{{{stream}}}:once:{event}", self.prefix)
     }
 
+    /// Where other programs put their events.
+    pub(super) fn inlet(&self) -> CompactString {
+        format_compact!("{}:in", self.prefix)
+    }
+
     pub(super) fn mark(&self, name: &str) -> CompactString {
         format_compact!("{}:mark:{name}", self.prefix)
     }

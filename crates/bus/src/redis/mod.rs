@@ -14,6 +14,7 @@
 //! lockdown:{mod.2}:att:<group>    what failed in a group, how often, and when it is due: a hash
 //! lockdown:{mod.2}:dlq            dead letters of all groups: a stream
 //! lockdown:{mod.2}:once:<event>   the entry that an event became, for ten minutes: a text
+//! lockdown:in                     events of other programs, until they are taken in: a stream
 //! lockdown:mark:<name>            a value that ends by itself: a text
 //! lockdown:{board.<name>}:due     when each item of a board is due: a sorted set; beside it :text, what each says: a hash
 //! ```
@@ -29,6 +30,7 @@ mod dead;
 mod error;
 mod groups;
 mod history;
+mod inlet;
 mod keys;
 mod listeners;
 mod live;
@@ -40,6 +42,7 @@ mod take_over;
 
 pub use check::Warning;
 pub use connection::Connection;
+pub use inlet::Intake;
 
 use crate::engine::{
     Append, Appended, DeadFilter, DeadId, DeadLetter, Delivery, Engine, EngineError, Group, Live, Posted,
