@@ -1,28 +1,40 @@
-//! The embedded engine passes the suite.
+//! The embedded engine passes the suites.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod conformance;
+mod layer;
 
 use chrono::TimeDelta;
 use conformance::{Fixture, conformance};
+use layer::layer;
 use lockdown_bus::{Durability, EmbeddedEngine, Engine, Options};
 use lockdown_runtime::{Clock, MockClock};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// A log in a directory of its own, under a clock that stands still.
+/// A log in a directory of its own.
 struct Embedded {
     directory: TempDir,
     clock: Clock,
-    mock: MockClock,
+    /// Absent where time is the real one.
+    mock: Option<MockClock>,
     handles: Mutex<Vec<Arc<EmbeddedEngine>>>,
 }
 
 impl Embedded {
-    fn new() -> Self {
+    /// Under a clock that stands still.
+    fn still() -> Self {
         let (clock, mock) = Clock::mock("2026-11-20T09:06:00Z".parse().unwrap());
+        Self::under(clock, Some(mock))
+    }
+
+    fn real() -> Self {
+        Self::under(Clock::system(), None)
+    }
+
+    fn under(clock: Clock, mock: Option<MockClock>) -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
             clock,
@@ -59,7 +71,10 @@ impl Fixture for Embedded {
     }
 
     async fn advance(&self, by: Duration) {
-        self.mock.advance(TimeDelta::from_std(by).unwrap());
+        match &self.mock {
+            Some(mock) => mock.advance(TimeDelta::from_std(by).unwrap()),
+            None => tokio::time::sleep(by).await,
+        }
     }
 
     fn clock(&self) -> Clock {
@@ -78,4 +93,5 @@ impl Fixture for Embedded {
     }
 }
 
-conformance!(Embedded::new());
+conformance!(Embedded::still());
+layer!(Embedded::real());

@@ -28,4 +28,4 @@ pub use health::Health;
 pub use ids::Ids;
 pub use lifecycle::{Shutdown, Tasks};
 pub use secret::{Secret, SecretUrl};
-pub use telemetry::{Metrics, Scrubber};
+pub use telemetry::{Metrics, Scrubber, chain};

@@ -50,7 +50,7 @@ pub(crate) trait Fixture {
 /// One test for each case, over the fixture that the expression makes.
 macro_rules! conformance {
     ($fixture:expr) => {
-        conformance! { @each $fixture =>
+        conformance! { @each conformance (flavor = "multi_thread", worker_threads = 2) $fixture =>
             log: appended_events_come_back_once_and_byte_for_byte;
             log: an_append_that_returned_can_be_read_back;
             log: odd_texts_come_back_as_they_were;
@@ -128,14 +128,15 @@ macro_rules! conformance {
             life: many_close_at_once_under_load;
         }
     };
-    (@each $fixture:expr => $($module:ident: $case:ident;)*) => {
-        $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $case() {
-                let fixture = $fixture;
-                $crate::conformance::$module::$case(&fixture).await;
-            }
-        )*
+    (@each $suite:ident $runtime:tt $fixture:expr => $($module:ident: $case:ident;)*) => {
+        $( $crate::conformance::conformance! { @one $suite $runtime $fixture => $module: $case } )*
+    };
+    (@one $suite:ident ($($runtime:tt)*) $fixture:expr => $module:ident: $case:ident) => {
+        #[tokio::test($($runtime)*)]
+        async fn $case() {
+            let fixture = $fixture;
+            $crate::$suite::$module::$case(&fixture).await;
+        }
     };
 }
 pub(crate) use conformance;

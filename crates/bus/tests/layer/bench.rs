@@ -1,14 +1,13 @@
 //! What the tests stand on: a log, and a hand on its lever.
 
+use crate::conformance::Fixture;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use lockdown_bus::{
-    Append, Appended, ConsumerName, DeadFilter, DeadId, DeadLetter, Delivery, Durability, EmbeddedEngine,
-    Engine, EngineError, EntryId, Group, Key, Live, Options, Posted, Settlement, Standing, Start, Stored,
-    Stream, Trimmed,
+    Append, Appended, ConsumerName, DeadFilter, DeadId, DeadLetter, Delivery, Engine, EngineError, EntryId,
+    Group, Key, Live, Posted, Settlement, Standing, Start, Stored, Stream, Trimmed,
 };
 use lockdown_events::{Envelope, Event, EventId, GuildId, Platform, Source, UserEvent, UserId, UserLeft};
-use lockdown_runtime::Clock;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +19,7 @@ pub(crate) const SAFETY: Duration = Duration::from_secs(30);
 
 /// A real log behind faults that a test asks for.
 pub(crate) struct Faulty {
-    log: EmbeddedEngine,
+    log: Arc<dyn Engine>,
     /// How many appends still fail before they reach the log, and after they did.
     pub(crate) fail_before: AtomicUsize,
     pub(crate) fail_after: AtomicUsize,
@@ -33,23 +32,15 @@ pub(crate) struct Faulty {
 }
 
 impl Faulty {
-    pub(crate) fn new() -> (Arc<Self>, tempfile::TempDir) {
-        let directory = tempfile::tempdir().unwrap();
-        let options = Options {
-            durability: Durability::Normal,
-            ..Options::default()
-        };
-        let log =
-            EmbeddedEngine::open(&directory.path().join("events.db"), &options, Clock::system()).unwrap();
-        let faulty = Self {
-            log,
+    pub(crate) async fn over(fixture: &impl Fixture) -> Arc<Self> {
+        Arc::new(Self {
+            log: fixture.engine().await,
             fail_before: AtomicUsize::new(0),
             fail_after: AtomicUsize::new(0),
             fail_settle: AtomicUsize::new(0),
             gate: Semaphore::new(1_000_000),
             batches: Mutex::default(),
-        };
-        (Arc::new(faulty), directory)
+        })
     }
 
     /// Everything in the streams of one class, in order within each stream.
@@ -84,148 +75,71 @@ fn fault() -> EngineError {
     EngineError::Away("a fault that the test asked for".into())
 }
 
-#[async_trait]
-impl Engine for Faulty {
-    async fn append(&self, batch: &[Append]) -> Result<Vec<Result<Appended, EngineError>>, EngineError> {
-        self.gate.acquire().await.unwrap().forget();
-        if takes_one(&self.fail_before) {
-            return Err(fault());
+/// An engine that meddles with the calls written out and hands on the others, of which a line says the signature.
+macro_rules! engine {
+    ($engine:ty { $($own:item)* } hands on { $($name:ident($($argument:ident: $type:ty),*) -> $out:ty;)* }) => {
+        #[async_trait]
+        impl Engine for $engine {
+            $($own)*
+            $(async fn $name(&self, $($argument: $type),*) -> $out {
+                self.log.$name($($argument),*).await
+            })*
         }
-        self.batches.lock().await.push(batch.len());
-        let results = self.log.append(batch).await?;
-        if takes_one(&self.fail_after) {
-            return Err(fault());
+    };
+}
+
+type Outcome<T> = Result<T, EngineError>;
+
+engine! {
+    Faulty {
+        async fn append(&self, batch: &[Append]) -> Outcome<Vec<Outcome<Appended>>> {
+            self.gate.acquire().await.unwrap().forget();
+            if takes_one(&self.fail_before) {
+                return Err(fault());
+            }
+            self.batches.lock().await.push(batch.len());
+            let results = self.log.append(batch).await?;
+            if takes_one(&self.fail_after) {
+                return Err(fault());
+            }
+            Ok(results)
         }
-        Ok(results)
-    }
 
-    async fn settle(
-        &self,
-        group: &Group,
-        consumer: &ConsumerName,
-        settlements: &[(Delivery, Settlement)],
-    ) -> Result<Vec<bool>, EngineError> {
-        if takes_one(&self.fail_settle) {
-            return Err(fault());
+        async fn settle(
+            &self,
+            group: &Group,
+            consumer: &ConsumerName,
+            settlements: &[(Delivery, Settlement)],
+        ) -> Outcome<Vec<bool>> {
+            if takes_one(&self.fail_settle) {
+                return Err(fault());
+            }
+            self.log.settle(group, consumer, settlements).await
         }
-        self.log.settle(group, consumer, settlements).await
     }
-
-    async fn say(&self, channel: &str, text: &str) -> Result<u64, EngineError> {
-        self.log.say(channel, text).await
-    }
-
-    async fn open_group(&self, group: &Group, start: &Start) -> Result<(), EngineError> {
-        self.log.open_group(group, start).await
-    }
-
-    async fn read(
-        &self,
-        group: &Group,
-        consumer: &ConsumerName,
-        max: usize,
-        wait: Duration,
-    ) -> Result<Vec<Delivery>, EngineError> {
-        self.log.read(group, consumer, max, wait).await
-    }
-
-    async fn take_over(
-        &self,
-        group: &Group,
-        consumer: &ConsumerName,
-        idle: Duration,
-        max: usize,
-    ) -> Result<Vec<Delivery>, EngineError> {
-        self.log.take_over(group, consumer, idle, max).await
-    }
-
-    async fn remove_consumer(&self, group: &Group, consumer: &ConsumerName) -> Result<bool, EngineError> {
-        self.log.remove_consumer(group, consumer).await
-    }
-
-    async fn range(
-        &self,
-        stream: Stream,
-        after: EntryId,
-        until: EntryId,
-        max: usize,
-    ) -> Result<Vec<Stored>, EngineError> {
-        self.log.range(stream, after, until, max).await
-    }
-
-    async fn place_at(&self, stream: Stream, at: DateTime<Utc>) -> Result<EntryId, EngineError> {
-        self.log.place_at(stream, at).await
-    }
-
-    async fn last(&self, stream: Stream) -> Result<EntryId, EngineError> {
-        self.log.last(stream).await
-    }
-
-    async fn dead_letters(
-        &self,
-        filter: &DeadFilter,
-        after: Option<&DeadId>,
-        max: usize,
-    ) -> Result<Vec<DeadLetter>, EngineError> {
-        self.log.dead_letters(filter, after, max).await
-    }
-
-    async fn replay_dead(&self, id: &DeadId) -> Result<bool, EngineError> {
-        self.log.replay_dead(id).await
-    }
-
-    async fn drop_dead(&self, id: &DeadId) -> Result<bool, EngineError> {
-        self.log.drop_dead(id).await
-    }
-
-    async fn replay(&self, group: &Group, entries: &[Stored]) -> Result<(), EngineError> {
-        self.log.replay(group, entries).await
-    }
-
-    async fn trim(&self, stream: Stream, before: DateTime<Utc>, most: u64) -> Result<Trimmed, EngineError> {
-        self.log.trim(stream, before, most).await
-    }
-
-    async fn mark(
-        &self,
-        name: &str,
-        value: &str,
-        lasts: Duration,
-        standing: Standing<'_>,
-    ) -> Result<Option<String>, EngineError> {
-        self.log.mark(name, value, lasts, standing).await
-    }
-
-    async fn unmark(&self, name: &str, value: &str) -> Result<bool, EngineError> {
-        self.log.unmark(name, value).await
-    }
-
-    async fn post(&self, board: &str, item: &str, text: &str, due_in: Duration) -> Result<bool, EngineError> {
-        self.log.post(board, item, text, due_in).await
-    }
-
-    async fn posted(&self, board: &str, max: usize) -> Result<Vec<Posted>, EngineError> {
-        self.log.posted(board, max).await
-    }
-
-    async fn take_due(&self, board: &str, max: usize) -> Result<Vec<Posted>, EngineError> {
-        self.log.take_due(board, max).await
-    }
-
-    async fn unpost(&self, board: &str, item: &str) -> Result<Option<String>, EngineError> {
-        self.log.unpost(board, item).await
-    }
-
-    async fn live(&self) -> Result<Box<dyn Live>, EngineError> {
-        self.log.live().await
-    }
-
-    async fn ping(&self) -> Result<Duration, EngineError> {
-        self.log.ping().await
-    }
-
-    async fn close(&self) {
-        self.log.close().await;
+    hands on {
+        say(channel: &str, text: &str) -> Outcome<u64>;
+        open_group(group: &Group, start: &Start) -> Outcome<()>;
+        read(group: &Group, consumer: &ConsumerName, max: usize, wait: Duration) -> Outcome<Vec<Delivery>>;
+        take_over(group: &Group, consumer: &ConsumerName, idle: Duration, max: usize) -> Outcome<Vec<Delivery>>;
+        remove_consumer(group: &Group, consumer: &ConsumerName) -> Outcome<bool>;
+        range(stream: Stream, after: EntryId, until: EntryId, max: usize) -> Outcome<Vec<Stored>>;
+        place_at(stream: Stream, at: DateTime<Utc>) -> Outcome<EntryId>;
+        last(stream: Stream) -> Outcome<EntryId>;
+        dead_letters(filter: &DeadFilter, after: Option<&DeadId>, max: usize) -> Outcome<Vec<DeadLetter>>;
+        replay_dead(id: &DeadId) -> Outcome<bool>;
+        drop_dead(id: &DeadId) -> Outcome<bool>;
+        replay(group: &Group, entries: &[Stored]) -> Outcome<()>;
+        trim(stream: Stream, before: DateTime<Utc>, most: u64) -> Outcome<Trimmed>;
+        mark(name: &str, value: &str, lasts: Duration, standing: Standing<'_>) -> Outcome<Option<String>>;
+        unmark(name: &str, value: &str) -> Outcome<bool>;
+        post(board: &str, item: &str, text: &str, due_in: Duration) -> Outcome<bool>;
+        posted(board: &str, max: usize) -> Outcome<Vec<Posted>>;
+        take_due(board: &str, max: usize) -> Outcome<Vec<Posted>>;
+        unpost(board: &str, item: &str) -> Outcome<Option<String>>;
+        live() -> Outcome<Box<dyn Live>>;
+        ping() -> Outcome<Duration>;
+        close() -> ();
     }
 }
 

@@ -1,6 +1,7 @@
 //! The consumer: turns, failures, the dead, and an orderly stop.
 
 use super::bench::{Faulty, left, told, until};
+use crate::conformance::Fixture;
 use lockdown_bus::{
     Append, Backoff, Consumer, ConsumerName, ConsumerOptions, DeadReason, Engine, GroupName, Handler,
     HandlerError, Key, Start,
@@ -97,9 +98,8 @@ impl Seen {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_community_keeps_its_order_and_each_event_comes_once() {
-    let (log, _directory) = Faulty::new();
+pub(crate) async fn a_community_keeps_its_order_and_each_event_comes_once(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
     for number in 0..40 {
         for guild in 0..50 {
             publish(&log, guild, number..number + 1).await;
@@ -121,9 +121,10 @@ async fn a_community_keeps_its_order_and_each_event_comes_once() {
     }
 }
 
-#[tokio::test]
-async fn a_failing_event_is_tried_again_without_holding_up_the_rest_and_ends_with_the_dead() {
-    let (log, _directory) = Faulty::new();
+pub(crate) async fn a_failing_event_is_tried_again_without_holding_up_the_rest_and_ends_with_the_dead(
+    fixture: &impl Fixture,
+) {
+    let log = Faulty::over(fixture).await;
     publish(&log, 1, 0..20).await;
     publish(&log, 2, 0..20).await;
     let (seen, attempts) = (Seen::default(), Arc::new(Mutex::new(Vec::new())));
@@ -158,9 +159,10 @@ async fn a_failing_event_is_tried_again_without_holding_up_the_rest_and_ends_wit
     assert_eq!(*letter.envelope, *append(1, 3).envelope);
 }
 
-#[tokio::test]
-async fn what_can_never_succeed_is_dead_at_once_and_so_is_what_cannot_be_read() {
-    let (log, _directory) = Faulty::new();
+pub(crate) async fn what_can_never_succeed_is_dead_at_once_and_so_is_what_cannot_be_read(
+    fixture: &impl Fixture,
+) {
+    let log = Faulty::over(fixture).await;
     let broken = Append {
         envelope: "{\"eventType\":".into(),
         ..append(1, 1)
@@ -222,9 +224,8 @@ async fn what_can_never_succeed_is_dead_at_once_and_so_is_what_cannot_be_read() 
     assert_eq!(tries.load(Ordering::SeqCst), 1);
 }
 
-#[tokio::test]
-async fn one_handlers_panic_is_none_of_the_others_business() {
-    let (log, _directory) = Faulty::new();
+pub(crate) async fn one_handlers_panic_is_none_of_the_others_business(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
     publish(&log, 1, 0..3).await;
     let (seen, panics) = (Seen::default(), Arc::new(AtomicUsize::new(0)));
     let counting = Arc::clone(&panics);
@@ -244,9 +245,8 @@ async fn one_handlers_panic_is_none_of_the_others_business() {
     assert!(log.dead().await.is_empty());
 }
 
-#[tokio::test]
-async fn a_handler_that_hangs_counts_as_failed() {
-    let (log, _directory) = Faulty::new();
+pub(crate) async fn a_handler_that_hangs_counts_as_failed(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
     publish(&log, 1, 0..1).await;
     let handler = Handler::new("hangs", LEFT, |_| std::future::pending());
     let options = ConsumerOptions {
@@ -260,9 +260,8 @@ async fn a_handler_that_hangs_counts_as_failed() {
     assert!(log.dead().await[0].error.contains("it took longer than 5ms"));
 }
 
-#[tokio::test]
-async fn a_handler_slower_than_the_visibility_runs_once() {
-    let (log, _directory) = Faulty::new();
+pub(crate) async fn a_handler_slower_than_the_visibility_runs_once(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
     publish(&log, 1, 0..1).await;
     let runs = Arc::new(AtomicUsize::new(0));
     let (release, released) = (Arc::new(tokio::sync::Semaphore::new(0)), Arc::clone(&runs));
@@ -286,9 +285,8 @@ async fn a_handler_slower_than_the_visibility_runs_once() {
     assert_eq!(runs.load(Ordering::SeqCst), 1);
 }
 
-#[tokio::test]
-async fn a_stop_finishes_what_runs_and_hands_back_the_rest() {
-    let (log, _directory) = Faulty::new();
+pub(crate) async fn a_stop_finishes_what_runs_and_hands_back_the_rest(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
     publish(&log, 1, 0..100).await;
     let (seen, gate) = (Seen::default(), Arc::new(tokio::sync::Semaphore::new(0)));
     let (noting, waiting) = (seen.clone(), Arc::clone(&gate));
@@ -316,9 +314,8 @@ async fn a_stop_finishes_what_runs_and_hands_back_the_rest() {
     assert_eq!(seen.all(), (0..100).map(|number| (1, number)).collect::<Vec<_>>());
 }
 
-#[tokio::test]
-async fn what_does_not_end_within_the_grace_goes_to_another() {
-    let (log, _directory) = Faulty::new();
+pub(crate) async fn what_does_not_end_within_the_grace_goes_to_another(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
     publish(&log, 1, 0..1).await;
     let started = Arc::new(AtomicUsize::new(0));
     let counting = Arc::clone(&started);
@@ -335,9 +332,8 @@ async fn what_does_not_end_within_the_grace_goes_to_another() {
     second.stop(GRACE).await;
 }
 
-#[tokio::test]
-async fn no_more_is_in_hand_than_there_is_room_for() {
-    let (log, _directory) = Faulty::new();
+pub(crate) async fn no_more_is_in_hand_than_there_is_room_for(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
     for guild in 0..40 {
         publish(&log, guild, 0..1).await;
     }

@@ -1,6 +1,7 @@
 //! The publisher: batches, order, faults, room.
 
 use super::bench::{Faulty, left, told, until};
+use crate::conformance::Fixture;
 use lockdown_bus::{Backoff, PublishError, Published, Publisher, PublisherOptions};
 use lockdown_events::Envelope;
 use std::sync::Arc;
@@ -47,9 +48,8 @@ pub(super) async fn order(log: &Faulty, guild: u32) -> Vec<u32> {
         .collect()
 }
 
-#[tokio::test]
-async fn what_queues_meanwhile_goes_out_together_and_in_order() {
-    let (log, _directory) = Faulty::new();
+pub(crate) async fn what_queues_meanwhile_goes_out_together_and_in_order(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
     log.gate.forget_permits(usize::MAX >> 3);
     let publisher = Publisher::start(log.clone(), quick());
     let flooding = {
@@ -69,9 +69,8 @@ async fn what_queues_meanwhile_goes_out_together_and_in_order() {
     assert!(batches.iter().all(|size| *size <= 256), "{batches:?}");
 }
 
-#[tokio::test]
-async fn order_survives_batches_that_fail() {
-    let (log, _directory) = Faulty::new();
+pub(crate) async fn order_survives_batches_that_fail(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
     // One batch may meet all of the faults.
     let publisher = Publisher::start(
         log.clone(),
@@ -94,9 +93,10 @@ async fn order_survives_batches_that_fail() {
     }
 }
 
-#[tokio::test]
-async fn an_answer_that_was_lost_makes_no_second_entry_of_an_event_published_once() {
-    let (log, _directory) = Faulty::new();
+pub(crate) async fn an_answer_that_was_lost_makes_no_second_entry_of_an_event_published_once(
+    fixture: &impl Fixture,
+) {
+    let log = Faulty::over(fixture).await;
     let publisher = Publisher::start(log.clone(), quick());
     log.fail_after.store(2, Ordering::SeqCst);
     let (envelope, key) = left(1, 1);
@@ -108,9 +108,8 @@ async fn an_answer_that_was_lost_makes_no_second_entry_of_an_event_published_onc
     assert_eq!(log.stored().await.len(), 1);
 }
 
-#[tokio::test]
-async fn a_log_that_stays_away_is_told_and_what_comes_later_goes_on() {
-    let (log, _directory) = Faulty::new();
+pub(crate) async fn a_log_that_stays_away_is_told_and_what_comes_later_goes_on(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
     let publisher = Publisher::start(log.clone(), quick());
     log.fail_before.store(5, Ordering::SeqCst);
     let (envelope, key) = left(1, 1);
@@ -124,9 +123,10 @@ async fn a_log_that_stays_away_is_told_and_what_comes_later_goes_on() {
     assert_eq!(order(&log, 1).await, [2]);
 }
 
-#[tokio::test]
-async fn a_full_queue_makes_callers_wait_and_says_full_to_those_who_will_not() {
-    let (log, _directory) = Faulty::new();
+pub(crate) async fn a_full_queue_makes_callers_wait_and_says_full_to_those_who_will_not(
+    fixture: &impl Fixture,
+) {
+    let log = Faulty::over(fixture).await;
     log.gate.forget_permits(usize::MAX >> 3);
     let options = PublisherOptions {
         queue_events: 10,
@@ -154,9 +154,8 @@ async fn a_full_queue_makes_callers_wait_and_says_full_to_those_who_will_not() {
     assert_eq!(publisher.queued(), 0);
 }
 
-#[tokio::test]
-async fn an_accepted_event_is_published_though_nobody_waits() {
-    let (log, _directory) = Faulty::new();
+pub(crate) async fn an_accepted_event_is_published_though_nobody_waits(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
     log.gate.forget_permits(usize::MAX >> 3);
     let publisher = Publisher::start(log.clone(), quick());
     let (envelope, key) = left(1, 1);
@@ -169,9 +168,8 @@ async fn an_accepted_event_is_published_though_nobody_waits() {
     assert_eq!(order(&log, 1).await, [1]);
 }
 
-#[tokio::test]
-async fn closing_lets_out_what_was_accepted_and_takes_no_more() {
-    let (log, _directory) = Faulty::new();
+pub(crate) async fn closing_lets_out_what_was_accepted_and_takes_no_more(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
     let publisher = Publisher::start(log.clone(), quick());
     let mut calls = tokio::task::JoinSet::new();
     for number in 0..500 {

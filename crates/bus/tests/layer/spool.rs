@@ -2,6 +2,7 @@
 
 use super::bench::{Faulty, left, until};
 use super::publish::{flood, order, quick};
+use crate::conformance::Fixture;
 use lockdown_bus::{Engine, Published, Publisher, Spool, SpoolOptions};
 use lockdown_runtime::Clock;
 use std::path::Path;
@@ -25,9 +26,8 @@ fn start(log: &Arc<Faulty>, spool: &Arc<Spool>) -> Publisher {
     Publisher::start_with(log.clone(), quick(), Some(Arc::clone(spool)))
 }
 
-#[tokio::test]
-async fn what_is_published_meanwhile_goes_out_in_its_order() {
-    let (log, directory) = Faulty::new();
+pub(crate) async fn what_is_published_meanwhile_goes_out_in_its_order(fixture: &impl Fixture) {
+    let (log, directory) = (Faulty::over(fixture).await, tempfile::tempdir().unwrap());
     let spool = open(directory.path(), &log, 1 << 30);
     until("an empty journal rests", || async { !spool.in_use() }).await;
     let publisher = start(&log, &spool);
@@ -57,9 +57,8 @@ async fn what_is_published_meanwhile_goes_out_in_its_order() {
     spool.close().await;
 }
 
-#[tokio::test]
-async fn an_answer_that_is_lost_while_the_journal_empties_doubles_nothing() {
-    let (log, directory) = Faulty::new();
+pub(crate) async fn an_answer_that_is_lost_while_the_journal_empties_doubles_nothing(fixture: &impl Fixture) {
+    let (log, directory) = (Faulty::over(fixture).await, tempfile::tempdir().unwrap());
     log.fail_before.store(AWAY, Ordering::SeqCst);
     let spool = open(directory.path(), &log, 1 << 30);
     let publisher = start(&log, &spool);
@@ -72,9 +71,8 @@ async fn an_answer_that_is_lost_while_the_journal_empties_doubles_nothing() {
     }
 }
 
-#[tokio::test]
-async fn what_lies_there_outlives_its_process() {
-    let (log, directory) = Faulty::new();
+pub(crate) async fn what_lies_there_outlives_its_process(fixture: &impl Fixture) {
+    let (log, directory) = (Faulty::over(fixture).await, tempfile::tempdir().unwrap());
     log.fail_before.store(AWAY, Ordering::SeqCst);
     let spool = open(directory.path(), &log, 1 << 30);
     let publisher = start(&log, &spool);
@@ -95,9 +93,8 @@ async fn what_lies_there_outlives_its_process() {
     assert_eq!(order(&log, 1).await, (0..100).collect::<Vec<u32>>());
 }
 
-#[tokio::test]
-async fn a_full_disk_loses_nothing_that_was_accepted() {
-    let (log, directory) = Faulty::new();
+pub(crate) async fn a_full_disk_loses_nothing_that_was_accepted(fixture: &impl Fixture) {
+    let (log, directory) = (Faulty::over(fixture).await, tempfile::tempdir().unwrap());
     log.fail_before.store(AWAY, Ordering::SeqCst);
     let spool = open(directory.path(), &log, 400 << 10);
     let mut options = quick();

@@ -4,3 +4,5 @@
 mod conformance;
 #[cfg(test)]
 mod fleet;
+#[path = "../layer/mod.rs"]
+mod layer;

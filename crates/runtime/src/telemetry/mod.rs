@@ -139,7 +139,7 @@ impl Telemetry {
 }
 
 /// An error with all of its causes, on one line.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -15,7 +15,7 @@ async fn events_are_appended_read_and_settled_in_order() {
     assert!(ids.is_sorted());
 
     let found = read_all(&engine, &group, &me, 300).await;
-    assert_eq!(texts(&found), envelopes(&batch));
+    assert_eq!(contents(&found), envelopes(&batch));
     assert!(
         found
             .iter()
@@ -72,7 +72,7 @@ async fn a_read_brings_no_more_than_asked_for_and_loses_nothing() {
         }
         found.extend(more);
     }
-    let mut left = texts(&found);
+    let mut left = contents(&found);
     left.sort();
     let mut all = envelopes(&batch);
     all.sort();
@@ -115,7 +115,7 @@ async fn once_is_once() {
 async fn a_refused_event_does_not_hold_up_its_neighbours() {
     let server = redis_private();
     let engine = engine(&server.url()).await;
-    let spoiled = Stream::of("message:created", &key(1));
+    let spoiled = Stream::of("message:created", &community(1));
     server
         .command(&["SET", &format!("lockdown:{{{spoiled}}}:ev"), "no stream"])
         .unwrap();

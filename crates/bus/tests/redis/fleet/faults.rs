@@ -59,13 +59,13 @@ async fn killed_under_load(fsync: Fsync) -> (BTreeSet<String>, BTreeMap<String, 
                         event
                     })
                     .collect();
-                tried.extend(envelopes(&batch));
+                tried.extend(envelopes(&batch).into_iter().map(str::to_owned));
                 // As the layer above does: the same batch again until its outcome is known.
                 loop {
                     match engine.append(&batch).await {
                         Ok(results) => {
                             assert!(results.iter().all(Result::is_ok), "{results:?}");
-                            appended.extend(envelopes(&batch));
+                            appended.extend(envelopes(&batch).into_iter().map(str::to_owned));
                             break;
                         }
                         Err(EngineError::Away(_)) if stop.is_cancelled() => break,
@@ -222,7 +222,7 @@ async fn groups_come_back_after_all_data_was_lost() {
             .is_empty()
     );
     let found = read_all(&engine, &group, &me, 4).await;
-    assert_eq!(texts(&found), envelopes(&after));
+    assert_eq!(contents(&found), envelopes(&after));
     assert_eq!(engine.counts().groups_made_again, 8);
     assert!(
         acknowledge(&engine, &group, &me, &found)
@@ -258,7 +258,7 @@ async fn a_lost_group_goes_on_after_what_was_acknowledged() {
         ])
         .unwrap();
     let found = read_all(&engine, &group, &me, 4).await;
-    assert_eq!(texts(&found), envelopes(&batch)[2..]);
+    assert_eq!(contents(&found), envelopes(&batch)[2..]);
     assert_eq!(engine.counts().groups_made_again, 1);
 }
 
@@ -343,7 +343,7 @@ async fn entries_that_were_trimmed_away_vanish_from_those_who_held_them() {
         .take_over(&group, &other, Duration::ZERO, 100)
         .await
         .unwrap();
-    assert_eq!(texts(&taken), texts(&held[16..]));
+    assert_eq!(contents(&taken), contents(&held[16..]));
     assert_eq!(engine.counts().ghosts, 16);
     acknowledge(&engine, &group, &other, &taken).await;
     assert!(

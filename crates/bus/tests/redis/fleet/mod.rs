@@ -6,22 +6,19 @@ mod outside;
 mod proxy;
 mod suite;
 
+pub(crate) use crate::conformance::{community, consumer, contents, envelopes, event};
 use chrono::{DateTime, Utc};
 use lockdown_bus::redis::{RedisEngine, RedisOptions};
 use lockdown_bus::{
-    Append, Class, ConsumerName, Delivery, Engine, EntryId, Failure, Group, GroupName, Key, Settlement,
-    Stream,
+    Append, Class, ConsumerName, Delivery, Engine, EntryId, Failure, Group, GroupName, Settlement, Stream,
 };
-use lockdown_events::{EventId, GuildId, Platform};
-use lockdown_runtime::{Clock, Ids, SecretUrl};
-use std::sync::{Arc, LazyLock};
+use lockdown_runtime::{Clock, SecretUrl};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Safety limit for what should be over in moments.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 pub(crate) const SHORT: Duration = Duration::from_millis(50);
-
-static IDS: LazyLock<Ids> = LazyLock::new(|| Ids::system(Clock::system()));
 
 pub(crate) fn url(text: &str) -> SecretUrl {
     SecretUrl::new(text.parse().unwrap())
@@ -49,26 +46,6 @@ pub(crate) fn readers() -> Group {
     group("worker.rules", &[Class::Moderation])
 }
 
-pub(crate) fn consumer(name: &str) -> ConsumerName {
-    ConsumerName::new(name).unwrap()
-}
-
-pub(crate) fn key(community: u64) -> Key {
-    Key::community(Platform::Discord, &GuildId::new(&community.to_string()).unwrap())
-}
-
-pub(crate) fn event(channel: &str, community: u64, text: &str) -> Append {
-    let id = IDS.next();
-    Append {
-        event_id: EventId(id),
-        channel: channel.into(),
-        key: key(community),
-        envelope: Arc::from(format!("{{\"eventId\":\"{id}\",\"data\":\"{text}\"}}")),
-        once: false,
-        quiet: false,
-    }
-}
-
 /// Bans in one community, numbered.
 pub(crate) fn bans(count: usize) -> Vec<Append> {
     (0..count)
@@ -77,7 +54,7 @@ pub(crate) fn bans(count: usize) -> Vec<Append> {
 }
 
 pub(crate) fn stream() -> Stream {
-    Stream::of("ban:created", &key(1))
+    Stream::of("ban:created", &community(1))
 }
 
 pub(crate) async fn append(engine: &RedisEngine, batch: &[Append]) -> Vec<EntryId> {
@@ -158,15 +135,4 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
         Ok(found) => found,
         Err(_) => panic!("{what} did not happen"),
     }
-}
-
-pub(crate) fn texts(deliveries: &[Delivery]) -> Vec<String> {
-    deliveries
-        .iter()
-        .map(|delivery| delivery.envelope.to_string())
-        .collect()
-}
-
-pub(crate) fn envelopes(batch: &[Append]) -> Vec<String> {
-    batch.iter().map(|event| event.envelope.to_string()).collect()
 }

@@ -126,7 +126,7 @@ async fn entries_whose_answer_was_lost_come_with_the_next_read() {
     append(&engine, &batch[40..]).await;
     // In their order, and nothing twice of what was seen before.
     let found = read_all(&engine, &group, &me, 40).await;
-    assert_eq!(texts(&found), envelopes(&batch)[20..]);
+    assert_eq!(contents(&found), envelopes(&batch)[20..]);
     assert!(engine.read(&group, &me, 10, SHORT).await.unwrap().is_empty());
     assert!(
         acknowledge(&engine, &group, &me, &found)
@@ -155,7 +155,7 @@ async fn a_read_that_was_given_up_loses_nothing() {
     if found.len() < batch.len() {
         found.extend(read_all(&engine, &group, &me, batch.len() - found.len()).await);
     }
-    assert_eq!(texts(&found), envelopes(&batch));
+    assert_eq!(contents(&found), envelopes(&batch));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,7 +174,7 @@ async fn taken_entries_whose_answer_was_lost_are_not_lost() {
     // Now they are ours without our knowledge; nobody renews them, so whoever looks after a while has them.
     let third = consumer("c");
     let taken = first.take_over(&group, &third, Duration::ZERO, 10).await.unwrap();
-    assert_eq!(texts(&taken), texts(&held));
+    assert_eq!(contents(&taken), contents(&held));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,8 @@
-//! The suite that both engines pass, each case on a Redis of its own: a single one, and one that is a Cluster, where no
+//! The suites that both engines pass, each case on a Redis of its own: a single one, and one that is a Cluster, where no
 //! call may touch two partitions.
 
 use crate::conformance::{Fixture, conformance};
+use crate::layer::layer;
 use lockdown_bus::Engine;
 use lockdown_runtime::Clock;
 use lockdown_testkit::servers::{Fsync, RedisOptions, RedisServer, redis_private_with};
@@ -66,6 +67,7 @@ fn wait_for_slots(server: &RedisServer) {
 }
 
 conformance!(OwnRedis::start());
+layer!(OwnRedis::start());
 
 /// A node of a Cluster takes seconds to start, so the cases that do not restart it follow each other on one.
 macro_rules! on_one_cluster {

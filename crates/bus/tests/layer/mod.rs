@@ -1,0 +1,44 @@
+//! Publishing and consuming over either engine, whose calls can be made to fail, to wait or to be watched.
+//!
+//! To add a case: an `async fn` in a module here and its name in [`layer`]. The fixture's time must be the real one: the
+//! layer waits by it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "this is a test: what is unwrapped is what the case holds"
+)]
+
+pub(crate) mod bench;
+pub(crate) mod consume;
+pub(crate) mod publish;
+pub(crate) mod spool;
+
+/// One test for each case, over the fixture that the expression makes. They run on one thread: some of them lean on what
+/// runs before what.
+macro_rules! layer {
+    ($fixture:expr) => {
+        $crate::conformance::conformance! { @each layer (flavor = "current_thread") $fixture =>
+            consume: a_community_keeps_its_order_and_each_event_comes_once;
+            consume: a_failing_event_is_tried_again_without_holding_up_the_rest_and_ends_with_the_dead;
+            consume: what_can_never_succeed_is_dead_at_once_and_so_is_what_cannot_be_read;
+            consume: one_handlers_panic_is_none_of_the_others_business;
+            consume: a_handler_that_hangs_counts_as_failed;
+            consume: a_handler_slower_than_the_visibility_runs_once;
+            consume: a_stop_finishes_what_runs_and_hands_back_the_rest;
+            consume: what_does_not_end_within_the_grace_goes_to_another;
+            consume: no_more_is_in_hand_than_there_is_room_for;
+            publish: what_queues_meanwhile_goes_out_together_and_in_order;
+            publish: order_survives_batches_that_fail;
+            publish: an_answer_that_was_lost_makes_no_second_entry_of_an_event_published_once;
+            publish: a_log_that_stays_away_is_told_and_what_comes_later_goes_on;
+            publish: a_full_queue_makes_callers_wait_and_says_full_to_those_who_will_not;
+            publish: an_accepted_event_is_published_though_nobody_waits;
+            publish: closing_lets_out_what_was_accepted_and_takes_no_more;
+            spool: what_is_published_meanwhile_goes_out_in_its_order;
+            spool: an_answer_that_is_lost_while_the_journal_empties_doubles_nothing;
+            spool: what_lies_there_outlives_its_process;
+            spool: a_full_disk_loses_nothing_that_was_accepted;
+        }
+    };
+}
+pub(crate) use layer;
