@@ -103,7 +103,7 @@ impl BusOptions {
 // === impl Bus ===
 
 impl Bus {
-    pub fn start(
+    pub async fn start(
         engine: Arc<dyn Engine>,
         options: BusOptions,
         clock: Clock,
@@ -115,7 +115,9 @@ impl Bus {
             Some((path, spool)) => {
                 let (engine, clock) = (Arc::clone(&engine), clock.clone());
                 Some(Arc::new(
-                    Spool::open(&path, spool, engine, clock).map_err(StartError::Spool)?,
+                    Spool::open(&path, spool, engine, clock)
+                        .await
+                        .map_err(StartError::Spool)?,
                 ))
             }
         };

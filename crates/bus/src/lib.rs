@@ -16,6 +16,7 @@ mod glob;
 mod later;
 mod live;
 mod once;
+mod open;
 mod place;
 mod presence;
 mod publisher;
@@ -38,6 +39,7 @@ pub use live::{
     CatchUp, Heard, Hub, HubOptions, ListenOptions, Listening, Said, SubscribeError, Subscription,
 };
 pub use once::{Did, Once, OnceError, OnceOptions, Turn};
+pub use open::{OpenBusError, open};
 pub use place::{Class, ConsumerName, EntryId, GroupName, Key, NameError, Position, Stream};
 pub use presence::{Online, Presence, PresenceOptions};
 pub use publisher::{PublishError, Published, Publisher, PublisherOptions};

@@ -73,22 +73,21 @@ impl Default for SpoolOptions {
 // === impl Spool ===
 
 impl Spool {
-    /// Opens the journal, or makes it, and begins to bring what an earlier process left there to `engine`. Blocks while
-    /// the file is checked.
-    pub fn open(
+    /// Opens the journal, or makes it, and begins to bring what an earlier process left there to `engine`.
+    pub async fn open(
         path: &Path,
         options: SpoolOptions,
         engine: Arc<dyn Engine>,
         clock: Clock,
     ) -> Result<Self, OpenError> {
-        let journal = EmbeddedEngine::open(
-            path,
-            &Options {
-                durability: Durability::Full,
-                most_bytes: Some(options.most_bytes),
-            },
-            clock.clone(),
-        )?;
+        let log = Options {
+            durability: Durability::Full,
+            most_bytes: Some(options.most_bytes),
+        };
+        let (path, time) = (path.to_owned(), clock.clone());
+        // It blocks while the file is checked.
+        let opening = tokio::task::spawn_blocking(move || EmbeddedEngine::open(&path, &log, time));
+        let journal = opening.await.map_err(OpenError::Broken)??;
         let group = Group {
             name: GroupName::new("spool").expect("a name"),
             classes: Class::ALL.to_vec(),

@@ -1,10 +1,14 @@
-//! The HTTP side: health, metrics, the event contract's document and the status page.
+//! The HTTP side: health, metrics, the event contract's document and the status page; and the questions that come over
+//! the bus.
 
 mod pages;
 mod problem;
+mod questions;
 mod server;
 
 use anyhow::Context as _;
+use lockdown_bus::Bus;
+use lockdown_events::Source;
 use lockdown_runtime::{Context, ops};
 use std::net::SocketAddr;
 
@@ -29,7 +33,24 @@ pub async fn start(ctx: Context) -> anyhow::Result<SocketAddr> {
     Ok(addr)
 }
 
-/// As [`start`], for a process that has nothing to say about the address.
+/// Answers what is asked over the bus, until the process stops.
+pub async fn answer(ctx: &Context, bus: &Bus) -> anyhow::Result<()> {
+    let health = questions::answer_health(ctx, bus)
+        .await
+        .context("could not listen to questions")?;
+    let stopping = ctx.shutdown.clone();
+    ctx.tasks.spawn("questions", async move {
+        stopping.soft().await;
+        health.stop().await;
+        Ok(())
+    });
+    Ok(())
+}
+
+/// The backend in a process of its own.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
-    start(ctx).await.map(|_| ())
+    // First, so that whoever looks sees what the rest waits for.
+    start(ctx.clone()).await?;
+    let bus = lockdown_bus::open(&ctx, Source::Backend).await?;
+    answer(&ctx, &bus).await
 }

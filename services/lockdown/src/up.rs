@@ -1,5 +1,6 @@
 //! `lockdown up`: every service in this process.
 
+use lockdown_events::Source;
 use lockdown_runtime::{Context, lifecycle};
 use std::process::ExitCode;
 
@@ -9,6 +10,8 @@ pub(crate) fn run() -> ExitCode {
 
 async fn up(ctx: Context) -> anyhow::Result<()> {
     let addr = lockdown_backend::start(ctx.service("backend")).await?;
+    let bus = lockdown_bus::open(&ctx, Source::Backend).await?;
+    lockdown_backend::answer(&ctx.service("backend"), &bus).await?;
     lockdown_worker::run(ctx.service("worker")).await?;
     let (discord, telegram) = (
         ctx.config.discord.token.is_some(),

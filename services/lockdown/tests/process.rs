@@ -27,6 +27,8 @@ fn output(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
 
 /// A running `lockdown`; it is killed if a test forgets it.
 struct Running {
+    /// Where it keeps its data, unless the test said where.
+    _data: tempfile::TempDir,
     child: Child,
     stdout: BufReader<ChildStdout>,
     url: String,
@@ -34,24 +36,38 @@ struct Running {
 
 impl Running {
     fn start(variables: &[(&str, &str)]) -> Self {
-        let mut command = lockdown(variables);
+        let data = tempfile::tempdir().unwrap();
+        let mut command = lockdown(&[]);
         command
             .env("LOCKDOWN_HTTP_ADDR", "127.0.0.1:0")
+            .env("LOCKDOWN_DATA_DIR", data.path())
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut first = String::new();
-        stdout.read_line(&mut first).unwrap();
-        let url = first
-            .trim()
-            .rsplit(' ')
-            .next()
-            .unwrap()
-            .trim_end_matches('/')
-            .to_owned();
-        assert!(url.starts_with("http://127.0.0.1:"), "it printed {first:?}");
-        Self { child, stdout, url }
+        let chosen = variables.iter().find(|(name, _)| *name == "LOCKDOWN_HTTP_ADDR");
+        let url = if let Some((_, address)) = chosen {
+            format!("http://{address}")
+        } else {
+            let mut first = String::new();
+            stdout.read_line(&mut first).unwrap();
+            let url = first
+                .trim()
+                .rsplit(' ')
+                .next()
+                .unwrap()
+                .trim_end_matches('/')
+                .to_owned();
+            assert!(url.starts_with("http://127.0.0.1:"), "it printed {first:?}");
+            url
+        };
+        Self {
+            _data: data,
+            child,
+            stdout,
+            url,
+        }
     }
 
     async fn get(&self, path: &str) -> (u16, String) {
@@ -110,6 +126,157 @@ async fn it_starts_with_nothing_set_answers_and_stops() {
         "{printed}"
     );
     assert!(logged.contains("Stopped lockdown"), "{logged}");
+}
+
+#[tokio::test]
+async fn a_second_process_on_the_same_data_is_refused_and_told_what_to_do() {
+    let data = tempfile::tempdir().unwrap();
+    let variables = [("LOCKDOWN_DATA_DIR", data.path().to_str().unwrap())];
+    let running = Running::start(&variables);
+    // The log is opened after the port, so that whoever looks sees what the rest waits for.
+    while running.get("/health/ready").await.0 != 200 {}
+    let mut second = lockdown(&variables);
+    let second = second.env("LOCKDOWN_HTTP_ADDR", "127.0.0.1:0").output().unwrap();
+    let logged = String::from_utf8(second.stderr).unwrap();
+    assert_eq!(second.status.code(), Some(1), "{logged}");
+    assert!(
+        logged.contains("one process at a time; stop that one"),
+        "{logged}"
+    );
+    let (code, _, logged) = running.stop(Signal::TERM);
+    assert_eq!(code, Some(0), "{logged}");
+    // What the first had is free.
+    let third = Running::start(&variables);
+    while third.get("/health/ready").await.0 != 200 {}
+    assert_eq!(third.stop(Signal::TERM).0, Some(0));
+}
+
+mod fleet {
+    use super::*;
+    use lockdown_bus::redis::{RedisEngine, RedisOptions};
+    use lockdown_bus::{AskError, Bus, BusOptions};
+    use lockdown_events::{PresenceKind, RequestError, Source};
+    use lockdown_runtime::{Clock, Ids, SecretUrl};
+    use lockdown_testkit::servers::{Fsync, RedisOptions as Server, redis_private_with};
+    use serde_json::json;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    const LIMIT: Duration = Duration::from_secs(30);
+
+    impl Running {
+        /// Waits until the readiness is this, and gives the report.
+        async fn ready(&self, status: u16) -> Value {
+            let looking = async {
+                loop {
+                    // It may not listen yet.
+                    if let Ok(answer) = reqwest::get(format!("{}/health/ready", self.url)).await
+                        && answer.status() == status
+                    {
+                        return answer.json().await.unwrap();
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            };
+            tokio::time::timeout(LIMIT, looking).await.unwrap()
+        }
+    }
+
+    fn part<'a>(report: &'a Value, name: &str) -> &'a Value {
+        let components = report["components"].as_array().unwrap();
+        components
+            .iter()
+            .find(|component| component["name"] == name)
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn it_waits_for_redis_answers_over_it_and_comes_back_with_it() {
+        let mut server = redis_private_with(Server::append_only(Fsync::Always));
+        let url = server.url();
+        server.kill9().unwrap();
+        // What it prints comes when it is up, so the test chooses where to look before.
+        let free = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .to_string();
+        let running = Running::start(&[("REDIS_URL", &url), ("LOCKDOWN_HTTP_ADDR", &free)]);
+        let waiting = async {
+            loop {
+                let report = running.ready(503).await;
+                let bus = report["components"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .find(|part| part["name"] == "bus");
+                if let Some(detail) = bus.and_then(|bus| bus["detail"].as_str()) {
+                    return detail.to_owned();
+                }
+            }
+        };
+        let detail = tokio::time::timeout(LIMIT, waiting).await.unwrap();
+        assert!(
+            detail.contains("is Redis running, and REDIS_URL right?"),
+            "{detail}"
+        );
+        server.restart().unwrap();
+        running.ready(200).await;
+
+        // Another process asks how it is.
+        let clock = Clock::system();
+        let engine = RedisEngine::connect(
+            &SecretUrl::new(url.parse().unwrap()),
+            RedisOptions::default(),
+            &clock,
+        )
+        .await
+        .unwrap();
+        let options = BusOptions::new(Source::Worker);
+        let bus = Bus::start(Arc::new(engine), options, clock.clone(), Ids::system(clock))
+            .await
+            .unwrap();
+        let all: Value = bus.requests().ask("health", &json!({}), LIMIT).await.unwrap();
+        assert_eq!(all["service"], "lockdown");
+        let asked = json!({ "component": "bus" });
+        let one: Value = bus.requests().ask("health", &asked, LIMIT).await.unwrap();
+        assert_eq!(part(&one, "bus")["status"], "up");
+        let asked = json!({ "component": "no such" });
+        let none = bus.requests().ask::<_, Value>("health", &asked, LIMIT).await;
+        assert!(
+            matches!(&none, Err(AskError::Refused(RequestError { code, .. })) if code == "not_found"),
+            "{none:?}"
+        );
+        let there = bus.presence().list().await.unwrap();
+        assert!(
+            there.iter().any(|there| there.kind == PresenceKind::Service),
+            "{there:?}"
+        );
+
+        server.kill9().unwrap();
+        let report = running.ready(503).await;
+        assert_eq!(part(&report, "bus")["status"], "down");
+        assert!(
+            !report.to_string().contains("://"),
+            "an address may hold a password: {report}"
+        );
+        server.restart().unwrap();
+        running.ready(200).await;
+
+        let (code, _, logged) = running.stop(Signal::TERM);
+        assert_eq!(code, Some(0), "{logged}");
+        let gone = async {
+            while bus
+                .presence()
+                .list()
+                .await
+                .unwrap()
+                .iter()
+                .any(|there| there.kind == PresenceKind::Service)
+            {}
+        };
+        tokio::time::timeout(LIMIT, gone).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -1,3 +1,4 @@
+use lockdown_events::Source;
 use lockdown_runtime::lifecycle::{self, Http};
 use std::process::ExitCode;
 
@@ -8,6 +9,9 @@ fn main() -> ExitCode {
         env!("CARGO_PKG_VERSION"),
         required,
         Http::Ops,
-        lockdown_telegram_bot::run,
+        |ctx| async move {
+            lockdown_bus::open(&ctx, Source::TelegramBot).await?;
+            lockdown_telegram_bot::run(ctx).await
+        },
     )
 }

@@ -1,3 +1,4 @@
+use lockdown_events::Source;
 use lockdown_runtime::lifecycle::{self, Http};
 use std::process::ExitCode;
 
@@ -7,6 +8,9 @@ fn main() -> ExitCode {
         env!("CARGO_PKG_VERSION"),
         &["REDIS_URL"],
         Http::Ops,
-        lockdown_worker::run,
+        |ctx| async move {
+            lockdown_bus::open(&ctx, Source::Worker).await?;
+            lockdown_worker::run(ctx).await
+        },
     )
 }

@@ -44,6 +44,8 @@ pub enum OpenError {
     Damaged { log: PathBuf, damage: String },
     #[error("cannot open the event log `{}`", log.display())]
     Sqlite { log: PathBuf, source: rusqlite::Error },
+    #[error("the check of the event log broke")]
+    Broken(#[source] tokio::task::JoinError),
     #[error("cannot start a thread for the event log")]
     Thread(#[source] std::io::Error),
 }

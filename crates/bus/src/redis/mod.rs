@@ -127,6 +127,22 @@ pub enum ConnectError {
     Nodes(u64),
 }
 
+// === impl ConnectError ===
+
+impl ConnectError {
+    /// Whether trying again unchanged is useless.
+    pub fn is_for_good(&self) -> bool {
+        match self {
+            Self::Prefix(_) | Self::Nodes(_) => true,
+            Self::Connection { source, .. } => matches!(
+                source.kind(),
+                ::redis::ErrorKind::AuthenticationFailed | ::redis::ErrorKind::InvalidClientConfig
+            ),
+            Self::Questions(failed) => matches!(failed, EngineError::Refused(_)),
+        }
+    }
+}
+
 // === impl RedisOptions ===
 
 impl Default for RedisOptions {

@@ -26,7 +26,9 @@ async fn bus(fixture: &impl Fixture) -> Bus {
         lasts: fixture.silence(),
     };
     let ids = Ids::system(fixture.clock());
-    Bus::start(fixture.engine().await, options, fixture.clock(), ids).unwrap()
+    Bus::start(fixture.engine().await, options, fixture.clock(), ids)
+        .await
+        .unwrap()
 }
 
 async fn within<F: Future>(what: &str, future: F) -> F::Output {

@@ -13,13 +13,17 @@ use std::time::Duration;
 /// Away until the test says otherwise.
 const AWAY: usize = usize::MAX >> 1;
 
-fn open(directory: &Path, log: &Arc<Faulty>, most_bytes: u64) -> Arc<Spool> {
+async fn open(directory: &Path, log: &Arc<Faulty>, most_bytes: u64) -> Arc<Spool> {
     let options = SpoolOptions {
         most_bytes,
         after: Duration::from_millis(5),
     };
     let log: Arc<dyn Engine> = log.clone();
-    Arc::new(Spool::open(&directory.join("spool.db"), options, log, Clock::system()).unwrap())
+    Arc::new(
+        Spool::open(&directory.join("spool.db"), options, log, Clock::system())
+            .await
+            .unwrap(),
+    )
 }
 
 fn start(log: &Arc<Faulty>, spool: &Arc<Spool>) -> Publisher {
@@ -28,7 +32,7 @@ fn start(log: &Arc<Faulty>, spool: &Arc<Spool>) -> Publisher {
 
 pub(crate) async fn what_is_published_meanwhile_goes_out_in_its_order(fixture: &impl Fixture) {
     let (log, directory) = (Faulty::over(fixture).await, tempfile::tempdir().unwrap());
-    let spool = open(directory.path(), &log, 1 << 30);
+    let spool = open(directory.path(), &log, 1 << 30).await;
     until("an empty journal rests", || async { !spool.in_use() }).await;
     let publisher = start(&log, &spool);
     flood(&publisher, 3, 50).await;
@@ -60,7 +64,7 @@ pub(crate) async fn what_is_published_meanwhile_goes_out_in_its_order(fixture: &
 pub(crate) async fn an_answer_that_is_lost_while_the_journal_empties_doubles_nothing(fixture: &impl Fixture) {
     let (log, directory) = (Faulty::over(fixture).await, tempfile::tempdir().unwrap());
     log.fail_before.store(AWAY, Ordering::SeqCst);
-    let spool = open(directory.path(), &log, 1 << 30);
+    let spool = open(directory.path(), &log, 1 << 30).await;
     let publisher = start(&log, &spool);
     flood(&publisher, 4, 100).await;
     log.fail_after.store(3, Ordering::SeqCst);
@@ -74,7 +78,7 @@ pub(crate) async fn an_answer_that_is_lost_while_the_journal_empties_doubles_not
 pub(crate) async fn what_lies_there_outlives_its_process(fixture: &impl Fixture) {
     let (log, directory) = (Faulty::over(fixture).await, tempfile::tempdir().unwrap());
     log.fail_before.store(AWAY, Ordering::SeqCst);
-    let spool = open(directory.path(), &log, 1 << 30);
+    let spool = open(directory.path(), &log, 1 << 30).await;
     let publisher = start(&log, &spool);
     flood(&publisher, 2, 100).await;
     publisher.close().await;
@@ -83,7 +87,7 @@ pub(crate) async fn what_lies_there_outlives_its_process(fixture: &impl Fixture)
     assert_eq!(log.stored().await.len(), 0);
 
     log.fail_before.store(0, Ordering::SeqCst);
-    let spool = open(directory.path(), &log, 1 << 30);
+    let spool = open(directory.path(), &log, 1 << 30).await;
     // What is published first after the start stands behind what was published before it.
     let publisher = start(&log, &spool);
     let (envelope, key) = left(0, 100);
@@ -96,7 +100,7 @@ pub(crate) async fn what_lies_there_outlives_its_process(fixture: &impl Fixture)
 pub(crate) async fn a_full_disk_loses_nothing_that_was_accepted(fixture: &impl Fixture) {
     let (log, directory) = (Faulty::over(fixture).await, tempfile::tempdir().unwrap());
     log.fail_before.store(AWAY, Ordering::SeqCst);
-    let spool = open(directory.path(), &log, 400 << 10);
+    let spool = open(directory.path(), &log, 400 << 10).await;
     let mut options = quick();
     options.attempts = u32::MAX;
     let publisher = Publisher::start_with(log.clone(), options, Some(Arc::clone(&spool)));

@@ -26,7 +26,9 @@ async fn process(server: &RedisServer) -> (Bus, Intake) {
     let engine: Arc<RedisEngine> = Arc::new(engine(&server.url()).await);
     let clock = Clock::system();
     let options = BusOptions::new(Source::Backend);
-    let bus = Bus::start(engine.clone(), options, clock.clone(), Ids::system(clock)).unwrap();
+    let bus = Bus::start(engine.clone(), options, clock.clone(), Ids::system(clock))
+        .await
+        .unwrap();
     let intake = Intake::start(engine, bus.live(), bus.name().clone())
         .await
         .unwrap();
