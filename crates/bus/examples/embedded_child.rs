@@ -34,6 +34,7 @@ fn event(ids: &Ids, guild: u64, text: &str) -> Append {
         envelope: format!(r#"{{"eventId":"{event_id}","text":"{text}"}}"#).into(),
         once: false,
         quiet: false,
+        about: Vec::new(),
     }
 }
 

@@ -116,6 +116,7 @@ impl Bench {
             envelope: envelope.into(),
             once: false,
             quiet: false,
+            about: Vec::new(),
         }
     }
 

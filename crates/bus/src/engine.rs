@@ -23,6 +23,8 @@ pub struct Append {
     pub once: bool,
     /// Not said live: everybody who listens has heard it from elsewhere.
     pub quiet: bool,
+    /// What it is about, by names under which [`Engine::about`] finds it again. Mostly empty, and free then.
+    pub about: Vec<CompactString>,
 }
 
 /// What became of an append.
@@ -151,6 +153,8 @@ pub struct DeadFilter {
 #[derive(Debug, Clone)]
 pub struct Stored {
     pub position: Position,
+    /// When it was appended, by the engine's clock: to the millisecond or finer. It never falls within a stream.
+    pub at: DateTime<Utc>,
     pub channel: CompactString,
     pub envelope: Arc<str>,
 }
@@ -298,9 +302,33 @@ pub trait Engine: Send + Sync + 'static {
     /// Hands stored entries to one group again, by its inbox.
     async fn replay(&self, group: &Group, entries: &[Stored]) -> Result<(), EngineError>;
 
+    /// How many entries a stream holds.
+    async fn length(&self, stream: Stream) -> Result<u64, EngineError>;
+
+    /// The kept entries after `after` that were appended with this name among their `about`, oldest first, at most
+    /// `max`; found without a look at the others. Of one name in one stream the newest ten thousand at least are known.
+    async fn about(
+        &self,
+        stream: Stream,
+        name: &str,
+        after: EntryId,
+        max: usize,
+    ) -> Result<Vec<Stored>, EngineError>;
+
     /// Removes from a stream what was appended before `before`, but never what a group has not settled; then, whatever
     /// the groups did, all but the newest `most`. Returns how many entries went, and how many of them unsettled.
-    async fn trim(&self, stream: Stream, before: DateTime<Utc>, most: u64) -> Result<Trimmed, EngineError>;
+    async fn trim(&self, stream: Stream, before: DateTime<Utc>, most: u64) -> Result<Trimmed, EngineError> {
+        self.trim_until(stream, before, most, EntryId::MAX).await
+    }
+
+    /// As [`Engine::trim`], but nothing after this entry, however many are left.
+    async fn trim_until(
+        &self,
+        stream: Stream,
+        before: DateTime<Utc>,
+        most: u64,
+        until: EntryId,
+    ) -> Result<Trimmed, EngineError>;
 
     /// Sets a named value that ends by itself, if what stands there lets it; else returns what stands in its way (an
     /// empty text where nothing stands). Leases and "done already" are made of it. Time is the engine's.

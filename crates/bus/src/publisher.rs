@@ -258,6 +258,7 @@ fn append(envelope: &Envelope, key: Key, once: bool) -> Append {
         envelope: envelope.encode().into(),
         once,
         quiet: false,
+        about: Vec::new(),
     }
 }
 

@@ -273,5 +273,6 @@ fn append(delivery: &Delivery) -> Append {
         envelope: Arc::clone(&delivery.envelope),
         once: envelope.is_some(),
         quiet: false,
+        about: Vec::new(),
     }
 }

@@ -34,6 +34,7 @@ fn event(ids: &Ids, guild: u64, text: &str) -> Append {
         envelope: format!(r#"{{"eventId":"{event_id}","text":"{text}"}}"#).into(),
         once: false,
         quiet: false,
+        about: Vec::new(),
     }
 }
 
@@ -408,4 +409,43 @@ async fn what_a_reader_never_took_is_not_left_lying() {
             assert_eq!(held.len(), 1, "round {n}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_entries_are_about_goes_with_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events.db");
+    let engine = open(&path, Durability::Normal).unwrap();
+    let ids = Ids::system(Clock::system());
+    let batch: Vec<Append> = (0..100)
+        .map(|n| {
+            let mut event = event(&ids, 1, &n.to_string());
+            event.about = vec!["member:discord:1:5".into(), format!("case:discord:1:{n}").into()];
+            event
+        })
+        .collect();
+    engine.append(&batch).await.unwrap();
+    let stream = Stream::of(TYPE, &batch[0].key);
+    engine
+        .trim(stream, chrono::DateTime::UNIX_EPOCH, 10)
+        .await
+        .unwrap();
+    let found = engine
+        .about(stream, "member:discord:1:5", EntryId::ZERO, 1000)
+        .await
+        .unwrap();
+    assert_eq!(found.len(), 10);
+    assert!(
+        engine
+            .about(stream, "case:discord:1:5", EntryId::ZERO, 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    engine.close().await;
+    let rows = rusqlite::Connection::open(&path).unwrap();
+    let kept: u32 = rows
+        .query_row("SELECT count(*) FROM about", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(kept, 20);
 }

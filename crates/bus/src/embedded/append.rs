@@ -59,6 +59,11 @@ impl Log {
         if append.once {
             self.remember(append.event_id, position)?;
         }
+        for name in &append.about {
+            self.connection
+                .prepare_cached("INSERT OR IGNORE INTO about (name, stream, seq) VALUES (?1, ?2, ?3)")?
+                .execute(params![name.as_str(), position.stream.to_string(), seq])?;
+        }
         let entry = Entry {
             channel: append.channel.clone(),
             envelope: append.envelope.clone(),

@@ -11,7 +11,7 @@ use crate::engine::{DeadFilter, DeadId, DeadLetter, EngineError, Stored};
 use crate::place::{ConsumerName, EntryId, GroupName, Position, Stream};
 use chrono::{DateTime, Utc};
 use compact_str::ToCompactString;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, Rows, params};
 use std::sync::{Mutex, PoisonError};
 
 /// Connections that only read, made when they are needed.
@@ -27,6 +27,12 @@ pub(super) enum Look {
         stream: Stream,
         after: u64,
         until: u64,
+        max: usize,
+    },
+    About {
+        stream: Stream,
+        name: String,
+        after: u64,
         max: usize,
     },
     PlaceAt {
@@ -91,6 +97,12 @@ impl Look {
                 until,
                 max,
             } => Seen::Entries(range(connection, *stream, *after, *until, *max)?),
+            Self::About {
+                stream,
+                name,
+                after,
+                max,
+            } => Seen::Entries(about(connection, *stream, name, *after, *max)?),
             Self::PlaceAt {
                 stream,
                 first,
@@ -110,15 +122,45 @@ fn range(
     after: u64,
     until: u64,
     max: usize,
-) -> rusqlite::Result<Vec<Stored>> {
+) -> Result<Vec<Stored>, LogError> {
     let mut rows = connection.prepare_cached(&format!(
-        "SELECT seq, channel, envelope FROM {} WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3",
+        "SELECT seq, channel, envelope, at FROM {} WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3",
         table(stream)
     ))?;
     let most = i64::try_from(max).unwrap_or(i64::MAX);
-    let rows = rows.query_map(params![clamped(after), clamped(until), most], |row| {
+    stored(stream, rows.query(params![clamped(after), clamped(until), most])?)
+}
+
+fn about(
+    connection: &Connection,
+    stream: Stream,
+    name: &str,
+    after: u64,
+    max: usize,
+) -> Result<Vec<Stored>, LogError> {
+    let mut rows = connection.prepare_cached(&about_query(stream))?;
+    let most = i64::try_from(max).unwrap_or(i64::MAX);
+    let stream_name = stream.to_string();
+    stored(
+        stream,
+        rows.query(params![name, stream_name, clamped(after), most])?,
+    )
+}
+
+fn about_query(stream: Stream) -> String {
+    format!(
+        "SELECT log.seq, log.channel, log.envelope, log.at FROM about JOIN {} AS log ON log.seq = about.seq \
+         WHERE about.name = ?1 AND about.stream = ?2 AND about.seq > ?3 ORDER BY about.seq LIMIT ?4",
+        table(stream)
+    )
+}
+
+/// Entries from rows of number, channel, envelope and time.
+fn stored(stream: Stream, mut rows: Rows<'_>) -> Result<Vec<Stored>, LogError> {
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
         let Entry { channel, envelope } = Entry::read(row, 1)?;
-        Ok(Stored {
+        found.push(Stored {
             position: Position {
                 stream,
                 id: EntryId {
@@ -126,11 +168,12 @@ fn range(
                     minor: 0,
                 },
             },
+            at: time(row.get(3)?)?,
             channel,
             envelope,
-        })
-    })?;
-    rows.collect()
+        });
+    }
+    Ok(found)
 }
 
 /// Numbers of entries fit; what is asked for may be anything.
@@ -193,4 +236,42 @@ fn letter(row: &Row<'_>) -> Result<DeadLetter, LogError> {
         last_failure: time(row.get(10)?)?,
         error: row.get(11)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::place::Class;
+
+    #[test]
+    fn what_is_about_something_is_found_by_its_index() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("schema.sql")).unwrap();
+        let stream = Class::Moderation.streams().next().unwrap();
+        let table = table(stream);
+        connection
+            .execute_batch(&format!(
+                "CREATE TABLE {table} (seq INTEGER PRIMARY KEY, at INTEGER, channel TEXT, envelope TEXT)"
+            ))
+            .unwrap();
+        let mut plan = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {}", about_query(stream)))
+            .unwrap();
+        let steps: Vec<String> = plan
+            .query_map(params!["case:discord:1:7", stream.to_string(), 0, 10], |row| {
+                row.get("detail")
+            })
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(steps.len(), 2, "{steps:?}");
+        assert!(
+            steps[0].starts_with("SEARCH about USING PRIMARY KEY (name=? AND stream=? AND seq>?)"),
+            "{steps:?}"
+        );
+        assert!(
+            steps[1].starts_with("SEARCH log USING INTEGER PRIMARY KEY"),
+            "{steps:?}"
+        );
+    }
 }

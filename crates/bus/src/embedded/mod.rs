@@ -389,8 +389,41 @@ impl Engine for EmbeddedEngine {
         self.call(bytes, move |log| log.replay(&group, &entries)).await
     }
 
-    async fn trim(&self, stream: Stream, before: DateTime<Utc>, most: u64) -> Result<Trimmed, EngineError> {
-        self.call(0, move |log| log.trim(stream, before, most)).await
+    async fn length(&self, stream: Stream) -> Result<u64, EngineError> {
+        self.open_still()?;
+        let (first, last) = self.shared.heads.of(log::stream_index(stream));
+        Ok((last + 1).saturating_sub(first))
+    }
+
+    async fn about(
+        &self,
+        stream: Stream,
+        name: &str,
+        after: EntryId,
+        max: usize,
+    ) -> Result<Vec<Stored>, EngineError> {
+        let (first, _) = self.shared.heads.of(log::stream_index(stream));
+        let look = Look::About {
+            stream,
+            name: name.to_owned(),
+            after: after.major.max(first - 1),
+            max,
+        };
+        match self.look(look).await? {
+            Seen::Entries(entries) => Ok(entries),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    async fn trim_until(
+        &self,
+        stream: Stream,
+        before: DateTime<Utc>,
+        most: u64,
+        until: EntryId,
+    ) -> Result<Trimmed, EngineError> {
+        self.call(0, move |log| log.trim(stream, before, most, until))
+            .await
     }
 
     async fn mark(

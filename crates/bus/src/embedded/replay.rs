@@ -69,6 +69,7 @@ impl Log {
             position,
             channel,
             envelope,
+            ..
         } in entries
         {
             self.put(

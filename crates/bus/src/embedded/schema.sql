@@ -73,6 +73,15 @@ CREATE TABLE once (
     at       INTEGER NOT NULL
 ) STRICT;
 
+-- What entries are about. Rows go with their entries.
+CREATE TABLE about (
+    name   TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    seq    INTEGER NOT NULL,
+    PRIMARY KEY (name, stream, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX about_entry ON about (stream, seq);
+
 -- Named values that end by themselves: leases, and what was done already.
 CREATE TABLE marks (
     name  TEXT NOT NULL PRIMARY KEY,

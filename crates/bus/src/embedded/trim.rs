@@ -4,7 +4,7 @@ use super::error::LogError;
 use super::log::{Head, Log};
 use super::ranges::Ranges;
 use crate::engine::Trimmed;
-use crate::place::Stream;
+use crate::place::{EntryId, Stream};
 use chrono::{DateTime, Utc};
 use rusqlite::params;
 
@@ -18,13 +18,14 @@ impl Log {
         stream: Stream,
         before: DateTime<Utc>,
         most: u64,
+        until: EntryId,
     ) -> Result<Trimmed, LogError> {
         let at = self.stream(stream);
         let Head { first, last, .. } = self.heads[at];
         let lanes = || self.groups.iter().filter_map(|group| group.lanes[at].as_ref());
         let old = self.place_at(at, before)?;
         let settled = lanes().map(|lane| lane.bounds.floor).min().unwrap_or(last);
-        let cut = old.min(settled).max(last.saturating_sub(most));
+        let cut = old.min(settled).max(last.saturating_sub(most)).min(until.major);
         if cut < first {
             return Ok(Trimmed::default());
         }
@@ -78,6 +79,9 @@ impl Log {
         self.connection
             .prepare_cached(&self.tables[at].remove)?
             .execute([until])?;
+        self.connection
+            .prepare_cached("DELETE FROM about WHERE stream = ?1 AND seq <= ?2")?
+            .execute(params![self.tables[at].stream.to_string(), until])?;
         self.heads[at].swept = until;
         Ok(())
     }

@@ -11,6 +11,10 @@ use std::time::Duration;
 
 /// How long `once` holds: longer than any relay waits before it tries again.
 const ONCE: Duration = Duration::from_secs(10 * 60);
+/// What is kept of what events are about: so many ids for each name, for so long after the last. Three times as long
+/// as decisions are kept; what is trimmed sooner is skipped.
+const ABOUT: usize = 10_000;
+const ABOUT_LASTS: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 impl RedisEngine {
     pub(super) async fn append_batch(
@@ -65,7 +69,8 @@ impl RedisEngine {
         }
         let mut keys: Vec<CompactString> = distinct.iter().map(|s| self.keys.events(*s)).collect();
         let mut arguments = Vec::with_capacity(events.len());
-        for at in events {
+        let mut lists = Vec::new();
+        for (number, at) in events.iter().enumerate() {
             let event = &batch[*at];
             let stream = 1 + distinct
                 .iter()
@@ -78,6 +83,10 @@ impl RedisEngine {
                 0
             };
             arguments.push((stream, once, event));
+            for name in &event.about {
+                keys.push(self.keys.about(streams[*at], name));
+                lists.push((number + 1, keys.len()));
+            }
         }
         let names: Vec<&str> = keys.iter().map(CompactString::as_str).collect();
         let mut call = self.calls.script(ScriptName::Append, &names);
@@ -85,13 +94,19 @@ impl RedisEngine {
         for stream in &distinct {
             call.arg(stream.to_string());
         }
-        call.arg(u64::try_from(ONCE.as_millis()).expect("minutes"));
+        call.arg(u64::try_from(ONCE.as_millis()).expect("minutes"))
+            .arg(ABOUT)
+            .arg(u64::try_from(ABOUT_LASTS.as_millis()).expect("days"))
+            .arg(events.len());
         for (stream, once, event) in arguments {
             let number = i64::try_from(stream).expect("few streams");
             call.arg(if event.quiet { -number } else { number })
                 .arg(once)
                 .arg(event.channel.as_str())
                 .arg(&*event.envelope);
+        }
+        for (event, list) in lists {
+            call.arg(event).arg(list);
         }
         call
     }

@@ -2,6 +2,7 @@
 
 use super::RedisEngine;
 use super::calls::ScriptName;
+use super::reply::Entry;
 use super::{error, reply};
 use crate::engine::{EngineError, Stored, Trimmed};
 use crate::place::{EntryId, Position, Stream};
@@ -27,12 +28,38 @@ impl RedisEngine {
             .arg("COUNT")
             .arg(max);
         let entries = reply::entries(self.calls.one(command.into()).await?, "XRANGE")?;
-        let stored = entries.into_iter().map(|entry| Stored {
-            position: Position { stream, id: entry.id },
-            channel: entry.channel,
-            envelope: entry.envelope,
-        });
-        Ok(stored.collect())
+        Ok(entries
+            .into_iter()
+            .map(|entry| in_stream(stream, entry))
+            .collect())
+    }
+
+    pub(super) async fn indexed(
+        &self,
+        stream: Stream,
+        name: &str,
+        after: EntryId,
+        max: usize,
+    ) -> Result<Vec<Stored>, EngineError> {
+        // Nothing comes after it, and a script's numbers do not reach so far.
+        if max == 0 || after.major >= 1 << 53 {
+            return Ok(Vec::new());
+        }
+        let (events, list) = (self.keys.events(stream), self.keys.about(stream, name));
+        let mut call = self.calls.script(ScriptName::About, &[&events, &list]);
+        // More than a list holds would be no more.
+        call.arg(after.to_string()).arg(max.min(1 << 20));
+        let entries = reply::entries(self.calls.one(call).await?, "about.lua")?;
+        Ok(entries
+            .into_iter()
+            .map(|entry| in_stream(stream, entry))
+            .collect())
+    }
+
+    pub(super) async fn length_of(&self, stream: Stream) -> Result<u64, EngineError> {
+        let mut command = cmd("XLEN");
+        command.arg(self.keys.events(stream).as_str());
+        reply::count(&self.calls.one(command.into()).await?, "XLEN")
     }
 
     pub(super) async fn last_before(
@@ -86,6 +113,7 @@ impl RedisEngine {
         stream: Stream,
         before: DateTime<Utc>,
         most: u64,
+        until: EntryId,
     ) -> Result<Trimmed, EngineError> {
         let key = self.keys.events(stream);
         let cutoff = EntryId {
@@ -95,6 +123,9 @@ impl RedisEngine {
         let mut call = self.calls.script(ScriptName::Trim, &[&key]);
         // A script's numbers are exact up to 2^53, which no stream will hold.
         call.arg(cutoff.to_string()).arg(most.min(1 << 53));
+        if until.major < 1 << 53 {
+            call.arg(until.to_string());
+        }
         let answer = reply::array(self.calls.one(call).await?, "trim.lua")?;
         let [entries, unsettled] = answer.as_slice() else {
             return Err(error::shape("trim.lua"));
@@ -103,5 +134,19 @@ impl RedisEngine {
             entries: reply::count(entries, "trim.lua")?,
             unsettled: reply::count(unsettled, "trim.lua")?,
         })
+    }
+}
+
+/// An entry's id begins with the milliseconds at which it was appended.
+fn in_stream(stream: Stream, entry: Entry) -> Stored {
+    let millis = i64::try_from(entry.id.major).ok();
+    Stored {
+        position: Position { stream, id: entry.id },
+        // Only an id that somebody made up names no time.
+        at: millis
+            .and_then(DateTime::from_timestamp_millis)
+            .unwrap_or(DateTime::<Utc>::MAX_UTC),
+        channel: entry.channel,
+        envelope: entry.envelope,
     }
 }

@@ -153,6 +153,7 @@ fn foreign(channel: &str, text: &str, heard: bool) -> Append {
             envelope: envelope.encode().into(),
             once: true,
             quiet: heard,
+            about: Vec::new(),
         },
         Err(error) => {
             tracing::debug!(channel, "What was published is no event: {error}");
@@ -163,6 +164,7 @@ fn foreign(channel: &str, text: &str, heard: bool) -> Append {
                 envelope: text.into(),
                 once: true,
                 quiet: heard,
+                about: Vec::new(),
             }
         }
     }

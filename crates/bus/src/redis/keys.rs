@@ -63,6 +63,11 @@ impl Keys {
         format_compact!("{}:in", self.prefix)
     }
 
+    /// The ids of the entries that are about what has this name.
+    pub(super) fn about(&self, stream: Stream, name: &str) -> CompactString {
+        format_compact!("{}:{{{stream}}}:about:{name}", self.prefix)
+    }
+
     pub(super) fn mark(&self, name: &str) -> CompactString {
         format_compact!("{}:mark:{name}", self.prefix)
     }

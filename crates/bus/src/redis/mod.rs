@@ -15,6 +15,7 @@
 //! lockdown:{mod.2}:dlq            dead letters of all groups: a stream
 //! lockdown:{mod.2}:once:<event>   the entry that an event became, for ten minutes: a text
 //! lockdown:in                     events of other programs, until they are taken in: a stream
+//! lockdown:{mod.2}:about:<name>   the entries that are about something, oldest first: a list of their ids
 //! lockdown:mark:<name>            a value that ends by itself: a text
 //! lockdown:{board.<name>}:due     when each item of a board is due: a sorted set; beside it :text, what each says: a hash
 //! ```
@@ -336,8 +337,29 @@ impl Engine for RedisEngine {
         self.replay_stored(group, entries).await
     }
 
-    async fn trim(&self, stream: Stream, before: DateTime<Utc>, most: u64) -> Result<Trimmed, EngineError> {
-        self.make_room(stream, before, most).await
+    async fn length(&self, stream: Stream) -> Result<u64, EngineError> {
+        self.length_of(stream).await
+    }
+
+    async fn about(
+        &self,
+        stream: Stream,
+        name: &str,
+        after: EntryId,
+        max: usize,
+    ) -> Result<Vec<Stored>, EngineError> {
+        self.calls.open()?;
+        self.indexed(stream, name, after, max).await
+    }
+
+    async fn trim_until(
+        &self,
+        stream: Stream,
+        before: DateTime<Utc>,
+        most: u64,
+        until: EntryId,
+    ) -> Result<Trimmed, EngineError> {
+        self.make_room(stream, before, most, until).await
     }
 
     async fn mark(

@@ -172,6 +172,7 @@ pub(crate) fn raw(event_id: EventId, channel: &str, guild: u64, envelope: &str) 
         envelope: envelope.into(),
         once: false,
         quiet: false,
+        about: Vec::new(),
     }
 }
 

@@ -130,7 +130,9 @@ engine! {
         replay_dead(id: &DeadId) -> Outcome<bool>;
         drop_dead(id: &DeadId) -> Outcome<bool>;
         replay(group: &Group, entries: &[Stored]) -> Outcome<()>;
-        trim(stream: Stream, before: DateTime<Utc>, most: u64) -> Outcome<Trimmed>;
+        length(stream: Stream) -> Outcome<u64>;
+        about(stream: Stream, name: &str, after: EntryId, max: usize) -> Outcome<Vec<Stored>>;
+        trim_until(stream: Stream, before: DateTime<Utc>, most: u64, until: EntryId) -> Outcome<Trimmed>;
         mark(name: &str, value: &str, lasts: Duration, standing: Standing<'_>) -> Outcome<Option<String>>;
         unmark(name: &str, value: &str) -> Outcome<bool>;
         post(board: &str, item: &str, text: &str, due_in: Duration) -> Outcome<bool>;

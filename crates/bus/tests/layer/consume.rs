@@ -64,6 +64,7 @@ fn append(guild: u32, number: u32) -> Append {
         envelope: envelope.encode().into(),
         once: false,
         quiet: false,
+        about: Vec::new(),
     }
 }
 

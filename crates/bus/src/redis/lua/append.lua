@@ -1,14 +1,18 @@
 -- Appends events to their streams and says each live, in one step.
 --
--- KEYS: the streams, then the keys of the events that are to be appended once.
--- ARGV: how many streams, how they are called on the wire, for how many milliseconds `once` holds; then for each event
---       the number of its stream (below zero: it is not said), the number of its `once` key (or 0), channel, envelope.
+-- KEYS: the streams, then the keys of the events that are to be appended once, then lists of what events are about.
+-- ARGV: how many streams, how they are called on the wire, for how many milliseconds `once` holds, how many ids a list
+--       holds and for how many milliseconds, how many events; then for each event the number of its stream (below zero:
+--       it is not said), the number of its `once` key (or 0), channel, envelope; then for each list the number of its
+--       event and of its key.
 -- Returns for each event its entry id and how many heard it (-1: it was there already), or "!" with the error and 0.
 local streams = tonumber(ARGV[1])
 local window = ARGV[streams + 2]
 local out = {}
 local n = 0
-for at = streams + 3, #ARGV, 4 do
+local first = streams + 6
+local lists = first + 4 * tonumber(ARGV[streams + 5])
+for at = first, lists - 1, 4 do
   local stream = tonumber(ARGV[at])
   local quiet = stream < 0
   stream = math.abs(stream)
@@ -21,6 +25,7 @@ for at = streams + 3, #ARGV, 4 do
   end
   if not id then
     id = redis.pcall('XADD', KEYS[stream], '*', 't', channel, 'd', envelope)
+    heard = 0
     if type(id) == 'string' then
       if once > 0 then
         redis.pcall('SET', KEYS[once], id, 'PX', window)
@@ -47,5 +52,19 @@ for at = streams + 3, #ARGV, 4 do
   out[n + 1] = id
   out[n + 2] = heard
   n = n + 2
+end
+for at = lists, #ARGV, 2 do
+  local event, list = tonumber(ARGV[at]), KEYS[tonumber(ARGV[at + 1])]
+  local id = out[event * 2 - 1]
+  -- One that was there already is in its lists already.
+  if out[event * 2] >= 0 and string.sub(id, 1, 1) ~= '!' then
+    local length = redis.pcall('RPUSH', list, id)
+    if type(length) == 'number' then
+      if length > tonumber(ARGV[streams + 3]) then
+        redis.call('LTRIM', list, 1, -1)
+      end
+      redis.call('PEXPIRE', list, ARGV[streams + 4])
+    end
+  end
 end
 return out

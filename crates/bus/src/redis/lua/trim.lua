@@ -1,6 +1,7 @@
 -- Trims a stream: what is old and settled by every group; then, whatever the groups did, down to the hard cap.
 --
--- KEYS: the stream. ARGV: the first id that is not old, how many entries may stay at most.
+-- KEYS: the stream. ARGV: the first id that is not old, how many entries may stay at most; where there is one, the
+--       last id that may go.
 -- Returns how many entries went, and how many of them some group had not settled.
 local stream, most = KEYS[1], tonumber(ARGV[2])
 if redis.call('EXISTS', stream) == 0 then
@@ -41,10 +42,30 @@ for _, group in ipairs(groups) do
     major, minor = held_major, held_minor
   end
 end
+local until_major, until_minor
+if ARGV[3] then
+  until_major, until_minor = parse(ARGV[3])
+  if before(until_major, until_minor + 1, major, minor) then
+    major, minor = until_major, until_minor + 1
+  end
+end
 local gone = redis.call('XTRIM', stream, 'MINID', '=', text(major, minor))
 
 local unsettled = 0
 local length = redis.call('XLEN', stream)
+if until_major and length > most then
+  -- Of those that are too many, only so many may go as lie before the end that was given.
+  local may_go, from = 0, '-'
+  while may_go < length - most do
+    local page = redis.call('XRANGE', stream, from, ARGV[3], 'COUNT', 500)
+    may_go = may_go + #page
+    if #page < 500 then
+      break
+    end
+    from = '(' .. page[#page][1]
+  end
+  most = math.max(most, length - may_go)
+end
 if length > most then
   -- The group that has read least: what lies after its place is unsettled, and so are its and the others' pending
   -- entries before that.
