@@ -45,6 +45,20 @@ impl Glob {
         Self(tokens)
     }
 
+    /// The text with which everything begins that matches, and whether that is all of it.
+    pub(crate) fn prefix(&self) -> (String, bool) {
+        let bytes: Vec<u8> = self
+            .0
+            .iter()
+            .map_while(|token| match token {
+                Token::Byte(byte) => Some(*byte),
+                _ => None,
+            })
+            .collect();
+        let whole = bytes.len() == self.0.len();
+        (String::from_utf8_lossy(&bytes).into_owned(), whole)
+    }
+
     /// Takes at most the product of both lengths: only the last `*` is ever tried again.
     /// The pattern that matches this text and no other.
     pub fn escape(text: &str) -> String {

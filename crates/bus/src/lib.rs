@@ -13,6 +13,7 @@ mod consumer;
 mod embedded;
 mod engine;
 mod glob;
+mod history;
 mod later;
 mod live;
 mod once;
@@ -35,6 +36,7 @@ pub use engine::{
     Frame, Group, Live, LiveError, Posted, Retry, Settlement, Standing, Start, Stored, Trimmed,
 };
 pub use glob::Glob;
+pub use history::{Aggregate, Cursor, CursorError, Follow, History, Page, Query};
 pub use live::{
     CatchUp, Heard, Hub, HubOptions, ListenOptions, Listening, Said, SubscribeError, Subscription,
 };

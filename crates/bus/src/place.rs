@@ -47,6 +47,19 @@ pub struct Key(CompactString);
 #[error("`{0}` is not a name: letters, digits, `.`, `-` and `_`, at most 100 of them")]
 pub struct NameError(pub String);
 
+/// The part of a type before its `:`, for the classes that can name theirs.
+const MESSAGE_FAMILIES: [&str; 2] = ["message", "reaction"];
+const MODERATION_FAMILIES: [&str; 8] = [
+    "moderation",
+    "ban",
+    "kick",
+    "mute",
+    "warning",
+    "note",
+    "appeal",
+    "audit",
+];
+
 // === impl Class ===
 
 impl Class {
@@ -75,11 +88,18 @@ impl Class {
             .split_once(':')
             .map_or(event_type, |(family, _)| family)
         {
-            "message" | "reaction" => Self::Message,
-            "moderation" | "ban" | "kick" | "mute" | "warning" | "note" | "appeal" | "audit" => {
-                Self::Moderation
-            }
+            family if MESSAGE_FAMILIES.contains(&family) => Self::Message,
+            family if MODERATION_FAMILIES.contains(&family) => Self::Moderation,
             _ => Self::System,
+        }
+    }
+
+    /// The families of types that lie in it; `None` where those are all that lie nowhere else.
+    pub(crate) fn families(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Message => Some(&MESSAGE_FAMILIES),
+            Self::Moderation => Some(&MODERATION_FAMILIES),
+            Self::System => None,
         }
     }
 
@@ -101,7 +121,11 @@ impl Stream {
 
     /// The stream of an event of this type and key.
     pub fn of(event_type: &str, key: &Key) -> Self {
-        let class = Class::of(event_type);
+        Self::of_class(Class::of(event_type), key)
+    }
+
+    /// The stream of this class in which the events of this key lie.
+    pub fn of_class(class: Class, key: &Key) -> Self {
         // FNV-1a: the same in every process and every release, which std's hasher does not promise.
         let hash = key.0.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -7,6 +7,7 @@
 
 use crate::backoff::Backoff;
 use crate::engine::{Append, Appended, Engine, EngineError};
+use crate::history::about;
 use crate::place::{Key, Stream};
 use crate::spool::Spool;
 use compact_str::CompactString;
@@ -258,7 +259,7 @@ fn append(envelope: &Envelope, key: Key, once: bool) -> Append {
         envelope: envelope.encode().into(),
         once,
         quiet: false,
-        about: Vec::new(),
+        about: about(envelope),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::embedded::{Durability, EmbeddedEngine, OpenError, Options};
 use crate::engine::{
     Append, Appended, DeadReason, Delivery, Engine, EngineError, Failure, Group, Settlement, Start,
 };
+use crate::history::about;
 use crate::place::{Class, ConsumerName, GroupName, Key, Stream};
 use lockdown_events::Envelope;
 use lockdown_runtime::Clock;
@@ -273,6 +274,6 @@ fn append(delivery: &Delivery) -> Append {
         envelope: Arc::clone(&delivery.envelope),
         once: envelope.is_some(),
         quiet: false,
-        about: Vec::new(),
+        about: envelope.as_ref().map(about).unwrap_or_default(),
     }
 }

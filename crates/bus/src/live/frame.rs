@@ -17,7 +17,7 @@ pub(crate) fn with_place(position: Position, envelope: &Arc<str>) -> Arc<str> {
 
 /// The place that was put first. One of another class than the channel's is not the engine's word, but repeated from
 /// elsewhere.
-pub(super) fn place_of(channel: &str, text: &str) -> Option<Position> {
+pub(crate) fn place_of(channel: &str, text: &str) -> Option<Position> {
     let (place, _) = text.strip_prefix(FIRST)?.split_once('"')?;
     let position: Position = place.parse().ok()?;
     (position.stream.class == Class::of(channel)).then_some(position)

@@ -8,6 +8,7 @@
 use super::{RedisEngine, error, reply};
 use crate::backoff::Backoff;
 use crate::engine::{Append, Engine, EngineError};
+use crate::history::about;
 use crate::live::{Heard, Hub, ListenOptions, Said, SubscribeError, Subscription};
 use crate::place::{ConsumerName, EntryId, Key};
 use ::redis::{Value, cmd};
@@ -153,7 +154,7 @@ fn foreign(channel: &str, text: &str, heard: bool) -> Append {
             envelope: envelope.encode().into(),
             once: true,
             quiet: heard,
-            about: Vec::new(),
+            about: about(&envelope),
         },
         Err(error) => {
             tracing::debug!(channel, "What was published is no event: {error}");

@@ -11,7 +11,9 @@
 pub(crate) mod board;
 pub(crate) mod company;
 pub(crate) mod dead;
+pub(crate) mod follow;
 pub(crate) mod groups;
+pub(crate) mod history;
 pub(crate) mod hub;
 pub(crate) mod life;
 pub(crate) mod listen;
@@ -122,6 +124,17 @@ macro_rules! conformance {
             company: an_effect_happens_once;
             company: what_follows_from_an_event_is_published_once;
             company: a_delayed_event_is_not_early_and_survives_a_restart;
+            history: a_question_is_answered_by_time_type_and_community;
+            history: pages_have_no_gaps_and_no_doubles_while_others_publish;
+            history: a_cursor_survives_text_and_restart;
+            history: a_rare_event_is_found_in_bounded_steps;
+            follow: a_follower_gets_what_was_and_what_comes;
+            follow: a_follower_is_woken_by_each_event;
+            follow: a_follower_gets_what_others_announced;
+            follow: a_follow_goes_on_after_a_restart;
+            follow: a_closed_log_ends_a_follow;
+            history: a_range_goes_to_one_group_again;
+            history: what_is_about_one_thing_is_found;
             life: close_is_final_and_harmless_twice;
             life: close_ends_a_waiting_reader;
             life: closing_one_handle_leaves_the_others;

@@ -2,6 +2,7 @@
 
 mod basics;
 mod faults;
+mod history;
 mod outside;
 mod proxy;
 mod suite;

@@ -116,6 +116,12 @@ on_one_cluster! {
         what_a_group_has_not_settled_stays,
         the_cap_takes_all_and_counts_it,
         trimmed_entries_vanish_from_those_who_held_them;
+    history:
+        a_question_is_answered_by_time_type_and_community,
+        pages_have_no_gaps_and_no_doubles_while_others_publish,
+        a_range_goes_to_one_group_again;
+    follow:
+        a_follower_gets_what_was_and_what_comes;
     listen:
         a_frame_is_the_envelope_with_its_place_first;
     life:
