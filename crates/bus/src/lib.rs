@@ -36,7 +36,10 @@ pub use engine::{
     Frame, Group, Live, LiveError, Posted, Retry, Settlement, Standing, Start, Stored, Trimmed,
 };
 pub use glob::Glob;
-pub use history::{Aggregate, Cursor, CursorError, Follow, History, Page, Query};
+pub use history::{
+    Aggregate, Archive, ArchiveError, Cursor, CursorError, FileArchive, Follow, History, Page, ProjectError,
+    Projection, Query, TrimError, archive_then_trim,
+};
 pub use live::{
     CatchUp, Heard, Hub, HubOptions, ListenOptions, Listening, Said, SubscribeError, Subscription,
 };

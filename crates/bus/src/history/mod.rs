@@ -4,16 +4,22 @@
 //! others append, across restarts, and where streams are trimmed.
 
 mod aggregate;
+mod archive;
 mod cursor;
+mod files;
 mod follow;
+mod projection;
 mod query;
 mod scan;
 mod waker;
 
 pub use aggregate::Aggregate;
 pub(crate) use aggregate::about;
+pub use archive::{Archive, ArchiveError, TrimError, archive_then_trim};
 pub use cursor::{Cursor, CursorError};
+pub use files::FileArchive;
 pub use follow::Follow;
+pub use projection::{ProjectError, Projection};
 pub use query::Query;
 
 use crate::engine::{Engine, EngineError, Group, Stored};

@@ -8,6 +8,7 @@
     reason = "this is a test: what is unwrapped is what the case holds"
 )]
 
+pub(crate) mod archive;
 pub(crate) mod board;
 pub(crate) mod company;
 pub(crate) mod dead;
@@ -135,6 +136,9 @@ macro_rules! conformance {
             follow: a_closed_log_ends_a_follow;
             history: a_range_goes_to_one_group_again;
             history: what_is_about_one_thing_is_found;
+            archive: a_projection_sees_all_that_ever_was;
+            archive: nothing_slips_between_archive_and_stream;
+            archive: an_archived_trim_keeps_what_is_not_settled;
             life: close_is_final_and_harmless_twice;
             life: close_ends_a_waiting_reader;
             life: closing_one_handle_leaves_the_others;

@@ -122,6 +122,10 @@ on_one_cluster! {
         a_range_goes_to_one_group_again;
     follow:
         a_follower_gets_what_was_and_what_comes;
+    archive:
+        a_projection_sees_all_that_ever_was,
+        nothing_slips_between_archive_and_stream,
+        an_archived_trim_keeps_what_is_not_settled;
     listen:
         a_frame_is_the_envelope_with_its_place_first;
     life:

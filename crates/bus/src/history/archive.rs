@@ -1,0 +1,100 @@
+//! Where entries go before they are trimmed.
+
+use crate::engine::{Engine, EngineError, Stored, Trimmed};
+use crate::place::{EntryId, Stream};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+/// Entries copied at once.
+const PAGE: usize = 512;
+
+/// Keeps what the streams let go: of each stream everything from its first entry up to some last one.
+#[async_trait]
+pub trait Archive: Send + Sync {
+    /// Adds entries, which are in the order of their stream. Those up to the last one that it has are there already and
+    /// are passed over. When it returns, they survive what the archive survives.
+    async fn put(&self, entries: &[Stored]) -> Result<(), ArchiveError>;
+
+    /// Entries after this one, oldest first, at most `max`; none only when there are none.
+    async fn page(&self, stream: Stream, after: EntryId, max: usize) -> Result<Vec<Stored>, ArchiveError>;
+
+    /// The last entry that it has of a stream.
+    async fn last(&self, stream: Stream) -> Result<EntryId, ArchiveError>;
+}
+
+/// Why an archive could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// Worth trying again.
+    #[error("the archive cannot be used")]
+    Away(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the archive holds something unreadable in {place}")]
+    Unreadable {
+        place: String,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Why nothing, or less than all, was trimmed. Nothing is lost, and another try goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrimError {
+    #[error("could not trim {stream}")]
+    Engine { stream: Stream, source: EngineError },
+    #[error("could not archive {stream}")]
+    Archive { stream: Stream, source: ArchiveError },
+    #[error(
+        "the archive has {stream} up to {archived}, but it ends with {last}: it is the archive of another log"
+    )]
+    Foreign {
+        stream: Stream,
+        archived: EntryId,
+        last: EntryId,
+    },
+}
+
+/// As [`Engine::trim`], but whatever goes is in the archive before. Cut off between the two, an entry lies in both.
+pub async fn archive_then_trim(
+    engine: &dyn Engine,
+    archive: &dyn Archive,
+    stream: Stream,
+    before: DateTime<Utc>,
+    most: u64,
+) -> Result<Trimmed, TrimError> {
+    let engine_error = |source| TrimError::Engine { stream, source };
+    let archive_error = |source| TrimError::Archive { stream, source };
+    let archived = archive.last(stream).await.map_err(archive_error)?;
+    let last = engine.last(stream).await.map_err(engine_error)?;
+    if archived > last {
+        return Err(TrimError::Foreign {
+            stream,
+            archived,
+            last,
+        });
+    }
+    let old = engine.place_at(stream, before).await.map_err(engine_error)?;
+    let length = engine.length(stream).await.map_err(engine_error)?;
+    let mut too_many = usize::try_from(length.saturating_sub(most)).unwrap_or(usize::MAX);
+
+    // What is too much is counted from the first entry, also where the archive has it from a try before.
+    let mut copied = EntryId::ZERO;
+    while too_many > 0 || copied.max(archived) < old {
+        let (after, until, page) = if too_many > 0 {
+            (copied, EntryId::MAX, too_many.min(PAGE))
+        } else {
+            (copied.max(archived), old, PAGE)
+        };
+        let entries = engine
+            .range(stream, after, until, page)
+            .await
+            .map_err(engine_error)?;
+        let Some(end) = entries.last() else { break };
+        copied = end.position.id;
+        too_many -= too_many.min(entries.len());
+        archive.put(&entries).await.map_err(archive_error)?;
+    }
+    // What came meanwhile is not in the archive, and stays.
+    engine
+        .trim_until(stream, before, most, copied.max(archived))
+        .await
+        .map_err(engine_error)
+}
