@@ -37,7 +37,7 @@ pub(crate) async fn said(subscription: &mut Subscription) -> Said {
     }
 }
 
-/// The same for all that follows: what is told to one of the hub's subscriptions has been told to all.
+/// Nothing waits for it.
 fn silent(subscription: &mut Subscription) {
     let heard = subscription.next().now_or_never();
     assert!(heard.is_none(), "heard {heard:?}");
@@ -123,7 +123,10 @@ pub(crate) async fn generated_patterns_match_as_in_the_engine(fixture: &impl Fix
         );
         let mut one = subscribe(&hub, &[pattern]).await;
         engine.say(channel, "x").await.unwrap();
+        // When the second is told to anybody, the first was told to all.
+        engine.say("end", "x").await.unwrap();
         assert_eq!(said(&mut all).await.channel, *channel);
+        assert_eq!(said(&mut all).await.channel, "end");
         let heard = one.next().now_or_never();
         assert_eq!(heard.is_some(), matched, "`{pattern}` `{channel}` {heard:?}");
         silent(&mut one);

@@ -3,6 +3,7 @@
 mod basics;
 mod faults;
 mod history;
+mod hub;
 mod outside;
 mod proxy;
 mod suite;
