@@ -54,8 +54,6 @@ pub(super) struct Dispatcher {
     left: Vec<(Vec<CompactString>, oneshot::Sender<()>)>,
     /// The last entry of each stream that was told since the last gap.
     places: Places,
-    /// Everybody has a gap, to be told when all subscriptions are in force again.
-    gap: bool,
     failures: u32,
 }
 
@@ -98,7 +96,6 @@ impl Dispatcher {
             joining: HashMap::new(),
             left: Vec::new(),
             places: Places::new(),
-            gap: false,
             failures: 0,
         }
     }
@@ -233,7 +230,7 @@ impl Dispatcher {
                 self.failures = 0;
             }
             Done::Opened(Err(EngineError::Closed)) => return Err(Ended),
-            Done::Opened(Err(error)) if self.gap || matches!(error, EngineError::Away(_)) => {
+            Done::Opened(Err(EngineError::Away(error))) => {
                 self.failures = self.failures.saturating_add(1);
                 tracing::debug!("Could not begin to listen, try {}: {error}", self.failures);
             }
@@ -246,9 +243,6 @@ impl Dispatcher {
             }
             Done::Subscribed(patterns, Ok(())) => {
                 self.in_force.extend(patterns);
-                if std::mem::take(&mut self.gap) {
-                    self.tell_gap();
-                }
                 let numbers: Vec<u64> = self.joining.keys().copied().collect();
                 numbers.into_iter().for_each(|number| self.answer_join(number));
             }
@@ -324,16 +318,10 @@ impl Dispatcher {
             }
             Ok(Frame::Gap) => self.tell_gap(),
             Err(LiveError::Closed) => return Err(Ended),
+            // It survives everything else by its own account.
             Err(LiveError::Engine(error)) => {
-                tracing::warn!("The live connection broke, and is made anew: {error}");
-                self.live = None;
-                self.work = None;
-                self.leaving.clear();
-                self.failures = self.failures.saturating_add(1);
-                self.gap = true;
-                self.in_force.clear();
-                self.touched.extend(lock(&self.table).patterns().cloned());
-                self.answer_leavers();
+                tracing::error!("The live connection broke for good: {error}");
+                return Err(Ended);
             }
         }
         Ok(())

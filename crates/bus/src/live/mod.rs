@@ -13,6 +13,8 @@ mod reach;
 mod recovery;
 mod subscription;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use handler::Listening;
 pub use subscription::Subscription;
@@ -199,61 +201,4 @@ impl Hub {
 /// A panic elsewhere leaves it whole: nothing in it calls what is not ours.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::embedded::{EmbeddedEngine, Options};
-    use lockdown_runtime::Clock;
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn ten_thousand_who_came_and_went_leave_nothing_behind() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("events.db");
-        let engine = EmbeddedEngine::open(&path, &Options::default(), Clock::system()).unwrap();
-        let engine: Arc<dyn Engine> = Arc::new(engine);
-        let hub = Hub::start(Arc::clone(&engine), HubOptions::default());
-        let options = ListenOptions::default();
-        for number in 0..10_000 {
-            let own = format!("notifications:{number}");
-            let subscription = hub
-                .subscribe(&[&own, "presence", "ban:*"], &options)
-                .await
-                .unwrap();
-            match number % 4 {
-                0 => subscription.unsubscribe().await,
-                1 => drop(subscription),
-                // Given up while it waits.
-                2 => {
-                    let _ = futures_util::FutureExt::now_or_never(hub.subscribe(&["kick:*", &own], &options));
-                }
-                _ => {
-                    let busy = hub.on("test", &["mute:*"], &options, async |_| ()).await.unwrap();
-                    drop(busy);
-                }
-            }
-        }
-        // The dispatcher has dealt with all of it when it has dealt with this.
-        let last = hub.subscribe(&["last"], &options).await.unwrap();
-        last.unsubscribe().await;
-        {
-            let table = lock(&hub.shared.table);
-            assert_eq!((table.len(), table.patterns().count()), (0, 0));
-        }
-        for channel in [
-            "notifications:1",
-            "presence",
-            "ban:created",
-            "kick:x",
-            "mute:x",
-            "last",
-        ] {
-            assert_eq!(engine.say(channel, "nobody").await.unwrap(), 0, "{channel}");
-        }
-        // The connection itself is given back with the hub.
-        let mine = Arc::downgrade(&hub.shared);
-        drop(hub);
-        assert_eq!(mine.strong_count(), 0);
-    }
 }

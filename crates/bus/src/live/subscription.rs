@@ -139,7 +139,8 @@ impl Subscription {
         })
     }
 
-    /// Ends it, and returns when the engine was told, if this was the last one that wanted to hear a pattern.
+    /// Ends it, and returns when the engine was told, if this was the last one that wanted to hear a pattern: while the
+    /// engine is away, that is when it is back. Dropped, it ends as well, and nobody waits.
     pub async fn unsubscribe(self) {
         self.seat.leave_and_wait().await;
     }

@@ -71,12 +71,13 @@ impl Table {
         self.names.contains_key(pattern) || self.globs.contains_key(pattern)
     }
 
-    pub(super) fn patterns(&self) -> impl Iterator<Item = &CompactString> {
-        self.names.keys().chain(self.globs.keys())
-    }
-
     pub(super) fn len(&self) -> usize {
         self.all.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty() && self.names.is_empty() && self.globs.is_empty()
     }
 
     /// Puts a frame into the mailbox of everybody whom it concerns, once.

@@ -128,6 +128,9 @@ on_one_cluster! {
         an_archived_trim_keeps_what_is_not_settled;
     listen:
         a_frame_is_the_envelope_with_its_place_first;
+    hub:
+        overlapping_patterns_are_one_delivery,
+        who_catches_up_is_given_what_fell_out;
     life:
         close_ends_a_waiting_reader,
         closing_one_handle_leaves_the_others;
