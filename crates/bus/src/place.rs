@@ -345,7 +345,10 @@ mod tests {
             key(r#"{"guildId":"-100123"}"#),
             Key::community(Platform::Discord, &guild)
         );
-        for without in ["{}", r#"{"guildId":7}"#, r#"{"guildId":"1","platform":"irc"}"#] {
+        // Telegram's own ids are numbers.
+        let seven = GuildId::new("7").unwrap();
+        assert_eq!(key(r#"{"guildId":7}"#), Key::community(Platform::Discord, &seven));
+        for without in ["{}", r#"{"guildId":7.5}"#, r#"{"guildId":"1","platform":"irc"}"#] {
             assert_eq!(key(without), Key::none(), "{without}");
         }
     }
