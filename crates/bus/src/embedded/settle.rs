@@ -79,6 +79,9 @@ impl Log {
             Settlement::Release => {
                 pending.held = None;
                 pending.deliveries = pending.deliveries.saturating_sub(1);
+                // Without a row of its own it would count as handed out once when the log is opened again.
+                pending.stored = true;
+                self.write_pending(group, lane, seq, &pending)?;
                 self.set(group, lane, seq, Some(pending));
             }
         }

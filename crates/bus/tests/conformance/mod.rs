@@ -77,6 +77,7 @@ macro_rules! conformance {
             settle: a_failure_is_remembered_across_a_restart;
             settle: a_failed_entry_stays_with_its_consumer;
             settle: a_released_entry_is_free_at_once;
+            settle: a_release_counts_for_nothing_after_a_restart_too;
             settle: only_what_was_not_acknowledged_comes_again_after_a_restart;
             settle: a_consumer_that_holds_something_is_not_removed;
             dead: a_dead_event_leaves_one_letter;

@@ -243,6 +243,22 @@ pub(crate) async fn a_released_entry_is_free_at_once(fixture: &impl Fixture) {
     );
 }
 
+pub(crate) async fn a_release_counts_for_nothing_after_a_restart_too(fixture: &impl Fixture) {
+    let engine = fixture.engine().await;
+    let group = open(&engine, "test.reader").await;
+    append(&engine, &events(2)).await;
+    let leaving = consumer("leaving");
+    let held = take(&engine, &group, &leaving, 2).await;
+    settle(&engine, &group, &leaving, &held[1..], &Settlement::Release).await;
+    fixture.restart().await;
+    let engine = fixture.engine().await;
+    fixture.advance(fixture.silence() * 2).await;
+    let mut taken = reclaim(&engine, &group, &consumer("me"), fixture.silence(), 2).await;
+    taken.sort_by_key(|delivery| delivery.entry);
+    let deliveries: Vec<u64> = taken.iter().map(|delivery| delivery.deliveries).collect();
+    assert_eq!(deliveries, [2, 1]);
+}
+
 pub(crate) async fn only_what_was_not_acknowledged_comes_again_after_a_restart(fixture: &impl Fixture) {
     let engine = fixture.engine().await;
     let (one, two) = (open(&engine, "test.one").await, open(&engine, "test.two").await);
