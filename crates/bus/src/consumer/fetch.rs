@@ -56,8 +56,15 @@ pub(super) async fn take_over(
     stop: CancellationToken,
 ) {
     let mut failures = 0;
+    // A dead consumer leaves as much as it had in hand, which is more than one look takes over.
+    let mut more = false;
     loop {
-        let round = Duration::from_millis(fastrand::u64(ROUNDS)).min(seat.options.visibility);
+        let round = if more {
+            Duration::ZERO
+        } else {
+            Duration::from_millis(fastrand::u64(ROUNDS)).min(seat.options.visibility)
+        };
+        more = false;
         tokio::select! {
             () = tokio::time::sleep(round) => {}
             () = stop.cancelled() => return,
@@ -73,6 +80,7 @@ pub(super) async fn take_over(
         {
             Ok(deliveries) => {
                 failures = 0;
+                more = deliveries.len() == most;
                 if !deliveries.is_empty() {
                     metrics::counter!("lockdown_bus_taken_over_total", "group" => seat.group.name.to_string())
                         .increment(deliveries.len() as u64);
