@@ -95,3 +95,13 @@ impl Fixture for Embedded {
 
 conformance!(Embedded::still());
 layer!(Embedded::real());
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_engine_follows_the_model() {
+    let course = conformance::model::Course {
+        seeds: 300,
+        side_by_side: 4,
+        least_read: 1,
+    };
+    conformance::model::follow(Embedded::still, course).await;
+}

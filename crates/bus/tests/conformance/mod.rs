@@ -19,6 +19,7 @@ pub(crate) mod hub;
 pub(crate) mod life;
 pub(crate) mod listen;
 pub(crate) mod log;
+pub(crate) mod model;
 pub(crate) mod settle;
 pub(crate) mod trim;
 

@@ -315,7 +315,7 @@ pub(crate) async fn a_consumer_that_holds_something_is_not_removed(fixture: &imp
     assert!(engine.remove_consumer(&group, &leaving).await.unwrap());
 
     // Coming back at that very moment: either it was gone before it read, or it stays.
-    for round in 0..100 {
+    for round in 0..1000 {
         append(&engine, &[event(TYPE, round, "raced for")]).await;
         let name = consumer(&format!("racer{round}"));
         let reader = {

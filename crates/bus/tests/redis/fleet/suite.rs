@@ -69,6 +69,17 @@ fn wait_for_slots(server: &RedisServer) {
 conformance!(OwnRedis::start());
 layer!(OwnRedis::start());
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_engine_follows_the_model() {
+    let course = crate::conformance::model::Course {
+        seeds: 30,
+        side_by_side: 8,
+        // One for each lane of the class: a stream and an inbox of each partition.
+        least_read: 16,
+    };
+    crate::conformance::model::follow(OwnRedis::start, course).await;
+}
+
 /// A node of a Cluster takes seconds to start, so the cases that do not restart it follow each other on one.
 macro_rules! on_one_cluster {
     ($($module:ident: $($case:ident),+;)+) => {
