@@ -22,6 +22,10 @@ test *FILTERS:
 bench *NAME:
     cargo xtask bench {{NAME}}
 
+# Kill what runs, and account for what was promised: `just chaos bus --rounds 200`
+chaos *ARGS:
+    cargo xtask chaos {{ARGS}}
+
 # Try random input until something breaks
 fuzz *ARGS:
     cargo xtask fuzz {{ARGS}}

@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask --help`.
 
 mod bench;
+mod chaos;
 mod check;
 mod contract;
 mod fuzz;
@@ -26,6 +27,8 @@ enum Command {
     Test(test::Args),
     /// Measure, each figure beside its goal
     Bench(bench::Args),
+    /// Kill what runs, and account for what was promised
+    Chaos(chaos::Args),
     /// Try random input until something breaks
     Fuzz(fuzz::Args),
     /// Write the files that are made from the code
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Command::Check => check::run().map(|()| ExitCode::SUCCESS),
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Chaos(args) => chaos::run(&args),
         Command::Fuzz(args) => fuzz::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Generate => generate::run().map(|()| ExitCode::SUCCESS),
     };

@@ -57,7 +57,32 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// As `cargo xtask test`, with more in the tests' environment.
+pub(crate) fn run_with(
+    filters: &[&str],
+    extra: &[&str],
+    variables: &[(&'static str, String)],
+    interrupt: &Interrupt,
+) -> anyhow::Result<ExitCode> {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let args = Args {
+        filters: words(filters),
+        embedded_only: false,
+        extra: words(extra),
+    };
+    let variables = variables.iter().map(|(name, value)| (*name, value.into()));
+    run_among(&args, variables.collect(), interrupt)
+}
+
 fn run_until(args: &Args, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
+    run_among(args, Vec::new(), interrupt)
+}
+
+fn run_among(
+    args: &Args,
+    variables: Vec<(&'static str, OsString)>,
+    interrupt: &Interrupt,
+) -> anyhow::Result<ExitCode> {
     let mut cargo = Cargo::new(interrupt)?;
     if args.embedded_only {
         cargo.environment.push((names::EMBEDDED_ONLY, "1".into()));
@@ -66,6 +91,7 @@ fn run_until(args: &Args, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
     }
     let mut servers = obtain(interrupt)?;
     cargo.environment = servers.environment();
+    cargo.environment.extend(variables);
     let code = cargo.run_all(args)?;
     let deaths = servers.deaths();
     for death in &deaths {

@@ -1,0 +1,47 @@
+//! `cargo xtask chaos`: kills and breaks what runs, and checks that it kept its word.
+
+mod account;
+mod bus;
+mod disk;
+mod model;
+mod process;
+mod verdict;
+mod world;
+
+use anyhow::{Context as _, Result};
+use lockdown_testkit::server::interrupt::{Interrupt, Interrupted};
+use std::process::ExitCode;
+
+/// What a shell says of a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Kill the bus's processes and its Redis with SIGKILL, and account for every acknowledged event
+    Bus(bus::Args),
+    /// Hold both engines to a small model of them, by random operations
+    Model(model::Args),
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let interrupt = Interrupt::default();
+    let raised = interrupt.clone();
+    ctrlc::set_handler(move || raised.raise()).context("could not listen for Ctrl-C")?;
+    let outcome = match &args.what {
+        What::Bus(args) => bus::run(args, &interrupt),
+        What::Model(args) => model::run(args, &interrupt),
+    };
+    match outcome {
+        Err(error) if error.is::<Interrupted>() => {
+            eprintln!("interrupted: what was started is stopped");
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        outcome => outcome,
+    }
+}
