@@ -152,11 +152,18 @@ impl Consumer {
 
         let stop = CancellationToken::new();
         let (grace, granted) = watch::channel(Duration::ZERO);
+        let reserve = (options.in_hand / 5).min(fetch::TAKE_OVER_AT_ONCE);
+        let credits = Arc::new(Semaphore::new(options.in_hand - reserve));
         let seat = Arc::new(Seat {
             engine,
             group,
             name,
-            credits: Arc::new(Semaphore::new(options.in_hand)),
+            inherited: if reserve == 0 {
+                Arc::clone(&credits)
+            } else {
+                Arc::new(Semaphore::new(reserve))
+            },
+            credits,
             options,
             clock,
         });
@@ -211,6 +218,8 @@ struct Seat {
     name: ConsumerName,
     /// One for each event that may still be taken in hand.
     credits: Arc<Semaphore>,
+    /// Those kept for what the dead left: a read that waits for something new holds all of the others meanwhile.
+    inherited: Arc<Semaphore>,
     options: ConsumerOptions,
     clock: Clock,
 }
