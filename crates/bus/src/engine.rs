@@ -1,6 +1,7 @@
 //! What Redis and the embedded log do differently, and nothing more.
 
 use crate::place::{Class, ConsumerName, EntryId, GroupName, Key, Position, Stream};
+use crate::stats::{Listeners, Removal, Stats};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use compact_str::CompactString;
@@ -355,6 +356,21 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Takes an item off; its text, if it was there.
     async fn unpost(&self, board: &str, item: &str) -> Result<Option<String>, EngineError>;
+
+    /// What lies where and how far each group is, from what the log knows by name: nothing is searched for. For people
+    /// and gauges, some times a minute.
+    async fn stats(&self) -> Result<Stats, EngineError>;
+
+    /// How many listen to these channels, and to how many patterns.
+    async fn listeners(&self, channels: &[CompactString]) -> Result<Listeners, EngineError>;
+
+    /// Removes a group with its inbox and its retries, but for its dead letters, which are evidence. While something is
+    /// open it does so only when `force`d. A consumer that still reads makes the group again, so it is stopped before.
+    async fn remove_group(&self, group: &GroupName, force: bool) -> Result<Removal, EngineError>;
+
+    /// Takes dead letters away for good: those that died before `before`, then all but the newest `most` of each stream.
+    /// Returns how many went.
+    async fn expire_dead(&self, before: DateTime<Utc>, most: u64) -> Result<u64, EngineError>;
 
     /// Opens this process's live connection.
     async fn live(&self) -> Result<Box<dyn Live>, EngineError>;

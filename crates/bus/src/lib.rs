@@ -25,6 +25,7 @@ pub mod redis;
 mod requests;
 mod speaker;
 mod spool;
+mod stats;
 
 pub use backoff::Backoff;
 pub use bus::{Bus, BusOptions, EventError, StartError};
@@ -51,3 +52,4 @@ pub use publisher::{PublishError, Published, Publisher, PublisherOptions};
 pub use requests::{Answering, AskError, Asked, Requests};
 pub use speaker::SayError;
 pub use spool::{Spool, SpoolOptions};
+pub use stats::{ConsumerStats, GroupStats, LaneStats, Listeners, Removal, Stats, StreamStats};

@@ -20,7 +20,7 @@ impl Log {
     ) -> Result<Vec<Delivery>, LogError> {
         // A group that is not known was lost with the log: from the oldest, never from the end.
         let at = self.group(group, &Start::Oldest)?;
-        let consumer = self.consumer(consumer);
+        let consumer = self.heard(at, consumer);
         let lanes = lanes(group);
         let turn = self.groups[at].turn;
         let mut handed = Vec::new();
@@ -50,7 +50,7 @@ impl Log {
         max: usize,
     ) -> Result<Vec<Delivery>, LogError> {
         let at = self.group(group, &Start::Oldest)?;
-        let consumer = self.consumer(consumer);
+        let consumer = self.heard(at, consumer);
         let idle = i64::try_from(idle.as_micros()).unwrap_or(i64::MAX);
         let since = self.now().saturating_sub(idle);
         let mut taken = Vec::new();

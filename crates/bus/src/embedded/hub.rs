@@ -5,9 +5,10 @@ use crate::engine::{EngineError, Frame, Live, LiveError};
 use crate::glob::Glob;
 use crate::live::frame;
 use crate::place::Position;
+use crate::stats::Listeners;
 use async_trait::async_trait;
 use compact_str::CompactString;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -86,6 +87,32 @@ impl Hub {
             receivers += 1;
         }
         receivers
+    }
+
+    pub(super) fn count(&self, channels: &[CompactString]) -> Listeners {
+        let listeners = lock(&self.listeners);
+        let mut counts = Listeners {
+            channels: vec![0; channels.len()],
+            patterns: 0,
+        };
+        let mut globs = BTreeSet::new();
+        for listener in listeners.iter() {
+            for (name, _) in lock(&listener.patterns).iter() {
+                if name.contains(['*', '?', '[', '\\']) {
+                    globs.insert(name.clone());
+                }
+                for (count, _) in counts
+                    .channels
+                    .iter_mut()
+                    .zip(channels)
+                    .filter(|(_, channel)| *channel == name)
+                {
+                    *count += 1;
+                }
+            }
+        }
+        counts.patterns = globs.len() as u64;
+        counts
     }
 
     pub(super) fn listen(self: &Arc<Self>, closed: CancellationToken) -> EmbeddedLive {

@@ -5,7 +5,7 @@ use crate::engine::Retry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A consumer's name, as a number: entries are many, consumers few.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Consumer(pub(super) u32);
 
 /// An entry that was handed out and is not settled.
@@ -100,6 +100,24 @@ impl Open {
         self.entries
             .values()
             .any(|pending| pending.held.is_some_and(|held| held.by == consumer))
+    }
+
+    pub(super) fn held_by(&self, consumer: Consumer) -> u64 {
+        let held = |pending: &&Pending| pending.held.is_some_and(|held| held.by == consumer);
+        self.entries.values().filter(held).count() as u64
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    pub(super) fn retrying(&self) -> u64 {
+        let failed = |pending: &&Pending| pending.retry.is_some();
+        self.entries.values().filter(failed).count() as u64
+    }
+
+    pub(super) fn first(&self) -> Option<u64> {
+        self.entries.first_key_value().map(|(seq, _)| *seq)
     }
 
     pub(super) fn up_to(&self, seq: u64) -> Vec<u64> {

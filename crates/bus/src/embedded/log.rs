@@ -70,6 +70,8 @@ pub(super) struct GroupState {
     pub(super) lanes: Vec<Option<Lane>>,
     /// Where the next read begins, so that a busy stream does not starve the others.
     pub(super) turn: usize,
+    /// When each consumer was last heard of by this process.
+    pub(super) heard: HashMap<Consumer, i64>,
 }
 
 #[derive(Default)]
@@ -78,6 +80,7 @@ struct Undo {
     bounds: Vec<(usize, usize, Option<Bounds>)>,
     heads: Vec<Head>,
     groups: usize,
+    gone: Vec<(usize, GroupState)>,
 }
 
 // === impl Log ===
@@ -140,6 +143,17 @@ impl Log {
         new
     }
 
+    pub(super) fn consumers(&self) -> impl Iterator<Item = (&ConsumerName, Consumer)> {
+        self.consumers.iter().map(|(name, consumer)| (name, *consumer))
+    }
+
+    /// A consumer said something in a group.
+    pub(super) fn heard(&mut self, group: usize, name: &ConsumerName) -> Consumer {
+        let (consumer, now) = (self.consumer(name), self.now());
+        self.groups[group].heard.insert(consumer, now);
+        consumer
+    }
+
     // --- transactions ---
 
     /// Before every write: begins the transaction where it has not begun.
@@ -198,6 +212,11 @@ impl Log {
             tracing::error!(%error, "Could not make the event log wait for the disk again");
         }
         let undo = std::mem::take(&mut self.undo);
+        let mut back = Vec::new();
+        for (at, gone) in undo.gone.into_iter().rev() {
+            back.push((gone.name.clone(), at));
+            self.groups[at] = gone;
+        }
         for (group, lane, seq, before) in undo.entries.into_iter().rev() {
             if let Some(lane) = &mut self.groups[group].lanes[lane] {
                 lane.open.set(seq, before);
@@ -213,6 +232,7 @@ impl Log {
         for gone in self.groups.drain(undo.groups..) {
             self.by_name.remove(&gone.name);
         }
+        self.by_name.extend(back);
         self.heads = undo.heads;
         self.ring.clear();
         self.said.clear();
@@ -224,6 +244,7 @@ impl Log {
         self.dirty.clear();
         self.undo.entries.clear();
         self.undo.bounds.clear();
+        self.undo.gone.clear();
         self.undo.heads.clone_from(&self.heads);
         self.undo.groups = self.groups.len();
     }
@@ -281,6 +302,26 @@ impl Log {
         self.groups.push(GroupState::new(id, name.clone()));
         self.by_name.insert(name.clone(), at);
         Ok(at)
+    }
+
+    pub(super) fn known_group(&self, name: &GroupName) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Takes a group out of memory, so that it can be undone: the others keep their places.
+    pub(super) fn forget_group(&mut self, at: usize) {
+        let name = self.groups[at].name.clone();
+        self.by_name.remove(&name);
+        self.dirty.retain(|(group, _)| *group != at);
+        let id = self.groups[at].id;
+        let gone = std::mem::replace(
+            &mut self.groups[at],
+            GroupState {
+                lanes: (0..=INBOX).map(|_| None).collect(),
+                ..GroupState::new(id, name)
+            },
+        );
+        self.undo.gone.push((at, gone));
     }
 
     /// The entry after which a group begins that begins like this.
@@ -441,6 +482,7 @@ impl GroupState {
             name,
             lanes,
             turn: 0,
+            heard: HashMap::new(),
         }
     }
 }

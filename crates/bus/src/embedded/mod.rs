@@ -25,6 +25,7 @@ mod ranges;
 mod replay;
 mod ring;
 mod settle;
+mod stats;
 mod trim;
 mod writer;
 
@@ -35,10 +36,12 @@ use crate::engine::{
     Append, Appended, DeadFilter, DeadId, DeadLetter, Delivery, Engine, EngineError, Group, Live, Posted,
     Settlement, Standing, Start, Stored, Trimmed,
 };
-use crate::place::{ConsumerName, EntryId, Stream};
+use crate::place::{ConsumerName, EntryId, GroupName, Stream};
+use crate::stats::{Listeners, Removal, Stats};
 use async_trait::async_trait;
 use checkpoint::Checkpoints;
 use chrono::{DateTime, Utc};
+use compact_str::CompactString;
 use error::LogError;
 use file::Place;
 use handed::{Handed, TakeOver, Waiter};
@@ -424,6 +427,24 @@ impl Engine for EmbeddedEngine {
     ) -> Result<Trimmed, EngineError> {
         self.call(0, move |log| log.trim(stream, before, most, until))
             .await
+    }
+
+    async fn stats(&self) -> Result<Stats, EngineError> {
+        self.call(0, |log| log.stats()).await
+    }
+
+    async fn listeners(&self, channels: &[CompactString]) -> Result<Listeners, EngineError> {
+        self.open_still()?;
+        Ok(self.shared.hub.count(channels))
+    }
+
+    async fn remove_group(&self, group: &GroupName, force: bool) -> Result<Removal, EngineError> {
+        let group = group.clone();
+        self.call(0, move |log| log.remove_group(&group, force)).await
+    }
+
+    async fn expire_dead(&self, before: DateTime<Utc>, most: u64) -> Result<u64, EngineError> {
+        self.call(0, move |log| log.expire_dead(before, most)).await
     }
 
     async fn mark(

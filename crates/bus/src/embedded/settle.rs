@@ -19,7 +19,7 @@ impl Log {
         settlements: &[(Delivery, Settlement)],
     ) -> Result<Vec<bool>, LogError> {
         let at = self.group(group, &Start::Oldest)?;
-        let by = self.consumer(consumer);
+        let by = self.heard(at, consumer);
         settlements
             .iter()
             .map(|(delivery, settlement)| self.settle_one(at, consumer, by, delivery, settlement))
@@ -138,11 +138,12 @@ impl Log {
     pub(super) fn holds_nothing(&mut self, group: &Group, consumer: &ConsumerName) -> Result<bool, LogError> {
         let at = self.group(group, &Start::Oldest)?;
         let consumer = self.consumer(consumer);
-        Ok(!self.groups[at]
-            .lanes
-            .iter()
-            .flatten()
-            .any(|lane| lane.open.holds(consumer)))
+        let mut lanes = self.groups[at].lanes.iter().flatten();
+        let nothing = !lanes.any(|lane| lane.open.holds(consumer));
+        if nothing {
+            self.groups[at].heard.remove(&consumer);
+        }
+        Ok(nothing)
     }
 }
 

@@ -25,6 +25,9 @@ pub(super) enum ScriptName {
     Post,
     Posted,
     Unpost,
+    Unread,
+    CountDead,
+    RemoveGroup,
 }
 
 /// What is sent: a command, or a script of ours with its keys and arguments.
@@ -52,6 +55,9 @@ pub(super) fn scripts() -> Arc<[Script]> {
         include_str!("lua/post.lua"),
         include_str!("lua/posted.lua"),
         include_str!("lua/unpost.lua"),
+        include_str!("lua/unread.lua"),
+        include_str!("lua/count_dead.lua"),
+        include_str!("lua/remove_group.lua"),
     ]
     .map(Script::new)
     .into()

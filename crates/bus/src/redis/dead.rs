@@ -9,6 +9,7 @@ use super::{error, reply, settle};
 use crate::engine::{DeadFilter, DeadId, DeadLetter, EngineError, Group, Stored};
 use crate::place::{ConsumerName, EntryId, GroupName, Position, Stream};
 use ::redis::{Value, cmd};
+use chrono::{DateTime, Utc};
 
 /// How many are read at once in search of those that match.
 const PAGE: usize = 256;
@@ -112,6 +113,27 @@ impl RedisEngine {
         let mut command = cmd("XDEL");
         command.arg(self.keys.dead(stream).as_str()).arg(id.to_string());
         Ok(reply::count(&self.calls.one(command.into()).await?, "XDEL")? == 1)
+    }
+
+    pub(super) async fn expire_letters(&self, before: DateTime<Utc>, most: u64) -> Result<u64, EngineError> {
+        let cutoff = before.timestamp_millis().max(0);
+        let trims = Stream::all().flat_map(|stream| {
+            let trim = |how: &str, limit: String| {
+                let mut command = cmd("XTRIM");
+                let key = self.keys.dead(stream);
+                command.arg(key.as_str()).arg(how).arg("=").arg(limit);
+                Call::from(command)
+            };
+            [
+                trim("MINID", cutoff.to_string()),
+                trim("MAXLEN", most.to_string()),
+            ]
+        });
+        let mut gone = 0;
+        for value in self.calls.many(trims.collect()).await? {
+            gone += reply::count(&value, "XTRIM")?;
+        }
+        Ok(gone)
     }
 
     pub(super) async fn replay_stored(&self, group: &Group, entries: &[Stored]) -> Result<(), EngineError> {

@@ -3,9 +3,11 @@
 use super::RedisEngine;
 use super::calls::{Call, ScriptName, unwrapped};
 use super::keys::Lane;
+use super::stats::MOST_COUNTED;
 use super::{error, reply};
 use crate::engine::{EngineError, Group, Start};
-use crate::place::{ConsumerName, EntryId};
+use crate::place::{ConsumerName, EntryId, GroupName, Stream};
+use crate::stats::Removal;
 use ::redis::{Value, cmd};
 use std::sync::atomic::Ordering;
 
@@ -71,6 +73,38 @@ impl RedisEngine {
             );
         }
         Ok(())
+    }
+
+    pub(super) async fn unmake_group(&self, group: &GroupName, force: bool) -> Result<Removal, EngineError> {
+        if !force {
+            // Asked everywhere before anything is changed; the scripts ask again, for the moment between.
+            let open = self.stats_of_group(group).await?;
+            if open > 0 {
+                return Ok(Removal { removed: false, open });
+            }
+        }
+        let removals = Stream::all().map(|stream| {
+            let (events, inbox) = (self.keys.events(stream), self.keys.inbox(stream, group));
+            let records = self.keys.attempts(stream, group);
+            let mut call = self
+                .calls
+                .script(ScriptName::RemoveGroup, &[&events, &inbox, &records]);
+            call.arg(group.as_str()).arg(u8::from(force)).arg(MOST_COUNTED);
+            call
+        });
+        let mut removal = Removal {
+            removed: true,
+            open: 0,
+        };
+        for value in self.calls.many(removals.collect()).await? {
+            let answer = reply::array(value, "remove_group.lua")?;
+            let [open, gone] = answer.as_slice() else {
+                return Err(error::shape("remove_group.lua"));
+            };
+            removal.open += reply::count(open, "remove_group.lua")?;
+            removal.removed &= reply::count(gone, "remove_group.lua")? == 1;
+        }
+        Ok(removal)
     }
 
     pub(super) async fn take_off(&self, group: &Group, consumer: &ConsumerName) -> Result<bool, EngineError> {

@@ -39,6 +39,7 @@ mod read;
 mod readers;
 mod reply;
 mod settle;
+mod stats;
 mod take_over;
 
 pub use check::Warning;
@@ -49,7 +50,8 @@ use crate::engine::{
     Append, Appended, DeadFilter, DeadId, DeadLetter, Delivery, Engine, EngineError, Group, Live, Posted,
     Settlement, Standing, Start, Stored, Trimmed,
 };
-use crate::place::{ConsumerName, EntryId, Stream};
+use crate::place::{ConsumerName, EntryId, GroupName, Stream};
+use crate::stats::{Listeners, Removal, Stats};
 use async_trait::async_trait;
 use calls::Calls;
 use chrono::{DateTime, Utc};
@@ -360,6 +362,22 @@ impl Engine for RedisEngine {
         until: EntryId,
     ) -> Result<Trimmed, EngineError> {
         self.make_room(stream, before, most, until).await
+    }
+
+    async fn stats(&self) -> Result<Stats, EngineError> {
+        self.count_all().await
+    }
+
+    async fn listeners(&self, channels: &[CompactString]) -> Result<Listeners, EngineError> {
+        self.count_listeners(channels).await
+    }
+
+    async fn remove_group(&self, group: &GroupName, force: bool) -> Result<Removal, EngineError> {
+        self.unmake_group(group, force).await
+    }
+
+    async fn expire_dead(&self, before: DateTime<Utc>, most: u64) -> Result<u64, EngineError> {
+        self.expire_letters(before, most).await
     }
 
     async fn mark(

@@ -21,6 +21,7 @@ pub(crate) mod listen;
 pub(crate) mod log;
 pub(crate) mod model;
 pub(crate) mod settle;
+pub(crate) mod stats;
 pub(crate) mod trim;
 
 use chrono::{DateTime, Utc};
@@ -141,6 +142,11 @@ macro_rules! conformance {
             archive: a_projection_sees_all_that_ever_was;
             archive: nothing_slips_between_archive_and_stream;
             archive: an_archived_trim_keeps_what_is_not_settled;
+            stats: what_was_appended_is_somewhere;
+            stats: a_lag_is_known_wherever_the_group_begins;
+            stats: a_group_with_something_open_is_removed_by_force_only;
+            stats: dead_letters_end_by_age_and_number;
+            stats: who_listens_is_counted;
             life: close_is_final_and_harmless_twice;
             life: close_ends_a_waiting_reader;
             life: closing_one_handle_leaves_the_others;

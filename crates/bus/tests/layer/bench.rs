@@ -3,9 +3,11 @@
 use crate::conformance::Fixture;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use compact_str::CompactString;
 use lockdown_bus::{
     Append, Appended, ConsumerName, DeadFilter, DeadId, DeadLetter, Delivery, Engine, EngineError, EntryId,
-    Group, Key, Live, Posted, Settlement, Standing, Start, Stored, Stream, Trimmed,
+    Group, GroupName, Key, Listeners, Live, Posted, Removal, Settlement, Standing, Start, Stats, Stored,
+    Stream, Trimmed,
 };
 use lockdown_events::{Envelope, Event, EventId, GuildId, Platform, Source, UserEvent, UserId, UserLeft};
 use std::future::Future;
@@ -133,6 +135,11 @@ engine! {
         length(stream: Stream) -> Outcome<u64>;
         about(stream: Stream, name: &str, after: EntryId, max: usize) -> Outcome<Vec<Stored>>;
         trim_until(stream: Stream, before: DateTime<Utc>, most: u64, until: EntryId) -> Outcome<Trimmed>;
+        trim(stream: Stream, before: DateTime<Utc>, most: u64) -> Outcome<Trimmed>;
+        stats() -> Outcome<Stats>;
+        listeners(channels: &[CompactString]) -> Outcome<Listeners>;
+        remove_group(group: &GroupName, force: bool) -> Outcome<Removal>;
+        expire_dead(before: DateTime<Utc>, most: u64) -> Outcome<u64>;
         mark(name: &str, value: &str, lasts: Duration, standing: Standing<'_>) -> Outcome<Option<String>>;
         unmark(name: &str, value: &str) -> Outcome<bool>;
         post(board: &str, item: &str, text: &str, due_in: Duration) -> Outcome<bool>;
