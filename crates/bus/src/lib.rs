@@ -14,6 +14,7 @@ mod embedded;
 mod engine;
 mod glob;
 mod history;
+pub mod health;
 mod later;
 mod live;
 mod once;

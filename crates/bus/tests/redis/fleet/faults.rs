@@ -1,8 +1,11 @@
 //! What happens to servers and connections.
 
 use super::*;
+use lockdown_bus::health;
 use lockdown_bus::redis::{Connection, Warning};
 use lockdown_bus::{DeadReason, EngineError, Frame, Live, Start};
+use lockdown_runtime::health::Status;
+use lockdown_runtime::{Health, Metrics};
 use lockdown_testkit::servers::{Fsync, RedisOptions as Server, redis_private, redis_private_with};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -495,4 +498,37 @@ async fn a_server_that_is_set_up_badly_is_warned_of() {
     let server = redis_private_with(Server::append_only(Fsync::Always));
     let good = engine(&server.url()).await;
     assert_eq!(good.warnings(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_turns_red_while_the_server_is_away_and_green_again() {
+    let mut server = redis_private_with(Server::append_only(Fsync::Always));
+    let engine: Arc<dyn Engine> = Arc::new(engine(&server.url()).await);
+    let health = Health::new("worker", "1.2.3", Clock::system(), Metrics::local());
+    let watched = health::watch(Arc::clone(&engine), health.component("bus", true));
+    let watching = tokio::spawn(watched);
+    let reaches = async |status: Status| {
+        let mut report = health.watch();
+        let reached = report.wait_for(|report| report.status == status);
+        tokio::time::timeout(LIMIT, reached)
+            .await
+            .unwrap()
+            .unwrap()
+            .clone()
+    };
+    reaches(Status::Up).await;
+    server.kill9().unwrap();
+    let report = reaches(Status::Down).await;
+    assert!(
+        report.components[0]
+            .detail
+            .as_deref()
+            .unwrap()
+            .contains("check the server")
+    );
+    server.restart().unwrap();
+    reaches(Status::Up).await;
+    engine.close().await;
+    reaches(Status::Down).await;
+    watching.await.unwrap();
 }
