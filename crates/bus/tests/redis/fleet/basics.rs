@@ -270,7 +270,7 @@ async fn removing_a_consumer_that_comes_back_at_that_moment_loses_nothing() {
     let engine = engine(&server.url()).await;
     let (group, me, other) = (readers(), consumer("a"), consumer("b"));
     engine.open_group(&group, &Start::Oldest).await.unwrap();
-    let batch = bans(200);
+    let batch = bans(1000);
     for event in &batch {
         append(&engine, std::slice::from_ref(event)).await;
         let (read, removed) = tokio::join!(
@@ -290,7 +290,7 @@ async fn removing_a_consumer_that_comes_back_at_that_moment_loses_nothing() {
         }
     }
     let stored = engine
-        .range(stream(), EntryId::ZERO, EntryId::MAX, 1000)
+        .range(stream(), EntryId::ZERO, EntryId::MAX, 2000)
         .await
         .unwrap();
     assert_eq!(stored.len(), batch.len());

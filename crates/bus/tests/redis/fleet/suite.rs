@@ -137,6 +137,11 @@ on_one_cluster! {
         a_projection_sees_all_that_ever_was,
         nothing_slips_between_archive_and_stream,
         an_archived_trim_keeps_what_is_not_settled;
+    stats:
+        what_was_appended_is_somewhere,
+        a_lag_is_known_wherever_the_group_begins,
+        dead_letters_end_by_age_and_number,
+        who_listens_is_counted;
     listen:
         a_frame_is_the_envelope_with_its_place_first;
     hub:
