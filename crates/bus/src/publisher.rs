@@ -11,7 +11,7 @@ use crate::history::about;
 use crate::place::{Key, Stream};
 use crate::spool::Spool;
 use compact_str::CompactString;
-use lockdown_events::Envelope;
+use lockdown_events::{Envelope, TYPES};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -127,6 +127,7 @@ impl Publisher {
             engine,
             spool,
             options,
+            counts: Arc::new(Counts::new()),
             waiting,
             closing: closing.clone(),
             pending: HashMap::new(),
@@ -268,6 +269,7 @@ struct Batcher {
     engine: Arc<dyn Engine>,
     spool: Option<Arc<Spool>>,
     options: PublisherOptions,
+    counts: Arc<Counts>,
     waiting: mpsc::UnboundedReceiver<Queued>,
     closing: CancellationToken,
     /// What waits, by stream, in the order in which it came.
@@ -330,8 +332,9 @@ impl Batcher {
                 return;
             }
             self.busy.extend(&batch.streams);
+            let (engine, counts) = (Arc::clone(&self.engine), Arc::clone(&self.counts));
             self.calls
-                .spawn(batch.send(Arc::clone(&self.engine), self.spool.clone(), self.options));
+                .spawn(batch.send(engine, self.spool.clone(), self.options, counts));
         }
     }
 
@@ -385,6 +388,7 @@ impl Batch {
         engine: Arc<dyn Engine>,
         spool: Option<Arc<Spool>>,
         options: PublisherOptions,
+        counts: Arc<Counts>,
     ) -> Vec<Stream> {
         let begun = Instant::now();
         let mut attempts = 0;
@@ -417,7 +421,7 @@ impl Batch {
             Ok(results) => {
                 for ((result, waiter), append) in results.into_iter().zip(self.waiters).zip(&self.appends) {
                     if let Ok(Published::Appended(_)) = result {
-                        published(&append.channel, waiter.since);
+                        counts.published(&append.channel, waiter.since);
                     }
                     waiter.answer(result.map_err(|error| PublishError::Refused(Arc::new(error))));
                 }
@@ -456,9 +460,34 @@ impl Batch {
     }
 }
 
-fn published(channel: &CompactString, since: Instant) {
-    metrics::counter!("lockdown_bus_published_total", "channel" => channel.to_string()).increment(1);
-    metrics::histogram!("lockdown_bus_publish_seconds").record(since.elapsed());
+/// What is counted of each event, looked up once: an event costs no label.
+struct Counts {
+    by_type: HashMap<&'static str, metrics::Counter>,
+    /// Of types that are not known: their names are not ours to bound.
+    other: metrics::Counter,
+    seconds: metrics::Histogram,
+}
+
+// === impl Counts ===
+
+impl Counts {
+    fn new() -> Self {
+        let of =
+            |channel: &'static str| metrics::counter!("lockdown_bus_published_total", "channel" => channel);
+        Self {
+            by_type: TYPES.iter().map(|info| (info.name, of(info.name))).collect(),
+            other: of("other"),
+            seconds: metrics::histogram!("lockdown_bus_publish_seconds"),
+        }
+    }
+
+    fn published(&self, channel: &CompactString, since: Instant) {
+        self.by_type
+            .get(channel.as_str())
+            .unwrap_or(&self.other)
+            .increment(1);
+        self.seconds.record(since.elapsed());
+    }
 }
 
 // === impl Waiter ===

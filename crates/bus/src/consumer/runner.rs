@@ -36,6 +36,8 @@ pub(super) struct Runner {
     /// What waits for another try, by the time at which it is due.
     due: BTreeMap<(DateTime<Utc>, Entry), ()>,
     running: JoinSet<Finished>,
+    /// How old events are when they are handled: from when they happened, which is about when they were published.
+    age: metrics::Histogram,
     /// Nothing new is begun.
     stopping: bool,
     /// Nothing new comes.
@@ -81,7 +83,9 @@ impl Runner {
         settler: Settler,
         settled: mpsc::UnboundedReceiver<Settled>,
     ) -> Self {
+        let group = seat.group.name.to_string();
         Self {
+            age: metrics::histogram!("lockdown_bus_age_seconds", "group" => group),
             seat,
             handlers: handlers.into(),
             settler,
@@ -282,13 +286,17 @@ impl Runner {
             }
         }
         let (key, attempt) = (work.key.clone(), work.received.attempt);
-        self.lanes.done(&key);
+        let age = self.seat.clock.now() - work.received.envelope.timestamp;
         let failed = !again.is_empty();
+        self.lanes.done(&key);
         let error = again
             .into_iter()
             .chain(never.iter().cloned())
             .collect::<Vec<_>>()
             .join("; ");
+        if !failed {
+            self.age.record(age.to_std().unwrap_or_default());
+        }
         let settlement = if failed && attempt >= self.seat.options.attempts {
             self.dead(DeadReason::Exhausted, error)
         } else if failed {
