@@ -15,6 +15,7 @@ mod engine;
 mod glob;
 mod history;
 pub mod health;
+mod janitor;
 mod later;
 mod live;
 mod once;
@@ -42,6 +43,7 @@ pub use history::{
     Aggregate, Archive, ArchiveError, Cursor, CursorError, FileArchive, Follow, History, Page, ProjectError,
     Projection, Query, TrimError, archive_then_trim,
 };
+pub use janitor::{Janitor, JanitorOptions, Retention};
 pub use live::{
     CatchUp, Heard, Hub, HubOptions, ListenOptions, Listening, Said, SubscribeError, Subscription,
 };

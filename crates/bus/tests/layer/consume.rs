@@ -15,7 +15,7 @@ use std::time::Duration;
 const LEFT: [&str; 1] = ["user:left"];
 const GRACE: Duration = Duration::from_secs(10);
 
-fn quick() -> ConsumerOptions {
+pub(super) fn quick() -> ConsumerOptions {
     ConsumerOptions {
         visibility: Duration::from_millis(300),
         backoff: Backoff {
@@ -27,7 +27,11 @@ fn quick() -> ConsumerOptions {
     }
 }
 
-async fn consumer(log: &Arc<Faulty>, handlers: Vec<Handler>, options: ConsumerOptions) -> Consumer {
+pub(super) async fn consumer(
+    log: &Arc<Faulty>,
+    handlers: Vec<Handler>,
+    options: ConsumerOptions,
+) -> Consumer {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = ConsumerName::new(&format!("test-{}", COUNT.fetch_add(1, Ordering::Relaxed))).unwrap();
     let (engine, group) = (
@@ -47,7 +51,7 @@ async fn consumer(log: &Arc<Faulty>, handlers: Vec<Handler>, options: ConsumerOp
     .unwrap()
 }
 
-async fn publish(log: &Faulty, guild: u32, numbers: std::ops::Range<u32>) {
+pub(super) async fn publish(log: &Faulty, guild: u32, numbers: std::ops::Range<u32>) {
     let appends: Vec<Append> = numbers.map(|number| append(guild, number)).collect();
     for result in log.append(&appends).await.unwrap() {
         result.unwrap();
@@ -70,10 +74,10 @@ fn append(guild: u32, number: u32) -> Append {
 
 /// What a handler saw, in the order in which it ended.
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<(u32, u32)>>>);
+pub(super) struct Seen(Arc<Mutex<Vec<(u32, u32)>>>);
 
 impl Seen {
-    fn note(&self, told: (u32, u32)) {
+    pub(super) fn note(&self, told: (u32, u32)) {
         self.0.lock().unwrap().push(told);
     }
 
@@ -81,7 +85,7 @@ impl Seen {
         self.0.lock().unwrap().clone()
     }
 
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.0.lock().unwrap().len()
     }
 

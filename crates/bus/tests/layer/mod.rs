@@ -10,6 +10,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod consume;
+pub(crate) mod house;
 pub(crate) mod publish;
 pub(crate) mod spool;
 
@@ -27,6 +28,9 @@ macro_rules! layer {
             consume: a_stop_finishes_what_runs_and_hands_back_the_rest;
             consume: what_does_not_end_within_the_grace_goes_to_another;
             consume: no_more_is_in_hand_than_there_is_room_for;
+            house: one_cleans_up_at_a_time;
+            house: a_group_that_nobody_reads_for_is_reported_once_a_day;
+            house: metrics_say_what_happened;
             publish: what_queues_meanwhile_goes_out_together_and_in_order;
             publish: order_survives_batches_that_fail;
             publish: an_answer_that_was_lost_makes_no_second_entry_of_an_event_published_once;
