@@ -4,6 +4,7 @@ use crate::backoff::Backoff;
 use crate::bus::{Bus, BusOptions, StartError};
 use crate::embedded::{EmbeddedEngine, OpenError, Options};
 use crate::engine::Engine;
+use crate::health;
 use crate::live::SubscribeError;
 use crate::redis::{ConnectError, Intake, RedisEngine, RedisOptions};
 use crate::spool::SpoolOptions;
@@ -15,8 +16,8 @@ use std::time::Duration;
 
 /// What running handlers get when the process stops: less than the process itself gets.
 const GRACE: Duration = Duration::from_secs(2);
-/// How often the bus is asked whether it is well, and how long the answer may take.
-const LOOK: Duration = Duration::from_secs(2);
+/// How often it is tried to say that this process is there.
+const AGAIN: Duration = Duration::from_secs(2);
 const BACKOFF: Backoff = Backoff {
     first: Duration::from_millis(250),
     cap: Duration::from_secs(5),
@@ -67,7 +68,7 @@ pub async fn open(ctx: &Context, source: Source) -> Result<Bus, OpenBusError> {
     component.up();
     let (surroundings, kept) = (ctx.clone(), bus.clone());
     ctx.tasks.spawn("bus", async move {
-        keep(&surroundings, &kept, &component).await;
+        keep(&surroundings, &kept, component).await;
         Ok(())
     });
     Ok(bus)
@@ -133,19 +134,11 @@ async fn start(ctx: &Context, engine: Arc<dyn Engine>, options: BusOptions) -> R
 }
 
 /// Says how the bus is, and that this process is there, until the process stops; then closes it.
-async fn keep(ctx: &Context, bus: &Bus, component: &Component) {
+async fn keep(ctx: &Context, bus: &Bus, component: Component) {
+    let well = health::watch(Arc::clone(bus.engine()), component);
     let mut online = None;
-    loop {
-        let ping = tokio::time::timeout(LOOK, bus.engine().ping());
-        tokio::select! {
-            answer = ping => match answer {
-                Ok(Ok(_)) => component.up(),
-                Ok(Err(error)) => component.down(chain(&error)),
-                Err(_) => component.down(format!("the bus did not answer within {LOOK:?}")),
-            },
-            () = ctx.shutdown.soft() => break,
-        }
-        if online.is_none() {
+    let there = async {
+        while online.is_none() {
             let version = Some(format!("{} {}", ctx.name(), ctx.version()));
             let id = bus.name().as_str();
             online = bus
@@ -153,11 +146,12 @@ async fn keep(ctx: &Context, bus: &Bus, component: &Component) {
                 .online(PresenceKind::Service, id, version)
                 .await
                 .ok();
+            ctx.clock.sleep(AGAIN).await;
         }
-        tokio::select! {
-            () = ctx.clock.sleep(LOOK) => {}
-            () = ctx.shutdown.soft() => break,
-        }
+    };
+    tokio::select! {
+        _ = async { tokio::join!(well, there) } => {}
+        () = ctx.shutdown.soft() => {}
     }
     if let Some(online) = online
         && let Err(error) = online.leave().await

@@ -5,7 +5,7 @@ use crate::backoff::Backoff;
 use crate::engine::{Delivery, EngineError};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// Events that came together, each with the credit that it takes.
@@ -20,13 +20,13 @@ const BACKOFF: Backoff = Backoff {
 };
 /// How often the dead are looked for; drawn from the range, so that many do not look at the same moment.
 const ROUNDS: std::ops::Range<u64> = 2_000..5_000;
-const TAKE_OVER_AT_ONCE: usize = 100;
+pub(super) const TAKE_OVER_AT_ONCE: usize = 100;
 
 /// Reads as much as there is room for, until told to stop.
 pub(super) async fn read(seat: Arc<Seat>, fetched: mpsc::UnboundedSender<Fetched>, stop: CancellationToken) {
     let mut failures = 0;
     while !stop.is_cancelled() {
-        let Some(room) = room(&seat, usize::MAX, &stop).await else {
+        let Some(room) = room(&seat.credits, usize::MAX, &stop).await else {
             return;
         };
         // Never dropped half way: what the engine handed out would be lost until it is taken over.
@@ -64,12 +64,11 @@ pub(super) async fn take_over(
         } else {
             Duration::from_millis(fastrand::u64(ROUNDS)).min(seat.options.visibility)
         };
-        more = false;
         tokio::select! {
             () = tokio::time::sleep(round) => {}
             () = stop.cancelled() => return,
         }
-        let Some(room) = room(&seat, TAKE_OVER_AT_ONCE, &stop).await else {
+        let Some(room) = room(&seat.inherited, TAKE_OVER_AT_ONCE, &stop).await else {
             return;
         };
         let most = room.num_permits();
@@ -90,6 +89,7 @@ pub(super) async fn take_over(
             }
             Err(error) => {
                 failures += 1;
+                more = false;
                 if !pause(&seat, "take over", failures, &error, &stop).await {
                     return;
                 }
@@ -99,15 +99,17 @@ pub(super) async fn take_over(
 }
 
 /// Waits for a credit and takes as many more as there are, up to `most`.
-async fn room(seat: &Seat, most: usize, stop: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+async fn room(
+    credits: &Arc<Semaphore>,
+    most: usize,
+    stop: &CancellationToken,
+) -> Option<OwnedSemaphorePermit> {
     let mut room = tokio::select! {
-        credit = Arc::clone(&seat.credits).acquire_owned() => credit.ok()?,
+        credit = Arc::clone(credits).acquire_owned() => credit.ok()?,
         () = stop.cancelled() => return None,
     };
-    let more = seat.credits.available_permits().min(most - 1);
-    if let Ok(more) =
-        Arc::clone(&seat.credits).try_acquire_many_owned(u32::try_from(more).unwrap_or(u32::MAX))
-    {
+    let more = credits.available_permits().min(most - 1);
+    if let Ok(more) = Arc::clone(credits).try_acquire_many_owned(u32::try_from(more).unwrap_or(u32::MAX)) {
         room.merge(more);
     }
     Some(room)
