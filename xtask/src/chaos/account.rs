@@ -28,6 +28,8 @@ pub(super) struct Account {
     pub(super) seats: HashMap<String, Vec<Seen>>,
     /// When consumers stood still by themselves: the notes' name, from, until.
     pub(super) stalls: Vec<(String, i64, i64)>,
+    /// When the engine did not answer for a while: from, until.
+    pub(super) waits: Vec<(i64, i64)>,
     pub(super) trimmed: u64,
     pub(super) trimmed_unsettled: u64,
     /// Entries that the engine still had open for a group at the end.
@@ -90,6 +92,7 @@ impl Account {
             handled: 0,
             seats: HashMap::new(),
             stalls: Vec::new(),
+            waits: Vec::new(),
             trimmed: 0,
             trimmed_unsettled: 0,
             left: Vec::new(),
@@ -170,6 +173,7 @@ impl Account {
                 self.look_at(id, group);
             }
             ["s", from, until] => self.stalls.push((name.to_owned(), from.parse()?, until.parse()?)),
+            ["w", from, until] => self.waits.push((from.parse()?, until.parse()?)),
             ["t", entries, unsettled] => {
                 self.trimmed += entries.parse::<u64>()?;
                 self.trimmed_unsettled += unsettled.parse::<u64>()?;

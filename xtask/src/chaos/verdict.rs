@@ -19,6 +19,8 @@ pub(super) struct Crash {
 pub(super) enum Whom {
     /// Redis, or the one process of an embedded bus.
     Engine,
+    /// The engine again, which lives but does not answer: what is in hand passes for a dead consumer's.
+    Stall,
     /// By the name of its notes.
     Consumer(String),
     Publisher,
@@ -140,7 +142,7 @@ impl Crash {
     /// Whether the first handling's acknowledgement may have been lost by it.
     fn explains(&self, first: &Handled, second: &Handled) -> bool {
         let theirs = match &self.whom {
-            Whom::Engine => true,
+            Whom::Engine | Whom::Stall => true,
             Whom::Consumer(name) => *name == first.seat,
             Whom::Publisher => false,
         };
@@ -181,7 +183,7 @@ fn excused(crashes: &[Crash], name: &str, event: &Event, at: i64) -> bool {
     let Ok(group) = group_of(name) else { return false };
     let fate = &event.fates[group];
     let in_group = |crash: &Crash| match &crash.whom {
-        Whom::Engine => true,
+        Whom::Engine | Whom::Stall => true,
         Whom::Consumer(name) => group_of(name).is_ok_and(|other| other == group),
         Whom::Publisher => false,
     };
@@ -301,8 +303,10 @@ mod tests {
         assert_eq!(judge(&notes, &[]).doubled, 1);
         let a = Whom::Consumer("one.a.1".to_owned());
         assert_eq!(
-            crash(a.clone(), 20).redelivered + crash(Whom::Engine, 20).redelivered,
-            2
+            crash(a.clone(), 20).redelivered
+                + crash(Whom::Engine, 20).redelivered
+                + crash(Whom::Stall, 20).redelivered,
+            3
         );
         // Another's, one long before, and one that came after.
         assert_eq!(crash(Whom::Consumer("two.c.1".to_owned()), 20).doubled, 1);

@@ -367,6 +367,12 @@ impl World {
                 from,
                 until,
             }));
+        let waits = std::mem::take(&mut self.account.waits);
+        self.crashes.extend(waits.into_iter().map(|(from, until)| Crash {
+            whom: Whom::Stall,
+            from,
+            until,
+        }));
         Ok(Verdict {
             kills: self.kills,
             rounds: self.rounds,

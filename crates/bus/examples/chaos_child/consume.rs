@@ -42,7 +42,8 @@ enum Whim {
 }
 
 /// Writes of each try one of `h <event> <row> <number> <place> <attempt> <time>`: handled, just before the handler says
-/// so; and, with the same words, `f`: failed on purpose, `g`: for the last time. Beside them `s <from> <until>`: this process stood still;
+/// so; and, with the same words, `f`: failed on purpose, `g`: for the last time. Beside them `s <from> <until>`: this
+/// process stood still; `w`, with the same words: the engine did not answer, as when the disk keeps it waiting;
 /// `t <entries> <unsettled>`: a trim.
 pub(crate) async fn run(engine: Arc<dyn Engine>, notes: Notes, seat: Seat, stop: CancellationToken) {
     let options = ConsumerOptions {
@@ -167,7 +168,13 @@ async fn trim(engine: Arc<dyn Engine>, notes: Notes) {
     loop {
         tokio::time::sleep(TRIM).await;
         for stream in Stream::all() {
-            match engine.trim(stream, clock.now() - KEPT, u64::MAX >> 1).await {
+            let asked = clock.now();
+            let trimmed = engine.trim(stream, asked - KEPT, u64::MAX >> 1).await;
+            let answered = clock.now();
+            if answered - asked > STALL {
+                notes.write(format_args!("w {} {}", micros(asked), micros(answered)));
+            }
+            match trimmed {
                 Ok(gone) if gone.entries > 0 => {
                     notes.write(format_args!("t {} {}", gone.entries, gone.unsettled));
                 }
