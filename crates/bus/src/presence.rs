@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_events::{Live, Presence as Said, PresenceKind, PresenceState};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 const BOARD: &str = "presence";
@@ -34,6 +35,7 @@ pub struct Online {
     presence: Presence,
     subject: Arc<Subject>,
     stop: CancellationToken,
+    beats: JoinHandle<()>,
 }
 
 #[derive(Debug)]
@@ -76,12 +78,13 @@ impl Presence {
         self.beat(&subject).await?;
         let stop = CancellationToken::new();
         let (presence, beating, stopping) = (self.clone(), Arc::clone(&subject), stop.clone());
-        tokio::spawn(async move {
-            while stopping
-                .run_until_cancelled(presence.speaker.clock.sleep(presence.options.heartbeat))
-                .await
-                .is_some()
-            {
+        let beats = tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    biased;
+                    () = stopping.cancelled() => return,
+                    () = presence.speaker.clock.sleep(presence.options.heartbeat) => {}
+                }
                 if let Err(error) = presence.beat(&beating).await {
                     tracing::debug!(
                         id = beating.id,
@@ -95,6 +98,7 @@ impl Presence {
             presence: self.clone(),
             subject,
             stop,
+            beats,
         })
     }
 
@@ -178,8 +182,10 @@ impl Presence {
 
 impl Online {
     /// Goes, and says so.
-    pub async fn leave(self) -> Result<(), SayError> {
+    pub async fn leave(mut self) -> Result<(), SayError> {
         self.stop.cancel();
+        // A heartbeat under way would bring it back. The task only sleeps and beats: it ends.
+        let _ = (&mut self.beats).await;
         self.presence.leave(&self.subject).await
     }
 }
