@@ -12,7 +12,7 @@ async fn up(ctx: Context) -> anyhow::Result<()> {
     let addr = lockdown_backend::start(ctx.service("backend")).await?;
     let bus = lockdown_bus::open(&ctx, Source::Backend).await?;
     lockdown_backend::answer(&ctx.service("backend"), &bus).await?;
-    lockdown_worker::run(ctx.service("worker")).await?;
+    lockdown_worker::run(ctx.service("worker"), bus.of(Source::Worker)).await?;
     let (discord, telegram) = (
         ctx.config.discord.token.is_some(),
         ctx.config.telegram.token.is_some(),

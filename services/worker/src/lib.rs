@@ -1,15 +1,23 @@
-//! The background half: judging, ending, remembering.
+//! The background half: judging, ending, remembering, cleaning up.
 
+use lockdown_bus::{Bus, Janitor, JanitorOptions};
 use lockdown_runtime::Context;
+use std::sync::Arc;
 
 /// Starts the worker's tasks in `ctx`; they end when it stops.
-pub async fn run(ctx: Context) -> anyhow::Result<()> {
+pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
     let component = ctx.health.component("worker", true);
-    let shutdown = ctx.shutdown.clone();
-    component.up();
-    ctx.tasks.spawn("worker", async move {
-        shutdown.soft().await;
+    let janitor = Janitor::new(
+        Arc::clone(bus.engine()),
+        bus.name().clone(),
+        JanitorOptions::default(),
+        ctx.clock.clone(),
+    );
+    let stopping = ctx.shutdown.soft_token();
+    ctx.tasks.spawn("janitor", async move {
+        stopping.run_until_cancelled(janitor.keep_house()).await;
         Ok(())
     });
+    component.up();
     Ok(())
 }

@@ -9,8 +9,8 @@ fn main() -> ExitCode {
         &["REDIS_URL"],
         Http::Ops,
         |ctx| async move {
-            lockdown_bus::open(&ctx, Source::Worker).await?;
-            lockdown_worker::run(ctx).await
+            let bus = lockdown_bus::open(&ctx, Source::Worker).await?;
+            lockdown_worker::run(ctx, bus).await
         },
     )
 }
