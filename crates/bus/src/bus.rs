@@ -5,6 +5,7 @@ use crate::consumer::{Consumer, ConsumerOptions, Handler};
 use crate::embedded::OpenError;
 use crate::engine::{Engine, EngineError, Start};
 use crate::glob::Glob;
+use crate::history::History;
 use crate::later::Later;
 use crate::live::{Hub, HubOptions, ListenOptions, SubscribeError, Subscription};
 use crate::once::{Once, OnceOptions};
@@ -14,12 +15,13 @@ use crate::publisher::{PublishError, Published, Publisher, PublisherOptions};
 use crate::requests::Requests;
 use crate::speaker::{SayError, Speaker};
 use crate::spool::{Spool, SpoolOptions};
+use crate::stats::BusStats;
 use chrono::{DateTime, Utc};
-use compact_str::format_compact;
+use compact_str::{CompactString, format_compact};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use lockdown_events::{
-    CacheInvalidation, EncodeError, Envelope, Event, EventId, Live, Notification, Source, UserId,
+    CacheInvalidation, EncodeError, Envelope, Event, EventId, LIVE, Live, Notification, Source, TYPES, UserId,
 };
 use lockdown_runtime::{Clock, Ids};
 use std::path::PathBuf;
@@ -61,6 +63,7 @@ struct Shared {
     later: Later,
     once: Once,
     caches: Caches,
+    history: History,
     consumers: Mutex<Vec<Consumer>>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -135,6 +138,7 @@ impl Bus {
             later: Later::new(Arc::clone(&engine), publisher.clone(), clock),
             once: Once::new(Arc::clone(&engine), ids, options.once),
             caches: Caches::new(speaker.clone(), hub.clone()),
+            history: History::new(Arc::clone(&engine)),
             consumers: Mutex::default(),
             engine,
             speaker,
@@ -263,6 +267,11 @@ impl Bus {
         .map_err(EventError::Encode)
     }
 
+    /// What was published, as far back as it is kept.
+    pub fn history(&self) -> &History {
+        &self.shared.history
+    }
+
     // --- live ---
 
     /// What is said now, on all channels.
@@ -307,6 +316,33 @@ impl Bus {
     /// Has every cache of every process forget this.
     pub async fn invalidate(&self, what: CacheInvalidation) -> Result<(), SayError> {
         self.shared.caches.invalidate(what).await
+    }
+
+    // --- how it is ---
+
+    /// What there is, who reads and who listens.
+    pub async fn stats(&self) -> Result<BusStats, EngineError> {
+        let engine = &self.shared.engine;
+        let types = TYPES.iter().map(|info| info.name);
+        // What varies with a user is nobody's to list.
+        let live = LIVE
+            .iter()
+            .map(|info| info.channel)
+            .filter(|name| !name.contains('{'));
+        let channels: Vec<CompactString> = types.chain(live).map(CompactString::from).collect();
+        let listeners = engine.listeners(&channels).await?;
+        Ok(BusStats {
+            round_trip: engine.ping().await?,
+            log: engine.stats().await?,
+            channels: channels.into_iter().zip(listeners.channels).collect(),
+            patterns: listeners.patterns,
+            subscriptions: self.shared.hub.subscriptions(),
+            queued: self.shared.publisher.queued(),
+            spooled: match &self.shared.spool {
+                Some(spool) => Some(spool.waiting().await?),
+                None => None,
+            },
+        })
     }
 
     // --- the end ---

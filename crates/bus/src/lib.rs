@@ -55,4 +55,4 @@ pub use publisher::{PublishError, Published, Publisher, PublisherOptions};
 pub use requests::{Answering, AskError, Asked, Requests};
 pub use speaker::SayError;
 pub use spool::{Spool, SpoolOptions};
-pub use stats::{ConsumerStats, GroupStats, LaneStats, Listeners, Removal, Stats, StreamStats};
+pub use stats::{BusStats, ConsumerStats, GroupStats, LaneStats, Listeners, Removal, Stats, StreamStats};

@@ -122,9 +122,11 @@ impl Spool {
         self.shared.in_use.load(Ordering::Acquire)
     }
 
-    /// The log that it is, to count what lies there.
-    pub fn journal(&self) -> &dyn Engine {
-        &self.shared.journal
+    /// How many events wait there.
+    pub async fn waiting(&self) -> Result<u64, EngineError> {
+        let stats = self.shared.journal.stats().await?;
+        let group = stats.group(&self.shared.group.name);
+        Ok(group.map_or(0, |group| group.lag().unwrap_or(0) + group.pending()))
     }
 
     /// Writes a batch to the journal if that is in use, or if it is to be from now on; says whether it did.
@@ -143,6 +145,7 @@ impl Spool {
             tracing::warn!("The bus is away: events are kept on this machine's disk until it is back");
         }
         self.shared.filled.notify_one();
+        metrics::gauge!("lockdown_bus_spool_in_use").set(1.0);
         metrics::counter!("lockdown_bus_spooled_total").increment(batch.len() as u64);
         Ok(true)
     }
@@ -174,6 +177,7 @@ impl Shared {
             for stream in Stream::all() {
                 self.journal.trim(stream, self.clock.now(), u64::MAX).await?;
             }
+            metrics::gauge!("lockdown_bus_spool_in_use").set(0.0);
             if self.in_use.swap(false, Ordering::AcqRel) {
                 tracing::info!("Nothing is left on disk that waited for the bus");
             }

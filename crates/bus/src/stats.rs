@@ -1,6 +1,7 @@
 //! What there is in a log, and how far its readers are.
 
 use crate::place::{ConsumerName, EntryId, GroupName, Stream};
+use compact_str::CompactString;
 use std::time::Duration;
 
 /// A log as it was a moment ago. It is no snapshot: its parts are asked for one after the other while others go on.
@@ -84,6 +85,23 @@ pub struct Removal {
     /// Events that the group had not settled: lost for it if it is gone, and the reason if it is not. Counted up to
     /// 10,000 a stream where the engine keeps no count.
     pub open: u64,
+}
+
+/// The bus as a process sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusStats {
+    /// How long the engine took to answer.
+    pub round_trip: Duration,
+    pub log: Stats,
+    /// Every event type and live channel with who listens to it by name, in all processes.
+    pub channels: Vec<(CompactString, u64)>,
+    /// Patterns that are listened to, in all processes.
+    pub patterns: u64,
+    /// Subscriptions of this process.
+    pub subscriptions: usize,
+    /// Events of this process that wait to be published, and those on its disk; none without a spool.
+    pub queued: usize,
+    pub spooled: Option<u64>,
 }
 
 // === impl Stats ===

@@ -641,3 +641,37 @@ pub(crate) async fn a_delayed_event_is_not_early_and_survives_a_restart(fixture:
     })
     .await;
 }
+
+pub(crate) async fn the_stats_show_who_listens_and_what_lies_there(fixture: &impl Fixture) {
+    let (here, there) = (bus(fixture).await, bus(fixture).await);
+    let options = ListenOptions::default();
+    let _one = here
+        .live()
+        .subscribe(&["user:left", "ban:*"], &options)
+        .await
+        .unwrap();
+    let _two = there.live().subscribe(&["user:left"], &options).await.unwrap();
+    here.publish(&left(1)).await.unwrap();
+    let stats = here.stats().await.unwrap();
+    let count = |name: &str| {
+        stats
+            .channels
+            .iter()
+            .find(|(channel, _)| channel == name)
+            .unwrap()
+            .1
+    };
+    assert_eq!(
+        (count("user:left"), count("user:joined"), stats.patterns),
+        (2, 0, 1)
+    );
+    assert_eq!((stats.subscriptions, stats.queued, stats.spooled), (1, 0, None));
+    let lengths: u64 = stats.log.streams.iter().map(|stream| stream.length).sum();
+    assert_eq!(lengths, 1);
+    let page = here
+        .history()
+        .page(&lockdown_bus::Query::default(), None, 10)
+        .await
+        .unwrap();
+    assert_eq!(page.entries.len(), 1);
+}

@@ -125,6 +125,7 @@ macro_rules! conformance {
             company: every_cache_forgets_what_any_process_invalidates;
             company: what_is_loaded_meanwhile_is_not_remembered;
             company: a_notification_reaches_its_moderator_and_a_broadcast_all;
+            company: the_stats_show_who_listens_and_what_lies_there;
             company: an_effect_happens_once;
             company: what_follows_from_an_event_is_published_once;
             company: a_delayed_event_is_not_early_and_survives_a_restart;

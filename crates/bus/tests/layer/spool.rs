@@ -45,6 +45,7 @@ pub(crate) async fn what_is_published_meanwhile_goes_out_in_its_order(fixture: &
         assert_eq!(published, Published::Spooled);
     }
     assert_eq!(order(&log, 1).await, (0..50).collect::<Vec<u32>>());
+    assert_eq!(spool.waiting().await.unwrap(), 50);
 
     log.fail_before.store(0, Ordering::SeqCst);
     // Published while the journal is still being emptied: behind what lies there.
