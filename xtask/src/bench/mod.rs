@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: the figures, each beside its goal.
 
+mod bus;
 mod events;
 mod whole;
 
@@ -25,6 +26,8 @@ pub(crate) struct Args {
 enum Bench {
     /// Reading and writing an envelope
     Events,
+    /// The event bus over both engines, beside redis-benchmark on the same machine
+    Bus,
     /// The embedded system: size, start, memory at rest
     Whole,
 }
@@ -45,11 +48,12 @@ pub(crate) struct Figure {
 // === impl Bench ===
 
 impl Bench {
-    const ALL: &[Self] = &[Self::Events, Self::Whole];
+    const ALL: &[Self] = &[Self::Events, Self::Bus, Self::Whole];
 
     fn run(self, quick: bool) -> Result<Vec<Figure>> {
         match self {
             Self::Events => events::run(quick),
+            Self::Bus => bus::run(quick),
             Self::Whole => whole::run(quick),
         }
     }
@@ -99,7 +103,7 @@ fn median(rounds: &mut [f64]) -> (f64, f64) {
 fn row(figure: &Figure) -> String {
     let verdict = if figure.ok { "ok" } else { "MISSED" };
     format!(
-        "{:<28} {:>10.3} ±{:<8.3} {:<6} goal {:<22} {verdict}",
+        "{:<33} {:>10.3} ±{:<9.3} {:<6} goal {:<22} {verdict}",
         figure.figure, figure.value, figure.spread, figure.unit, figure.goal
     )
 }
