@@ -99,9 +99,8 @@ impl RedisEngine {
             .arg(u64::try_from(ABOUT_LASTS.as_millis()).expect("days"))
             .arg(events.len());
         for (stream, once, event) in arguments {
-            let number = i64::try_from(stream).expect("few streams");
-            call.arg(if event.quiet { -number } else { number })
-                .arg(once)
+            let numbers = i64::try_from(stream + 1000 * once).expect("few streams and events");
+            call.arg(if event.quiet { -numbers } else { numbers })
                 .arg(event.channel.as_str())
                 .arg(&*event.envelope);
         }
