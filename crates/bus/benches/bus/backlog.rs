@@ -72,6 +72,8 @@ fn append(events: &Events, number: usize) -> anyhow::Result<Append> {
         key,
         envelope: envelope.encode().into(),
         once: false,
+        quiet: false,
+        about: Vec::new(),
     })
 }
 

@@ -9,6 +9,8 @@ pub(super) struct Lanes<K, T> {
     lanes: HashMap<K, Lane<T>>,
     /// Keys that have something to run and do not run, in the order of their turn.
     ready: VecDeque<K>,
+    /// Queues that are no longer used, for the next lane: most lanes live for one event.
+    spare: Vec<VecDeque<T>>,
 }
 
 #[derive(Debug)]
@@ -24,12 +26,13 @@ impl<K: Clone + Eq + Hash, T> Lanes<K, T> {
         Self {
             lanes: HashMap::new(),
             ready: VecDeque::new(),
+            spare: Vec::new(),
         }
     }
 
     pub(super) fn push(&mut self, key: &K, item: T) {
         let lane = self.lanes.entry(key.clone()).or_insert_with(|| Lane {
-            waiting: VecDeque::new(),
+            waiting: self.spare.pop().unwrap_or_default(),
             running: false,
         });
         if lane.waiting.is_empty() && !lane.running {
@@ -52,7 +55,7 @@ impl<K: Clone + Eq + Hash, T> Lanes<K, T> {
         };
         lane.running = false;
         if lane.waiting.is_empty() {
-            self.lanes.remove(key);
+            self.spare.extend(self.lanes.remove(key).map(|lane| lane.waiting));
         } else {
             self.ready.push_back(key.clone());
         }

@@ -9,8 +9,9 @@ mod fetch;
 mod lanes;
 mod runner;
 mod settler;
+mod work;
 
-pub(crate) use runner::words;
+pub(crate) use work::words;
 
 use crate::backoff::Backoff;
 use crate::engine::{Engine, EngineError, Group, Start};

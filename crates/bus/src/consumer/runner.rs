@@ -3,26 +3,27 @@
 use super::fetch::Fetched;
 use super::lanes::Lanes;
 use super::settler::{Settled, Settler};
+use super::work::{Begun, Finished, Outcome, Took, run};
 use super::{Handler, HandlerError, Received, Seat};
 use crate::engine::{DeadReason, Delivery, Failure, Settlement};
 use crate::place::{Key, Position};
 use chrono::{DateTime, Utc};
-use futures_util::FutureExt;
 use futures_util::future::join_all;
 use lockdown_events::{DecodeError, Envelope};
 use lockdown_runtime::chain;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 /// An entry that is replayed lies in the inbox, where places are counted anew.
-type Entry = (Position, bool);
+pub(super) type Entry = (Position, bool);
 
+/// So many events at most share a task: a task for each would cost more than a small handler does.
+const TOGETHER: usize = 8;
 /// Events that wait for another try cost no credit up to this many: those that fail hold up none that would not.
 const RETRYING: usize = 10_000;
 
@@ -35,9 +36,14 @@ pub(super) struct Runner {
     lanes: Lanes<Key, (Key, Entry)>,
     /// What waits for another try, by the time at which it is due.
     due: BTreeMap<(DateTime<Utc>, Entry), ()>,
-    running: JoinSet<Finished>,
     /// How old events are when they are handled: from when they happened, which is about when they were published.
     age: metrics::Histogram,
+    /// The tasks that run handlers, and how many events those have in work.
+    tasks: JoinSet<()>,
+    running: usize,
+    finish: mpsc::UnboundedSender<Finished>,
+    finished: mpsc::UnboundedReceiver<Finished>,
+    took: Took,
     /// Nothing new is begun.
     stopping: bool,
     /// Nothing new comes.
@@ -68,12 +74,6 @@ enum State {
     Retrying(DateTime<Utc>),
 }
 
-/// What a run of an event's handlers came to.
-struct Finished {
-    entry: Entry,
-    outcomes: Vec<(usize, Result<(), HandlerError>)>,
-}
-
 // === impl Runner ===
 
 impl Runner {
@@ -84,6 +84,7 @@ impl Runner {
         settled: mpsc::UnboundedReceiver<Settled>,
     ) -> Self {
         let group = seat.group.name.to_string();
+        let (finish, finished) = mpsc::unbounded_channel();
         Self {
             age: metrics::histogram!("lockdown_bus_age_seconds", "group" => group),
             seat,
@@ -93,7 +94,11 @@ impl Runner {
             hand: HashMap::new(),
             lanes: Lanes::new(),
             due: BTreeMap::new(),
-            running: JoinSet::new(),
+            tasks: JoinSet::new(),
+            running: 0,
+            finish,
+            finished,
+            took: Took::default(),
             stopping: false,
             fetched_all: false,
         }
@@ -128,11 +133,7 @@ impl Runner {
                         self.hand_back();
                     }
                 },
-                Some(finished) = self.running.join_next(), if !self.running.is_empty() => match finished {
-                    Ok(finished) => self.finished(finished),
-                    // Handlers' panics are caught inside; what is left is our own end of the grace.
-                    Err(error) => debug_assert!(error.is_cancelled(), "{error}"),
-                },
+                Some(finished) = self.finished.recv() => self.finished(finished),
                 settled = self.settled.recv() => match settled {
                     Some(settled) => self.settled(settled),
                     // The engine is closed: nothing can be told any more.
@@ -141,8 +142,23 @@ impl Runner {
                 () = async { clock.sleep_until(next_due.unwrap_or_default()).await }, if next_due.is_some() => self.wake(),
                 _ = renewal.tick() => self.renew(),
                 () = stop.cancelled(), if !self.stopping => {}
-                () = &mut end, if self.stopping && !self.running.is_empty() => self.abort(),
+                () = &mut end, if self.stopping && self.running > 0 => self.abort(),
             }
+            self.catch_up();
+        }
+    }
+
+    /// What else has come by now: one turn for all of it is cheaper than one for each.
+    fn catch_up(&mut self) {
+        while let Ok(finished) = self.finished.try_recv() {
+            self.finished(finished);
+        }
+        while let Ok(settled) = self.settled.try_recv() {
+            self.settled(settled);
+        }
+        while let Some(ended) = self.tasks.try_join_next() {
+            // Handlers' panics are caught inside; what is left is our own end of the grace.
+            debug_assert!(ended.is_ok() || self.stopping, "a task broke");
         }
     }
 
@@ -244,9 +260,10 @@ impl Runner {
     }
 
     fn start_what_may_run(&mut self) {
-        while !self.stopping && self.running.len() < self.seat.options.concurrency {
+        let mut begun = Vec::new();
+        while !self.stopping && self.running < self.seat.options.concurrency {
             let Some((key, entry)) = self.lanes.next() else {
-                return;
+                break;
             };
             match self.hand.get_mut(&entry) {
                 Some(InHand {
@@ -259,44 +276,74 @@ impl Runner {
                         let wants = handler.wants(work.received.event.event_type());
                         (wants && !work.done.contains(&at)).then_some(at)
                     };
-                    let wanted = self.handlers.iter().enumerate().filter_map(wanting).collect();
-                    let received = Arc::clone(&work.received);
-                    let patience = self.seat.options.patience;
-                    self.running
-                        .spawn(run(Arc::clone(&self.handlers), wanted, entry, received, patience));
+                    begun.push(Begun {
+                        entry,
+                        received: Arc::clone(&work.received),
+                        wanted: self.handlers.iter().enumerate().filter_map(wanting).collect(),
+                    });
+                    self.running += 1;
                 }
                 // Lost to another consumer while it waited.
                 _ => self.lanes.done(&key),
             }
         }
+        // Few are spread, so that each has a core; many share tasks.
+        let together = begun.len().div_ceil(TOGETHER).clamp(1, TOGETHER);
+        let mut begun = begun.into_iter();
+        while begun.len() > 0 {
+            let group: Vec<Begun> = begun.by_ref().take(together).collect();
+            let (handlers, finish) = (Arc::clone(&self.handlers), self.finish.clone());
+            let patience = self.seat.options.patience;
+            self.tasks.spawn(async move {
+                let each = group.into_iter().map(|begun| {
+                    let (handlers, finish) = (&handlers, &finish);
+                    async move {
+                        // Nobody is left to hear it when the engine is closed.
+                        let _ = finish.send(run(handlers, begun, patience).await);
+                    }
+                });
+                join_all(each).await;
+            });
+        }
     }
 
     fn finished(&mut self, Finished { entry, outcomes }: Finished) {
+        self.running = self.running.saturating_sub(1);
         let Some(InHand { work: Some(work), .. }) = self.hand.get_mut(&entry) else {
             return;
         };
         let (mut again, mut never) = (Vec::new(), Vec::new());
-        for (at, outcome) in outcomes {
-            match outcome {
-                Ok(()) => {
-                    work.done.insert(at);
-                }
-                Err(HandlerError::Again(error)) => again.push(format!("{}: {error}", self.handlers[at].name)),
-                Err(HandlerError::Never(error)) => never.push(format!("{}: {error}", self.handlers[at].name)),
+        let mut done = Vec::with_capacity(outcomes.len());
+        for Outcome {
+            handler,
+            result,
+            took,
+        } in outcomes
+        {
+            let name = self.handlers[handler].name;
+            self.took.note(
+                (handler, work.received.event.event_type(), result.is_ok()),
+                name,
+                took,
+            );
+            match result {
+                Ok(()) => done.push(handler),
+                Err(HandlerError::Again(error)) => again.push(format!("{name}: {error}")),
+                Err(HandlerError::Never(error)) => never.push(format!("{name}: {error}")),
             }
         }
-        let (key, attempt) = (work.key.clone(), work.received.attempt);
+        let attempt = work.received.attempt;
         let age = self.seat.clock.now() - work.received.envelope.timestamp;
+        self.lanes.done(&work.key);
         let failed = !again.is_empty();
-        self.lanes.done(&key);
-        let error = again
-            .into_iter()
-            .chain(never.iter().cloned())
-            .collect::<Vec<_>>()
-            .join("; ");
         if !failed {
             self.age.record(age.to_std().unwrap_or_default());
+            if never.is_empty() {
+                return self.settle(entry, Settlement::Ack);
+            }
         }
+        work.done.extend(done);
+        let error = again.into_iter().chain(never).collect::<Vec<_>>().join("; ");
         let settlement = if failed && attempt >= self.seat.options.attempts {
             self.dead(DeadReason::Exhausted, error)
         } else if failed {
@@ -308,8 +355,6 @@ impl Runner {
                 failure: Failure { error, at },
                 due: at + pause,
             }
-        } else if never.is_empty() {
-            Settlement::Ack
         } else {
             self.dead(DeadReason::Permanent, error)
         };
@@ -414,44 +459,14 @@ impl Runner {
     /// Ends what still runs after the grace. It had begun, so it is not handed back like what had not: others take it
     /// over once it is silent, and count it.
     fn abort(&mut self) {
-        self.running.abort_all();
+        self.tasks.abort_all();
+        self.running = 0;
         let all = self.hand.len();
         self.hand.retain(|_, held| held.state != State::Running);
         if self.hand.len() < all {
             tracing::warn!(group = %self.seat.group.name, "{} handlers did not end in time", all - self.hand.len());
         }
     }
-}
-
-/// Runs the handlers at these places side by side. One that panics or takes too long is none of the others' business.
-async fn run(
-    handlers: Arc<[Handler]>,
-    wanted: Vec<usize>,
-    entry: Entry,
-    received: Arc<Received>,
-    patience: Duration,
-) -> Finished {
-    let each = wanted.into_iter().map(|at| {
-        let (handler, received) = (&handlers[at], Arc::clone(&received));
-        async move {
-            let (since, channel) = (Instant::now(), received.event.event_type());
-            // The call itself may panic, too.
-            let call = async { (handler.run)(received).await };
-            let outcome = match tokio::time::timeout(patience, AssertUnwindSafe(call).catch_unwind()).await {
-                Ok(Ok(outcome)) => outcome,
-                Ok(Err(panic)) => Err(HandlerError::Again(format!("it panicked: {}", words(&*panic)))),
-                Err(_) => Err(HandlerError::Again(format!("it took longer than {patience:?}"))),
-            };
-            let result = if outcome.is_ok() { "ok" } else { "failed" };
-            metrics::histogram!(
-                "lockdown_bus_handle_seconds", "channel" => channel, "handler" => handler.name, "result" => result
-            )
-            .record(since.elapsed());
-            (at, outcome)
-        }
-    });
-    let outcomes = join_all(each).await;
-    Finished { entry, outcomes }
 }
 
 fn receive(delivery: &Delivery, attempt: u32) -> Result<Received, DecodeError> {
@@ -463,11 +478,4 @@ fn receive(delivery: &Delivery, attempt: u32) -> Result<Received, DecodeError> {
         position: delivery.entry,
         attempt,
     })
-}
-
-/// What a panic said.
-pub(crate) fn words(panic: &(dyn std::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a word")
 }

@@ -9,6 +9,7 @@ use crate::engine::{DeadReason, Delivery, EngineError, Group, Settlement};
 use crate::place::ConsumerName;
 use ::redis::{Value, cmd};
 use chrono::{DateTime, Utc};
+use compact_str::{CompactString, format_compact};
 use std::collections::BTreeMap;
 
 /// How much of an error is kept.
@@ -116,24 +117,33 @@ impl RedisEngine {
         settlements: &[(Delivery, Settlement)],
     ) {
         let stream = self.keys.lane(lane, &group.name);
-        let ids: Vec<String> = entries
+        // With the mark that a record of failures has before the id.
+        let mark = lane.mark();
+        let marked: Vec<CompactString> = entries
             .iter()
-            .map(|at| settlements[*at].0.entry.id.to_string())
+            .map(|at| format_compact!("{mark}{}", settlements[*at].0.entry.id))
             .collect();
+        let ids = || marked.iter().map(|marked| &marked[mark.len()..]);
         let mut command = cmd("XACK");
-        command.arg(stream.as_str()).arg(group.name.as_str()).arg(&ids);
+        command.arg(stream.as_str()).arg(group.name.as_str());
+        for id in ids() {
+            command.arg(id);
+        }
         calls.push(command.into());
         // Always: that this delivery knows of no record does not mean that there is none.
         let mut command = cmd("HDEL");
         command.arg(self.keys.attempts(lane.stream, &group.name).as_str());
-        for id in &ids {
-            command.arg(format!("{}{id}", lane.mark()));
+        for marked in &marked {
+            command.arg(marked.as_str());
         }
         calls.push(command.into());
         if lane.inbox {
             // An inbox has this one group: nobody else will read it.
             let mut command = cmd("XDEL");
-            command.arg(stream.as_str()).arg(&ids);
+            command.arg(stream.as_str());
+            for id in ids() {
+                command.arg(id);
+            }
             calls.push(command.into());
         }
     }
