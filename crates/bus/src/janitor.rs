@@ -35,7 +35,7 @@ pub struct JanitorOptions {
     pub silent: Duration,
 }
 
-/// See [the module](self).
+/// Makes the rounds that the head of this module describes.
 pub struct Janitor {
     engine: Arc<dyn Engine>,
     /// This process, which must have the lease.

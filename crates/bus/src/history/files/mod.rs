@@ -23,7 +23,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// See [the module](self). Cheap to clone.
+/// An archive in files, as the head of this module describes. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct FileArchive {
     files: Arc<Files>,
