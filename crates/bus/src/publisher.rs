@@ -19,6 +19,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, onesho
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+/// No batch is made smaller than this to leave something for another call.
+const SHARE: usize = 32;
+
 /// How much may wait, and how long we try.
 #[derive(Debug, Clone, Copy)]
 pub struct PublisherOptions {
@@ -340,11 +343,18 @@ impl Batcher {
 
     /// What goes out next: of the streams whose turn it is and that have no call under way.
     fn batch(&mut self) -> Batch {
+        let waiting: usize = (self.turn.iter().filter(|stream| !self.busy.contains(*stream)))
+            .filter_map(|stream| self.pending.get(stream))
+            .map(VecDeque::len)
+            .sum();
+        // A share for each call that is free, so that one is answered while another is made; but not crumbs.
+        let share = waiting.div_ceil(self.options.calls - self.calls.len()).max(SHARE);
+        let most = share.min(self.options.batch_events);
         let mut batch = Batch::default();
         let mut bytes = 0;
         let mut passed = VecDeque::new();
         while let Some(stream) = self.turn.pop_front() {
-            let full = batch.appends.len() >= self.options.batch_events || bytes >= self.options.batch_bytes;
+            let full = batch.appends.len() >= most || bytes >= self.options.batch_bytes;
             if full || self.busy.contains(&stream) {
                 passed.push_back(stream);
                 if full {
@@ -353,7 +363,7 @@ impl Batcher {
                 continue;
             }
             let pending = self.pending.entry(stream).or_default();
-            while batch.appends.len() < self.options.batch_events && bytes < self.options.batch_bytes {
+            while batch.appends.len() < most && bytes < self.options.batch_bytes {
                 let Some((append, waiter)) = pending.pop_front() else {
                     break;
                 };

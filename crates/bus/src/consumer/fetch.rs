@@ -4,7 +4,7 @@ use super::Seat;
 use crate::backoff::Backoff;
 use crate::engine::{Delivery, EngineError};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +13,10 @@ pub(super) type Fetched = (Vec<Delivery>, OwnedSemaphorePermit);
 
 /// How long one read waits for something new: a stop is noticed that late at the latest.
 const WAIT: Duration = Duration::from_millis(500);
+/// From so many events a second on, reads are a moment apart; looked at so often.
+const STRONG: u128 = 25_000;
+const TOGETHER: Duration = Duration::from_millis(1);
+const LOOK: Duration = Duration::from_millis(10);
 /// The pauses while the engine does not answer.
 const BACKOFF: Backoff = Backoff {
     first: Duration::from_millis(50),
@@ -25,7 +29,11 @@ pub(super) const TAKE_OVER_AT_ONCE: usize = 100;
 /// Reads as much as there is room for, until told to stop.
 pub(super) async fn read(seat: Arc<Seat>, fetched: mpsc::UnboundedSender<Fetched>, stop: CancellationToken) {
     let mut failures = 0;
+    let mut flow = Flow::new();
     while !stop.is_cancelled() {
+        if flow.is_strong() {
+            tokio::time::sleep(TOGETHER).await;
+        }
         let Some(room) = room(&seat.credits, usize::MAX, &stop).await else {
             return;
         };
@@ -37,6 +45,7 @@ pub(super) async fn read(seat: Arc<Seat>, fetched: mpsc::UnboundedSender<Fetched
         {
             Ok(deliveries) => {
                 failures = 0;
+                flow.note(deliveries.len());
                 hand_over(deliveries, room, &fetched);
             }
             Err(error) => {
@@ -46,6 +55,40 @@ pub(super) async fn read(seat: Arc<Seat>, fetched: mpsc::UnboundedSender<Fetched
                 }
             }
         }
+    }
+}
+
+/// How much comes. A read costs the same for one event as for a hundred, so that where much comes it is worth a moment
+/// to let it gather; where little comes, nobody waits.
+struct Flow {
+    since: Instant,
+    events: usize,
+    strong: bool,
+}
+
+// === impl Flow ===
+
+impl Flow {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            events: 0,
+            strong: false,
+        }
+    }
+
+    fn note(&mut self, events: usize) {
+        self.events += events;
+        let passed = self.since.elapsed();
+        if passed >= LOOK {
+            self.strong = self.events as u128 * 1_000_000 > STRONG * passed.as_micros();
+            self.since = Instant::now();
+            self.events = 0;
+        }
+    }
+
+    fn is_strong(&self) -> bool {
+        self.strong
     }
 }
 
