@@ -15,7 +15,7 @@ use crate::place::{Class, ConsumerName, GroupName, Key, Stream};
 use lockdown_events::Envelope;
 use lockdown_runtime::Clock;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, RwLock};
@@ -57,6 +57,8 @@ struct Shared {
     /// journal that was found empty a moment ago.
     in_use: AtomicBool,
     gate: RwLock<()>,
+    /// Events brought out since it last rested.
+    brought: AtomicU64,
     filled: Notify,
 }
 
@@ -101,6 +103,7 @@ impl Spool {
             consumer: ConsumerName::new("drainer").expect("a name"),
             in_use: AtomicBool::new(true),
             gate: RwLock::new(()),
+            brought: AtomicU64::new(0),
             filled: Notify::new(),
         });
         let stop = CancellationToken::new();
@@ -178,8 +181,12 @@ impl Shared {
                 self.journal.trim(stream, self.clock.now(), u64::MAX).await?;
             }
             metrics::gauge!("lockdown_bus_spool_in_use").set(0.0);
-            if self.in_use.swap(false, Ordering::AcqRel) {
-                tracing::info!("Nothing is left on disk that waited for the bus");
+            let brought = self.brought.swap(0, Ordering::Relaxed);
+            if self.in_use.swap(false, Ordering::AcqRel) && brought > 0 {
+                tracing::info!(
+                    events = brought,
+                    "{brought} events that waited on disk are on the bus"
+                );
             }
         }
         Ok(left)
@@ -239,7 +246,9 @@ async fn bring(shared: &Shared, engine: &dyn Engine, taken: Vec<Delivery>) -> Re
         .journal
         .settle(&shared.group, &shared.consumer, &settlements)
         .await?;
-    metrics::counter!("lockdown_bus_unspooled_total").increment(settlements.len() as u64);
+    let brought = settlements.len() as u64;
+    shared.brought.fetch_add(brought, Ordering::Relaxed);
+    metrics::counter!("lockdown_bus_unspooled_total").increment(brought);
     Ok(())
 }
 
