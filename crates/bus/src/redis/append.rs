@@ -2,10 +2,11 @@
 
 use super::RedisEngine;
 use super::calls::{Call, ScriptName};
+use super::keys::Keys;
 use super::{error, reply};
 use crate::engine::{Append, Appended, EngineError};
 use crate::place::{Position, Stream};
-use ::redis::Value;
+use ::redis::{Script, Value};
 use compact_str::CompactString;
 use std::time::Duration;
 
@@ -30,8 +31,10 @@ impl RedisEngine {
             .collect();
         if !self.cluster {
             let all: Vec<usize> = (0..batch.len()).collect();
-            let answer = self.calls.one(self.append_call(batch, &streams, &all)).await?;
-            return appended(answer, &streams, &all);
+            let call = append_call(&self.keys, self.calls.scripts(), batch, &streams, &all);
+            let told = self.calls.one_told(call).await?;
+            let results = appended(told.answer, &streams, &all)?;
+            return self.remember(batch, results, told.generation);
         }
         // One call for each partition: the order within a stream is that of the batch, and there is none between
         // streams.
@@ -44,70 +47,40 @@ impl RedisEngine {
         }
         let calls = parts
             .iter()
-            .map(|(_, events)| self.append_call(batch, &streams, events))
+            .map(|(_, events)| append_call(&self.keys, self.calls.scripts(), batch, &streams, events))
             .collect();
-        let answers = self.calls.many(calls).await?;
+        let told = self.calls.many_told(calls).await?;
         let mut results: Vec<_> = batch.iter().map(|_| None).collect();
-        for ((_, events), answer) in parts.iter().zip(answers) {
+        for ((_, events), answer) in parts.iter().zip(told.answer) {
             // A partition that failed as a whole makes the whole batch unknown: the caller appends it again.
             for (at, result) in events.iter().zip(appended(answer, &streams, events)?) {
                 results[*at] = Some(result);
             }
         }
-        Ok(results
+        let results = results
             .into_iter()
             .map(|result| result.expect("each event lies in one partition"))
-            .collect())
+            .collect();
+        self.remember(batch, results, told.generation)
     }
 
-    fn append_call(&self, batch: &[Append], streams: &[Stream], events: &[usize]) -> Call {
-        let mut distinct: Vec<Stream> = Vec::new();
-        for at in events {
-            if !distinct.contains(&streams[*at]) {
-                distinct.push(streams[*at]);
-            }
+    /// Remembers what is confirmed, in case the server loses it.
+    fn remember(
+        &self,
+        batch: &[Append],
+        results: Vec<Result<Appended, EngineError>>,
+        generation: u64,
+    ) -> Result<Vec<Result<Appended, EngineError>>, EngineError> {
+        let confirmed = batch
+            .iter()
+            .zip(&results)
+            .filter_map(|(event, result)| Some((result.as_ref().ok()?.position, event.clone())))
+            .collect();
+        if self.calls.link().recent().keep(generation, confirmed) {
+            Ok(results)
+        } else {
+            Err(error::away("Redis was started anew while it answered"))
         }
-        let mut keys: Vec<CompactString> = distinct.iter().map(|s| self.keys.events(*s)).collect();
-        let mut arguments = Vec::with_capacity(events.len());
-        let mut lists = Vec::new();
-        for (number, at) in events.iter().enumerate() {
-            let event = &batch[*at];
-            let stream = 1 + distinct
-                .iter()
-                .position(|known| *known == streams[*at])
-                .expect("collected above");
-            let once = if event.once {
-                keys.push(self.keys.once(streams[*at], &event.event_id));
-                keys.len()
-            } else {
-                0
-            };
-            arguments.push((stream, once, event));
-            for name in &event.about {
-                keys.push(self.keys.about(streams[*at], name));
-                lists.push((number + 1, keys.len()));
-            }
-        }
-        let names: Vec<&str> = keys.iter().map(CompactString::as_str).collect();
-        let mut call = self.calls.script(ScriptName::Append, &names);
-        call.arg(distinct.len());
-        for stream in &distinct {
-            call.arg(stream.to_string());
-        }
-        call.arg(u64::try_from(ONCE.as_millis()).expect("minutes"))
-            .arg(ABOUT)
-            .arg(u64::try_from(ABOUT_LASTS.as_millis()).expect("days"))
-            .arg(events.len());
-        for (stream, once, event) in arguments {
-            let numbers = i64::try_from(stream + 1000 * once).expect("few streams and events");
-            call.arg(if event.quiet { -numbers } else { numbers })
-                .arg(event.channel.as_str())
-                .arg(&*event.envelope);
-        }
-        for (event, list) in lists {
-            call.arg(event).arg(list);
-        }
-        call
     }
 
     pub(super) async fn say_live(&self, channel: &str, text: &str) -> Result<u64, EngineError> {
@@ -117,8 +90,65 @@ impl RedisEngine {
     }
 }
 
+/// The call that appends these of the events of a batch.
+pub(super) fn append_call(
+    keys: &Keys,
+    scripts: &[Script],
+    batch: &[Append],
+    streams: &[Stream],
+    events: &[usize],
+) -> Call {
+    let mut distinct: Vec<Stream> = Vec::new();
+    for at in events {
+        if !distinct.contains(&streams[*at]) {
+            distinct.push(streams[*at]);
+        }
+    }
+    let mut named: Vec<CompactString> = distinct.iter().map(|s| keys.events(*s)).collect();
+    let mut arguments = Vec::with_capacity(events.len());
+    let mut lists = Vec::new();
+    for (number, at) in events.iter().enumerate() {
+        let event = &batch[*at];
+        let stream = 1 + distinct
+            .iter()
+            .position(|known| *known == streams[*at])
+            .expect("collected above");
+        let once = if event.once {
+            named.push(keys.once(streams[*at], &event.event_id));
+            named.len()
+        } else {
+            0
+        };
+        arguments.push((stream, once, event));
+        for name in &event.about {
+            named.push(keys.about(streams[*at], name));
+            lists.push((number + 1, named.len()));
+        }
+    }
+    let names: Vec<&str> = named.iter().map(CompactString::as_str).collect();
+    let mut call = Call::script(scripts, ScriptName::Append, &names);
+    call.arg(distinct.len());
+    for stream in &distinct {
+        call.arg(stream.to_string());
+    }
+    call.arg(u64::try_from(ONCE.as_millis()).expect("minutes"))
+        .arg(ABOUT)
+        .arg(u64::try_from(ABOUT_LASTS.as_millis()).expect("days"))
+        .arg(events.len());
+    for (stream, once, event) in arguments {
+        let numbers = i64::try_from(stream + 1000 * once).expect("few streams and events");
+        call.arg(if event.quiet { -numbers } else { numbers })
+            .arg(event.channel.as_str())
+            .arg(&*event.envelope);
+    }
+    for (event, list) in lists {
+        call.arg(event).arg(list);
+    }
+    call
+}
+
 /// The results of the script, in the order of `events`.
-fn appended(
+pub(super) fn appended(
     answer: Value,
     streams: &[Stream],
     events: &[usize],

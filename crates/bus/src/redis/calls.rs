@@ -3,7 +3,7 @@
 use super::connection::Link;
 use super::error;
 use crate::engine::EngineError;
-use ::redis::aio::ConnectionLike;
+use ::redis::aio::{ConnectionLike, MultiplexedConnection};
 use ::redis::{Cmd, Pipeline, RedisError, Script, ServerErrorKind, Value, cmd};
 use std::sync::Arc;
 
@@ -32,6 +32,12 @@ pub(super) enum ScriptName {
 
 /// What is sent: a command, or a script of ours with its keys and arguments.
 pub(super) struct Call(Cmd);
+
+/// What the server told, and the generation of the connection over which it did.
+pub(super) struct Told<T> {
+    pub(super) answer: T,
+    pub(super) generation: u64,
+}
 
 pub(super) struct Calls {
     link: Arc<Link>,
@@ -76,6 +82,22 @@ impl Call {
         self.0.arg(argument);
         self
     }
+
+    /// The call of a script, up to its keys; its other arguments are added by the caller.
+    pub(super) fn script(scripts: &[Script], name: ScriptName, keys: &[&str]) -> Self {
+        let mut call = cmd("EVALSHA");
+        call.arg(scripts[name as usize].get_hash()).arg(keys.len());
+        for key in keys {
+            call.arg(*key);
+        }
+        Self(call)
+    }
+
+    /// Over a connection that is not handed out yet.
+    pub(super) async fn over(self, connection: &mut MultiplexedConnection) -> Result<Value, EngineError> {
+        let answer = connection.req_packed_command(&self.0).await;
+        unwrapped(answer.map_err(error::engine)?)
+    }
 }
 
 // === impl Calls ===
@@ -97,25 +119,29 @@ impl Calls {
         &self.link
     }
 
-    /// The call of a script, up to its keys; its other arguments are added by the caller.
+    pub(super) fn scripts(&self) -> &[Script] {
+        &self.scripts
+    }
+
     pub(super) fn script(&self, name: ScriptName, keys: &[&str]) -> Call {
-        let mut call = cmd("EVALSHA");
-        call.arg(self.scripts[name as usize].get_hash()).arg(keys.len());
-        for key in keys {
-            call.arg(*key);
-        }
-        Call(call)
+        Call::script(&self.scripts, name, keys)
     }
 
     /// Sends one call. An error of the server is an error here.
     pub(super) async fn one(&self, call: Call) -> Result<Value, EngineError> {
-        match self.raw(&call.0).await? {
-            Value::ServerError(refused) if refused.kind() == Some(ServerErrorKind::NoScript) => {
-                self.load().await?;
-                unwrapped(self.raw(&call.0).await?)
-            }
-            value => unwrapped(value),
+        Ok(self.one_told(call).await?.answer)
+    }
+
+    pub(super) async fn one_told(&self, call: Call) -> Result<Told<Value>, EngineError> {
+        let mut told = self.raw(&call.0).await?;
+        if is_no_script(&told.answer) {
+            self.load().await?;
+            told = self.raw(&call.0).await?;
         }
+        Ok(Told {
+            answer: unwrapped(told.answer)?,
+            generation: told.generation,
+        })
     }
 
     /// Sends several calls at once. An error of the server stays a value in its place: the others were done.
@@ -123,11 +149,18 @@ impl Calls {
         if calls.is_empty() {
             return Ok(Vec::new());
         }
+        Ok(self.many_told(calls).await?.answer)
+    }
+
+    pub(super) async fn many_told(&self, calls: Vec<Call>) -> Result<Told<Vec<Value>>, EngineError> {
         let mut pipeline = Pipeline::with_capacity(calls.len());
         for call in calls {
             pipeline.add_command(call.0);
         }
-        let mut values = self.piped(&pipeline).await?;
+        let Told {
+            answer: mut values,
+            generation,
+        } = self.piped(&pipeline).await?;
         let mut again = Pipeline::new();
         for (command, _) in pipeline
             .cmd_iter()
@@ -138,13 +171,16 @@ impl Calls {
         }
         if !again.is_empty() {
             self.load().await?;
-            let repeated = self.piped(&again).await?;
+            let repeated = self.piped(&again).await?.answer;
             let missing = values.iter_mut().filter(|value| is_no_script(value));
             for (value, repeated) in missing.zip(repeated) {
                 *value = repeated;
             }
         }
-        Ok(values)
+        Ok(Told {
+            answer: values,
+            generation,
+        })
     }
 
     /// The server forgot our scripts: it was restarted behind a proxy, failed over, or was told to.
@@ -157,18 +193,19 @@ impl Calls {
         Ok(())
     }
 
-    async fn raw(&self, command: &Cmd) -> Result<Value, EngineError> {
+    async fn raw(&self, command: &Cmd) -> Result<Told<Value>, EngineError> {
         let (mut connection, generation) = self.link.get().await?;
         tokio::select! {
             biased;
             () = self.link.closing().cancelled() => Err(EngineError::Closed),
             sent = connection.req_packed_command(command) => {
-                sent.map_err(|failed| self.failed(failed, generation))
+                let answer = sent.map_err(|failed| self.failed(failed, generation))?;
+                Ok(Told { answer, generation })
             }
         }
     }
 
-    async fn piped(&self, pipeline: &Pipeline) -> Result<Vec<Value>, EngineError> {
+    async fn piped(&self, pipeline: &Pipeline) -> Result<Told<Vec<Value>>, EngineError> {
         let count = pipeline.len();
         let (mut connection, generation) = self.link.get().await?;
         let sent = tokio::select! {
@@ -176,11 +213,11 @@ impl Calls {
             () = self.link.closing().cancelled() => return Err(EngineError::Closed),
             sent = connection.req_packed_commands(pipeline, 0, count) => sent,
         };
-        let values = sent.map_err(|failed| self.failed(failed, generation))?;
-        if values.len() != count {
+        let answer = sent.map_err(|failed| self.failed(failed, generation))?;
+        if answer.len() != count {
             return Err(error::shape("a pipeline"));
         }
-        Ok(values)
+        Ok(Told { answer, generation })
     }
 
     fn failed(&self, failed: RedisError, generation: u64) -> EngineError {

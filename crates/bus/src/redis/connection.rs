@@ -4,6 +4,7 @@
 //! watches: it asks for a sign of life, reconnects for ever with a growing, random pause, and says what state it is in.
 
 use super::error;
+use super::recent::Recent;
 use crate::engine::EngineError;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion, RedisError, Script};
@@ -57,6 +58,7 @@ enum State {
 pub(super) struct Link {
     dialer: Dialer,
     scripts: Arc<[Script]>,
+    recent: Recent,
     state: watch::Sender<State>,
     shown: watch::Sender<Connection>,
     /// The last generation of the connection that a caller found broken.
@@ -121,9 +123,11 @@ impl Link {
     pub(super) async fn connect(
         dialer: Dialer,
         scripts: Arc<[Script]>,
+        recent: Recent,
         closing: CancellationToken,
     ) -> Result<Arc<Self>, RedisError> {
-        let connection = open(&dialer, &scripts).await?;
+        let mut connection = open(&dialer, &scripts).await?;
+        recent.meet(&mut connection).await?;
         let up = State::Up {
             connection,
             generation: 1,
@@ -131,6 +135,7 @@ impl Link {
         let link = Arc::new(Self {
             dialer,
             scripts,
+            recent,
             state: watch::Sender::new(up),
             shown: watch::Sender::new(Connection::Up),
             broken: watch::Sender::new(0),
@@ -142,6 +147,10 @@ impl Link {
 
     pub(super) fn dialer(&self) -> &Dialer {
         &self.dialer
+    }
+
+    pub(super) fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     pub(super) fn closing(&self) -> &CancellationToken {
@@ -214,6 +223,16 @@ async fn open(dialer: &Dialer, scripts: &[Script]) -> Result<MultiplexedConnecti
     Ok(connection)
 }
 
+/// Another connection, to a server that holds what it confirmed to us.
+async fn reopen(link: &Link, generation: u64) -> Result<MultiplexedConnection, String> {
+    let mut connection = open(&link.dialer, &link.scripts)
+        .await
+        .map_err(|failed| failed.to_string())?;
+    let whole = link.recent.restore(&mut connection, &link.scripts, generation);
+    whole.await.map_err(|failed| error::cause(&failed))?;
+    Ok(connection)
+}
+
 async fn supervise(link: Arc<Link>) {
     let mut generation = 1;
     loop {
@@ -228,7 +247,7 @@ async fn supervise(link: Arc<Link>) {
         loop {
             let opened = tokio::select! {
                 () = link.closing.cancelled() => break,
-                opened = open(&link.dialer, &link.scripts) => opened,
+                opened = reopen(&link, generation) => opened,
             };
             match opened {
                 Ok(connection) => {
@@ -239,9 +258,7 @@ async fn supervise(link: Arc<Link>) {
                     });
                     break;
                 }
-                Err(failed) => link.set(State::Down {
-                    reason: failed.to_string(),
-                }),
+                Err(reason) => link.set(State::Down { reason }),
             }
             tokio::select! {
                 () = link.closing.cancelled() => break,
@@ -268,10 +285,10 @@ async fn until_broken(link: &Link, generation: u64) -> String {
         let State::Up { mut connection, .. } = link.state.borrow().clone() else {
             return "the connection to Redis is gone".to_owned();
         };
-        if let Err(failed) = ::redis::cmd("PING").exec_async(&mut connection).await
-            && error::ends_the_connection(&failed)
-        {
-            return failed.to_string();
+        match ::redis::cmd("PING").exec_async(&mut connection).await {
+            Ok(()) => link.recent.lives(),
+            Err(failed) if error::ends_the_connection(&failed) => return failed.to_string(),
+            Err(_) => {}
         }
     }
 }

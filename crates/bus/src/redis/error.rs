@@ -2,6 +2,7 @@
 
 use crate::engine::EngineError;
 use ::redis::{ErrorKind, RedisError, ServerError, ServerErrorKind};
+use std::error::Error as _;
 
 /// Codes of a server that may answer otherwise in a moment: it is starting, failing over, busy, or cannot write to
 /// its disk.
@@ -65,6 +66,13 @@ pub(super) fn away(reason: impl Into<String>) -> EngineError {
     EngineError::Away(Box::new(Silent(reason.into())))
 }
 
+/// What lies behind an error, in words.
+pub(super) fn cause(error: &EngineError) -> String {
+    error
+        .source()
+        .map_or_else(|| error.to_string(), ToString::to_string)
+}
+
 /// Whether the connection that gave this error is of no more use.
 pub(super) fn ends_the_connection(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse) || error.is_unrecoverable_error()
@@ -72,4 +80,10 @@ pub(super) fn ends_the_connection(error: &RedisError) -> bool {
 
 pub(super) fn is_no_group(error: &ServerError) -> bool {
     error.code() == "NOGROUP"
+}
+
+/// Whether the key or the group that was asked about is not there.
+pub(super) fn is_absent(error: &ServerError) -> bool {
+    let no_key = error.details().is_some_and(|text| text.contains("no such key"));
+    no_key || is_no_group(error)
 }

@@ -37,7 +37,9 @@ mod listeners;
 mod live;
 mod read;
 mod readers;
+mod recent;
 mod reply;
+mod restore;
 mod settle;
 mod stats;
 mod take_over;
@@ -60,6 +62,7 @@ use connection::{Dialer, Link};
 use keys::Keys;
 use lockdown_runtime::{Clock, SecretUrl};
 use readers::Readers;
+use recent::Recent;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -88,6 +91,8 @@ pub struct RedisCounts {
     pub ghosts: u64,
     /// Times a listener was told that it may have missed something.
     pub gaps: u64,
+    /// Events that the server had confirmed to us and did not have any more after its restart: appended again.
+    pub put_back: u64,
 }
 
 #[derive(Default)]
@@ -183,7 +188,9 @@ impl RedisEngine {
         let until = closing.child_token();
         // Should a question below fail, what runs in the background ends with it.
         let guard = until.clone().drop_guard();
-        let link = Link::connect(dialer, Arc::clone(&scripts), until.clone())
+        let keys = Keys::new(&options.prefix);
+        let recent = Recent::new(keys.clone());
+        let link = Link::connect(dialer, Arc::clone(&scripts), recent, until.clone())
             .await
             .map_err(connection)?;
         let calls = Calls::new(link, scripts);
@@ -196,7 +203,7 @@ impl RedisEngine {
         }
         Ok(Self {
             calls,
-            keys: Keys::new(&options.prefix),
+            keys,
             options,
             cluster: found.cluster,
             readers: Readers::default(),
@@ -223,6 +230,7 @@ impl RedisEngine {
             groups_made_again: self.counters.groups_made_again.load(Ordering::Relaxed),
             ghosts: self.counters.ghosts.load(Ordering::Relaxed),
             gaps: self.counters.gaps.load(Ordering::Relaxed),
+            put_back: self.calls.link().recent().put_back(),
         }
     }
 

@@ -240,14 +240,9 @@ fn millis(time: Value) -> Result<u64, EngineError> {
 /// A list; an empty one where the key or the group is not there.
 fn known(value: Value, what: &'static str) -> Result<Vec<Value>, EngineError> {
     match value {
-        Value::ServerError(refused) if is_absent(&refused) => Ok(Vec::new()),
+        Value::ServerError(refused) if error::is_absent(&refused) => Ok(Vec::new()),
         value => reply::array(value, what),
     }
-}
-
-fn is_absent(refused: &::redis::ServerError) -> bool {
-    let no_key = refused.details().is_some_and(|text| text.contains("no such key"));
-    no_key || error::is_no_group(refused)
 }
 
 fn stream_stats(stream: Stream, info: Value) -> Result<StreamStats, EngineError> {
@@ -262,7 +257,7 @@ fn stream_stats(stream: Stream, info: Value) -> Result<StreamStats, EngineError>
         dead: 0,
     };
     let info = match info {
-        Value::ServerError(refused) if is_absent(&refused) => return Ok(stats),
+        Value::ServerError(refused) if error::is_absent(&refused) => return Ok(stats),
         info => unwrapped(info)?,
     };
     let member = |name| reply::member(&info, name).ok_or_else(|| error::shape(WHAT));

@@ -26,21 +26,16 @@ async fn said(live: &mut Box<dyn Live>) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_by_kills_under_load() {
-    let (appended, times) = killed_under_load(Fsync::Always).await;
-    for envelope in &appended {
-        assert_eq!(times.get(envelope), Some(&1), "{envelope} was acknowledged");
-    }
+    killed_under_load(Fsync::Always).await;
 }
 
-/// With `everysec` Redis answers before it writes while an fsync is under way, so here even a killed process can lose
-/// the last seconds. It must still never hold anything twice.
+/// With `everysec` Redis answers before it writes while an fsync is under way: what its kill loses then is put back.
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_there_twice_after_kills_under_load() {
+async fn nothing_acknowledged_is_lost_by_kills_before_it_was_written() {
     killed_under_load(Fsync::EverySecond).await;
 }
 
-/// What was acknowledged, and how often each envelope is there.
-async fn killed_under_load(fsync: Fsync) -> (BTreeSet<String>, BTreeMap<String, usize>) {
+async fn killed_under_load(fsync: Fsync) {
     let mut server = redis_private_with(Server::append_only(fsync));
     let engine = Arc::new(engine(&server.url()).await);
     let (group, me) = (readers(), consumer("a"));
@@ -113,7 +108,9 @@ async fn killed_under_load(fsync: Fsync) -> (BTreeSet<String>, BTreeMap<String, 
     // The group gets them all, and each once.
     let found = read_all(&engine, &group, &me, times.len()).await;
     assert_eq!(found.len(), times.len());
-    (appended, times)
+    for envelope in &appended {
+        assert!(times.contains_key(envelope), "{envelope} was acknowledged");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ mod history;
 mod hub;
 mod outside;
 mod proxy;
+mod recent;
 mod suite;
 
 pub(crate) use crate::conformance::{community, consumer, contents, envelopes, event};

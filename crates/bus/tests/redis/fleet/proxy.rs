@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Stands between an engine and its server.
 #[derive(Default)]
-struct Between {
+pub(crate) struct Between {
     /// The next answer on a connection that sent these bytes is cut off in the middle, with the connection.
     cut_after: std::sync::Mutex<Option<&'static [u8]>>,
     cuts: AtomicUsize,
@@ -18,7 +18,7 @@ struct Between {
 }
 
 impl Between {
-    async fn start(port: u16) -> (Arc<Self>, String) {
+    pub(crate) async fn start(port: u16) -> (Arc<Self>, String) {
         let between = Arc::new(Self::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("redis://{}", listener.local_addr().unwrap());
@@ -27,7 +27,9 @@ impl Between {
             while let Ok((client, _)) = listener.accept().await {
                 let between = Arc::clone(&held);
                 tokio::spawn(async move {
-                    let server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                    let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else {
+                        return;
+                    };
                     // The end of either direction is the end of the connection.
                     let _ = between.pass(client, server).await;
                 });
@@ -36,8 +38,16 @@ impl Between {
         (between, url)
     }
 
-    fn cut(&self, after: &'static [u8]) {
+    pub(crate) fn cut(&self, after: &'static [u8]) {
         *self.cut_after.lock().unwrap() = Some(after);
+    }
+
+    pub(crate) fn cuts(&self) -> usize {
+        self.cuts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn stall(&self, stalled: bool) {
+        self.stalled.store(stalled, Ordering::Relaxed);
     }
 
     fn asked_to_cut(&self, sent: &[u8]) -> bool {
@@ -105,7 +115,7 @@ async fn an_append_whose_answer_was_lost_is_appended_once() {
         .await
         .unwrap();
     assert_eq!(stored.len(), 3);
-    assert_eq!(between.cuts.load(Ordering::Relaxed), 1);
+    assert_eq!(between.cuts(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,7 +205,7 @@ async fn a_server_that_falls_silent_is_given_up_and_found_again() {
     let held = read_all(&engine, &group, &me, 1).await;
     acknowledge(&engine, &group, &me, &held).await;
 
-    between.stalled.store(true, Ordering::Relaxed);
+    between.stall(true);
     let (read, asked) = tokio::join!(
         tokio::time::timeout(LIMIT, engine.read(&group, &me, 10, SHORT)),
         tokio::time::timeout(LIMIT, engine.ping()),
@@ -209,7 +219,7 @@ async fn a_server_that_falls_silent_is_given_up_and_found_again() {
     };
     eventually("the loss", ended).await;
     tokio::time::sleep(Duration::from_secs(7)).await;
-    between.stalled.store(false, Ordering::Relaxed);
+    between.stall(false);
     let gap = tokio::time::timeout(LIMIT, live.next()).await.unwrap().unwrap();
     assert!(matches!(gap, lockdown_bus::Frame::Gap), "{gap:?}");
     eventually("the way back", async || engine.ping().await.ok()).await;
