@@ -21,8 +21,8 @@ const CHILD: &str = "chaos_child";
     after_help = "Publishers, consumers of two groups and Redis are processes of their own; the embedded bus is one \
     process. Each writes down what it was told and what it did, so that a kill cannot make the account lie. The exit \
     code is 1 when an acknowledged event was lost, came twice or out of order without a cause, or is dead twice. While \
-    the disk is busy, Redis with `everysec` confirms before it has written: what its kill loses then is counted as \
-    lost, and named."
+    the disk is busy, Redis with `everysec` confirms before it has written: what its kill loses then, the publisher has \
+    to put back."
 )]
 pub(crate) struct Args {
     /// Kills, each with a recovery; spread over all that is chosen

@@ -58,6 +58,11 @@ impl Keys {
         format_compact!("{}:{{{stream}}}:once:{event}", self.prefix)
     }
 
+    /// Written at every connection: see [`super::restore`].
+    pub(super) fn seam(&self) -> CompactString {
+        format_compact!("{}:seam", self.prefix)
+    }
+
     /// Where other programs put their events.
     pub(super) fn inlet(&self) -> CompactString {
         format_compact!("{}:in", self.prefix)

@@ -2,7 +2,8 @@
 //!
 //! Redis 7 or newer, or Valkey, with its append-only file on, `appendfsync always` and `maxmemory-policy noeviction`:
 //! [`RedisEngine::connect`] warns of everything else. With `everysec` a busy disk makes Redis answer before it has written,
-//! so that even a crash of its process alone loses events that it had confirmed.
+//! so that even a crash of its process alone loses events that it had confirmed: the process that appended them puts them
+//! back, if it lives, as soon as the server answers again.
 //! Connections: one for commands, one for each consumer that reads, one for each that listens.
 //!
 //! What this process keeps: which entries it has handed out, so that those whose answer was lost are found among the ones
@@ -16,6 +17,7 @@
 //! lockdown:{mod.2}:once:<event>   the entry that an event became, for ten minutes: a text
 //! lockdown:in                     events of other programs, until they are taken in: a stream
 //! lockdown:{mod.2}:about:<name>   the entries that are about something, oldest first: a list of their ids
+//! lockdown:seam                   set and removed at each connection: ends what a killed server left open
 //! lockdown:mark:<name>            a value that ends by itself: a text
 //! lockdown:{board.<name>}:due     when each item of a board is due: a sorted set; beside it :text, what each says: a hash
 //! ```

@@ -4,6 +4,10 @@
 //! there, all before it are. What is missing goes back in its order, under its own event id, so that an answer that is
 //! lost on the way makes no second entry. It is said live again too: whoever heard it was given a place that does not
 //! exist any more. For a group that had handled it already, it is a redelivery.
+//!
+//! Servers that were killed while they wrote a transaction (Redis 7 and Valkey before the fix of its #4342) leave its
+//! beginning in their append-only file and write on behind it. At the next start all that follows belongs to it, up to
+//! the end of another transaction; without one it is thrown away. So the first that we write is such an end: the seam.
 
 use super::append::{append_call, appended};
 use super::recent::Recent;
@@ -32,7 +36,9 @@ struct Extent {
 impl Recent {
     /// Learns which run of the server this is.
     pub(super) async fn meet(&self, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
-        self.settled(run(connection).await?);
+        let run = run(connection).await?;
+        sew(connection, &self.keys.seam()).await?;
+        self.settled(run);
         Ok(())
     }
 
@@ -45,6 +51,7 @@ impl Recent {
         generation: u64,
     ) -> Result<(), EngineError> {
         let run = run(connection).await.map_err(error::engine)?;
+        sew(connection, &self.keys.seam()).await.map_err(error::engine)?;
         let before = self.put_back();
         let mut refused = None;
         for (stream, ids) in self.in_doubt(run.as_deref(), generation) {
@@ -133,6 +140,15 @@ async fn run(connection: &mut MultiplexedConnection) -> Result<Option<String>, R
     let text = reply::text(&answer).unwrap_or_default();
     let run = text.lines().find_map(|line| line.strip_prefix("run_id:"));
     Ok(run.map(|run| run.trim().to_owned()))
+}
+
+/// A transaction of two writes: a single one would be written without its end. A server that takes no writes needs none.
+async fn sew(connection: &mut MultiplexedConnection, key: &str) -> Result<(), RedisError> {
+    let mut seam = Pipeline::with_capacity(2);
+    seam.atomic().cmd("SET").arg(key).arg("").cmd("DEL").arg(key);
+    // MULTI, the two, EXEC.
+    connection.req_packed_commands(&seam, 0, 4).await?;
+    Ok(())
 }
 
 /// Those of these places, oldest first, behind the last one at which there is an entry.

@@ -6,7 +6,9 @@ use lockdown_bus::redis::{Connection, Warning};
 use lockdown_bus::{DeadReason, EngineError, Frame, Live, Start};
 use lockdown_runtime::health::Status;
 use lockdown_runtime::{Health, Metrics};
-use lockdown_testkit::servers::{Fsync, RedisOptions as Server, redis_private, redis_private_with};
+use lockdown_testkit::servers::{
+    Fsync, RedisOptions as Server, RedisServer, redis_private, redis_private_with,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 async fn ready(engine: &RedisEngine) {
@@ -33,6 +35,20 @@ async fn nothing_acknowledged_is_lost_by_kills_under_load() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_by_kills_before_it_was_written() {
     killed_under_load(Fsync::EverySecond).await;
+}
+
+/// Has the append-only file written anew. Redis 7.0 leaves the beginning of a transaction at its end that was being
+/// written at the kill, and the start after the next one takes it for whole: what was tried again is there twice then.
+async fn heal(server: &RedisServer) {
+    server.command(&["BGREWRITEAOF"]).unwrap();
+    let done = async || {
+        let facts = server.command(&["INFO", "persistence"]).unwrap();
+        ["aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0"]
+            .iter()
+            .all(|fact| facts.contains(fact))
+            .then_some(())
+    };
+    eventually("a whole append-only file", done).await;
 }
 
 async fn killed_under_load(fsync: Fsync) {
@@ -80,6 +96,7 @@ async fn killed_under_load(fsync: Fsync) {
         server.kill9().unwrap();
         server.restart().unwrap();
         ready(&engine).await;
+        heal(&server).await;
     }
     stop.cancel();
     let (mut appended, mut tried) = (BTreeSet::new(), BTreeSet::new());

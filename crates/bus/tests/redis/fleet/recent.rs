@@ -3,7 +3,7 @@
 use super::proxy::Between;
 use super::*;
 use lockdown_bus::Start;
-use lockdown_bus::redis::Connection;
+use lockdown_bus::redis::{Connection, Warning};
 use lockdown_testkit::servers::{
     Fsync, RedisOptions as Server, RedisServer, redis_private, redis_private_with,
 };
@@ -81,7 +81,9 @@ async fn what_the_server_confirmed_and_lost_is_there_again() {
     crash(&mut server, &engine).await;
     hold_the_same(&all_there(&engine).await, &all);
     assert_eq!(engine.counts().put_back, 60);
-    // What came back can be lost again; what was saved cannot.
+    // What came back can be lost again, and where it is now it is looked for.
+    crash(&mut server, &engine).await;
+    server.command(&["SAVE"]).unwrap();
     crash(&mut server, &engine).await;
     hold_the_same(&all_there(&engine).await, &all);
     assert_eq!(engine.counts().put_back, 120);
@@ -143,6 +145,51 @@ async fn others_who_are_sooner_do_not_hide_a_loss() {
     assert_eq!((slow.counts().put_back, other.counts().put_back), (5, 0));
 }
 
+/// The server's append-only file, as it is when a kill came while the last transaction was written.
+fn tear(server: &RedisServer, inside: &str) {
+    let folder = server.directory().join("appendonlydir");
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let log = files
+        .filter(|path| path.to_str().unwrap().ends_with(".incr.aof"))
+        .max()
+        .unwrap();
+    let text = std::fs::read(&log).unwrap();
+    let begins = text
+        .windows(inside.len())
+        .rposition(|window| window == inside.as_bytes())
+        .unwrap();
+    std::fs::write(&log, &text[..begins + 2]).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_a_transaction_that_was_half_written_is_kept() {
+    let mut server = redis_private_with(Server::append_only(Fsync::Always));
+    let first = engine(&server.url()).await;
+    let mut torn = bans(1);
+    torn[0].once = true;
+    append(&first, &torn).await;
+    first.close().await;
+    server.kill9().unwrap();
+    tear(&server, "once");
+    server.restart().unwrap();
+    let second = engine(&server.url()).await;
+    // Each of them a single write.
+    let later = bans(3);
+    for event in &later {
+        append(&second, std::slice::from_ref(event)).await;
+    }
+    second.close().await;
+    server.kill9().unwrap();
+    server.restart().unwrap();
+    let third = engine(&server.url()).await;
+    let found = all_there(&third).await;
+    // It was never whole, so nobody minds whether it is there.
+    let found: Vec<&str> = found.iter().map(String::as_str).collect();
+    assert!(found.ends_with(&envelopes(&later)), "{found:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_takes_nothing_yet_is_waited_for() {
     let mut server = redis_private();
@@ -154,6 +201,9 @@ async fn a_server_that_takes_nothing_yet_is_waited_for() {
     server.kill9().unwrap();
     server.restart().unwrap();
     server.command(&["REPLICAOF", "127.0.0.1", "1"]).unwrap();
+    // It can be connected to, and is warned of.
+    let warned = super::engine(&server.url()).await;
+    assert!(warned.warnings().contains(&Warning::Replica));
     between.stall(false);
     let mut states = engine.connection();
     let refused =
