@@ -375,6 +375,12 @@ pub trait Engine: Send + Sync + 'static {
     /// Opens this process's live connection.
     async fn live(&self) -> Result<Box<dyn Live>, EngineError>;
 
+    /// Returns when the engine is back after it was away: whoever waits before another try need not wait any longer. A
+    /// hint, that may be missed; of an engine that is never away it does not come.
+    async fn back(&self) {
+        std::future::pending::<()>().await;
+    }
+
     /// Asks the engine for a sign of life.
     async fn ping(&self) -> Result<Duration, EngineError>;
 

@@ -423,7 +423,10 @@ impl Batch {
                         events = self.appends.len(),
                         "Could not publish, next try in {pause:?}: {error}"
                     );
-                    tokio::time::sleep(pause).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        () = engine.back() => {}
+                    }
                 }
             }
         };

@@ -192,6 +192,7 @@ async fn pause(
     tracing::warn!(group = %seat.group.name, failures, "Could not {what} events, next try in {pause:?}: {error}");
     tokio::select! {
         () = tokio::time::sleep(pause) => true,
+        () = seat.engine.back() => true,
         () = stop.cancelled() => false,
     }
 }

@@ -90,7 +90,10 @@ async fn settle(seat: &Seat, batch: &[(Delivery, Settlement)]) -> Option<Vec<boo
                     "Could not settle {} events, next try in {pause:?}: {error}",
                     batch.len()
                 );
-                tokio::time::sleep(pause).await;
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = seat.engine.back() => {}
+                }
             }
         }
     }

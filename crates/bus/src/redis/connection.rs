@@ -20,7 +20,7 @@ pub(super) const HEARTBEAT: Duration = Duration::from_secs(5);
 /// A call waits this long for a connection that has just been lost: most are back at once.
 const PATIENCE: Duration = Duration::from_millis(250);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// The crate's default of 50 commands under way makes callers wait for each other.
 const UNDER_WAY: usize = 1024;
 

@@ -430,6 +430,16 @@ impl Engine for RedisEngine {
         Ok(asked.elapsed())
     }
 
+    async fn back(&self) {
+        let mut states = self.connection();
+        while states.changed().await.is_ok() {
+            if *states.borrow_and_update() == Connection::Up {
+                return;
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+
     async fn close(&self) {
         self.reads.cancel();
         self.release_surplus().await;

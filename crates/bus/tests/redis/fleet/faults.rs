@@ -3,7 +3,8 @@
 use super::*;
 use lockdown_bus::health;
 use lockdown_bus::redis::{Connection, Warning};
-use lockdown_bus::{DeadReason, EngineError, Frame, Live, Start};
+use lockdown_bus::{Backoff, DeadReason, EngineError, Frame, Live, Publisher, PublisherOptions, Start};
+use lockdown_events::Envelope;
 use lockdown_runtime::health::Status;
 use lockdown_runtime::{Health, Metrics};
 use lockdown_testkit::servers::{
@@ -545,4 +546,32 @@ async fn health_turns_red_while_the_server_is_away_and_green_again() {
     engine.close().await;
     reaches(Status::Down).await;
     watching.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_does_not_wait_out_its_pause_when_the_server_is_back() {
+    let mut server = redis_private();
+    let engine = Arc::new(engine(&server.url()).await);
+    let hour = Duration::from_secs(3600);
+    let options = PublisherOptions {
+        backoff: Backoff {
+            first: hour,
+            cap: hour,
+        },
+        ..PublisherOptions::default()
+    };
+    let publisher = Publisher::start(Arc::clone(&engine) as Arc<dyn Engine>, options);
+    server.kill9().unwrap();
+    let away = async || engine.ping().await.is_err().then_some(());
+    eventually("the loss of the server", away).await;
+    let publishing = tokio::spawn(async move {
+        let envelope = Envelope::decode(&bans(1)[0].envelope).unwrap();
+        publisher.publish(&envelope, community(1), true).await
+    });
+    // It has tried, and waits.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!publishing.is_finished());
+    server.restart().unwrap();
+    let published = tokio::time::timeout(LIMIT, publishing).await;
+    published.expect("an event that is out").unwrap().unwrap();
 }
