@@ -1,7 +1,7 @@
 //! An event on the wire: who, when, which chain, and a body that is decoded on demand.
 
 use crate::error::{DecodeError, EncodeError};
-use crate::id::{CorrelationId, EventId, StreamId};
+use crate::id::{CorrelationId, EventId, StreamId, Traceparent};
 use crate::live::{LIVE_VERSION, Live};
 use crate::older;
 use crate::source::Source;
@@ -32,6 +32,9 @@ pub struct Envelope {
     pub correlation_id: CorrelationId,
     /// The place in the durable stream, on a live frame. The bus puts it there; it is never written back.
     pub stream_id: Option<StreamId>,
+    /// The span that it was published from, so that one trace shows the whole way. Absent where nobody traces; one
+    /// that cannot be followed counts as absent.
+    pub traceparent: Option<Traceparent>,
     event_type: CompactString,
     version: u32,
     data: Box<RawValue>,
@@ -106,6 +109,7 @@ impl Envelope {
             timestamp,
             source,
             stream_id: None,
+            traceparent: None,
             event_type,
             version,
             data,
@@ -185,6 +189,9 @@ impl Envelope {
             source,
             correlation_id: members.correlation_id.unwrap_or_else(|| own_chain(event_id)),
             stream_id: members.stream_id,
+            traceparent: members
+                .traceparent
+                .and_then(|raw| Traceparent::new(serde_json::from_str(raw.get()).ok()?)),
             event_type,
             version: members.version.unwrap_or(1),
             data,
@@ -234,6 +241,9 @@ impl Serialize for Envelope {
         map.serialize_entry("source", &self.source)?;
         map.serialize_entry("correlationId", &self.correlation_id)?;
         map.serialize_entry("version", &self.version)?;
+        if let Some(traceparent) = &self.traceparent {
+            map.serialize_entry("traceparent", traceparent)?;
+        }
         map.serialize_entry("data", &self.data)?;
         for (name, value) in &self.extra {
             map.serialize_entry(name.as_str(), value)?;

@@ -135,6 +135,33 @@ text_ids! {
     StreamId;
 }
 
+/// The span that an event was published from, as W3C Trace Context writes it: `00-<trace>-<span>-<flags>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Traceparent(CompactString);
+
+// === impl Traceparent ===
+
+impl Traceparent {
+    /// `None` for what no collector would take: whoever traces then begins anew, as the standard asks.
+    pub fn new(text: &str) -> Option<Self> {
+        let parts: Vec<&str> = text.split('-').collect();
+        let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+        let hex = parts
+            .iter()
+            .flat_map(|part| part.bytes())
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let names = |part: &str| part.bytes().any(|byte| byte != b'0');
+        let known =
+            lengths == [2, 32, 16, 2] && hex && parts[0] == "00" && names(parts[1]) && names(parts[2]);
+        known.then(|| Self(text.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 macro_rules! uuid_ids {
     ($( $(#[$doc:meta])* $name:ident; )*) => { $(
         $(#[$doc])*

@@ -30,7 +30,7 @@ pub use error::{DecodeError, EncodeError};
 pub use guild::{GuildChange, GuildConfig, GuildUpdate};
 pub use id::{
     CaseId, ChannelId, CorrelationId, EventId, GuildId, IdError, MessageId, NotificationId, RoleId, StreamId,
-    TraceId, UserId,
+    TraceId, Traceparent, UserId,
 };
 pub use live::{
     CacheInvalidation, LIVE, Live, Notification, NotificationLevel, Presence, PresenceKind, PresenceState,

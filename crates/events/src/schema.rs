@@ -85,6 +85,10 @@ impl JsonSchema for Envelope {
                     "type": "integer", "minimum": 1,
                     "description": "The version of the body's shape. Fields are only ever added to a shape.",
                 },
+                "traceparent": {
+                    "type": "string", "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+                    "description": "Where the event is traced: the span that it was published from (W3C Trace Context).",
+                },
                 "streamId": {
                     "type": "string",
                     "description": "On a live frame: the event's place in the durable stream.",

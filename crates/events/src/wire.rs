@@ -20,6 +20,8 @@ pub(crate) struct Members {
     pub(crate) correlation_id: Option<CorrelationId>,
     pub(crate) version: Option<u32>,
     pub(crate) stream_id: Option<StreamId>,
+    /// Raw: one that cannot be followed is no reason to refuse the event.
+    pub(crate) traceparent: Option<Box<RawValue>>,
     pub(crate) data: Option<Box<RawValue>>,
     /// `type` and `payload`: the older names of `eventType` and `data`. Raw, since beside today's names they are
     /// someone else's members.
@@ -131,6 +133,7 @@ members! {
     "correlationId" => correlation_id,
     "version" => version,
     "streamId" => stream_id,
+    "traceparent" => traceparent,
     "data" => data,
     "type" => older_type,
     "payload" => older_payload,

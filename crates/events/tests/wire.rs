@@ -2,7 +2,7 @@
 
 use lockdown_events::{
     Action, DecodeError, Envelope, Event, MAX_BYTES, MAX_DEPTH, MessageEvent, ModerationEvent, Platform,
-    Source,
+    Source, Traceparent,
 };
 use serde_json::{Value, json};
 use std::error::Error;
@@ -108,6 +108,31 @@ fn the_shapes_may_be_mixed_and_todays_members_win() {
 
     let no_version = Envelope::decode(&with("version", Value::Null)).unwrap();
     assert_eq!(no_version.version(), 1);
+}
+
+#[test]
+fn a_trace_is_passed_on_and_one_that_nobody_can_follow_is_not() {
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let envelope = Envelope::decode(&with("traceparent", json!(trace))).unwrap();
+    assert_eq!(
+        envelope.traceparent.as_ref().map(Traceparent::as_str),
+        Some(trace)
+    );
+    let again: Value = serde_json::from_str(&envelope.encode()).unwrap();
+    assert_eq!(again["traceparent"], trace);
+
+    for odd in [
+        json!("none"),
+        json!(7),
+        json!(trace.to_uppercase()),
+        json!(trace.replace("00-", "ff-")),
+        json!(format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32))),
+        json!(format!("{trace}-")),
+    ] {
+        let envelope = Envelope::decode(&with("traceparent", odd.clone())).unwrap();
+        assert_eq!(envelope.traceparent, None, "{odd}");
+        assert!(!envelope.encode().contains("traceparent"), "{odd}");
+    }
 }
 
 #[test]

@@ -63,6 +63,7 @@ Machine-readable: [`asyncapi.json`](asyncapi.json) and a JSON Schema for each ty
 | `timestamp` | RFC 3339, UTC | When it happened on the platform. |
 | `source` | text | `backend`, `worker`, `discord-bot`, `telegram-bot`, `webhook:<name>`, or a name that an outside publisher chose. |
 | `correlationId` | text | The event or command that began the chain. |
+| `traceparent` | text | Where the event is traced: the span that it was published from (W3C Trace Context). Optional. |
 | `version` | integer | The version of the body's shape. Fields are only added; readers ignore what they do not know. |
 | `data` | object | The body, below. |
 | `streamId` | text | On a live frame only: the place in the durable stream. |

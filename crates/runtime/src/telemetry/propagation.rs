@@ -11,8 +11,13 @@ const TRACEPARENT: &str = "traceparent";
 
 /// The `traceparent` of the current span; `None` when no traces are made.
 pub fn traceparent() -> Option<String> {
+    let span = Span::current();
+    // Asked for with every event: where nobody listens it costs nothing.
+    if span.is_disabled() {
+        return None;
+    }
     let mut carrier = HashMap::new();
-    TraceContextPropagator::new().inject_context(&Span::current().context(), &mut carrier);
+    TraceContextPropagator::new().inject_context(&span.context(), &mut carrier);
     carrier.remove(TRACEPARENT)
 }
 
