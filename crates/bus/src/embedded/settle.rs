@@ -59,7 +59,13 @@ impl Log {
                     by,
                     since: self.now(),
                 });
-                pending.retry = Some(Box::new(failed(pending.retry.as_deref(), failure, *due)));
+                let again = pending
+                    .retry
+                    .as_deref()
+                    .is_some_and(|known| is_told_again(known, failure, *due));
+                if !again {
+                    pending.retry = Some(Box::new(failed(pending.retry.as_deref(), failure, *due)));
+                }
                 pending.stored = true;
                 self.write_pending(group, lane, seq, &pending)?;
                 self.set(group, lane, seq, Some(pending));
@@ -147,17 +153,25 @@ impl Log {
     }
 }
 
+/// Whether it is the failure that the record ends with, told again because our first answer was lost. The record may
+/// have been read from the file since, which has microseconds.
+fn is_told_again(known: &Retry, failure: &Failure, due: DateTime<Utc>) -> bool {
+    known.last_failure.timestamp_micros() == failure.at.timestamp_micros()
+        && known.due.timestamp_micros() == due.timestamp_micros()
+        && known.error == shortened(&failure.error)
+}
+
+fn shortened(error: &str) -> &str {
+    &error[..error.floor_char_boundary(MOST_ERROR)]
+}
+
 /// The record after one more failure.
 fn failed(before: Option<&Retry>, failure: &Failure, due: DateTime<Utc>) -> Retry {
-    let mut end = failure.error.len().min(MOST_ERROR);
-    while !failure.error.is_char_boundary(end) {
-        end -= 1;
-    }
     Retry {
         attempts: before.map_or(0, |retry| retry.attempts).saturating_add(1),
         first_failure: before.map_or(failure.at, |retry| retry.first_failure),
         last_failure: failure.at,
-        error: failure.error[..end].to_owned(),
+        error: shortened(&failure.error).to_owned(),
         due,
     }
 }

@@ -77,6 +77,7 @@ macro_rules! conformance {
             settle: a_former_owner_changes_nothing;
             settle: a_late_ack_is_accepted;
             settle: a_failure_is_remembered_across_a_restart;
+            settle: what_is_said_twice_counts_once;
             settle: a_failed_entry_stays_with_its_consumer;
             settle: a_released_entry_is_free_at_once;
             settle: a_release_counts_for_nothing_after_a_restart_too;

@@ -333,3 +333,48 @@ pub(crate) async fn a_consumer_that_holds_something_is_not_removed(fixture: &imp
         settle(&engine, &group, &name, &held, &Settlement::Ack).await;
     }
 }
+
+pub(crate) async fn what_is_said_twice_counts_once(fixture: &impl Fixture) {
+    let engine = fixture.engine().await;
+    let group = open(&engine, "test.reader").await;
+    append(&engine, &events(5)).await;
+    let (me, other) = (consumer("me"), consumer("other"));
+    take(&engine, &group, &consumer("gone"), 5).await;
+    fixture.advance(fixture.silence() * 2).await;
+    let mut held = reclaim(&engine, &group, &me, fixture.silence(), 5).await;
+    held.sort_by_key(|delivery| delivery.entry);
+    let at = failure(fixture, "it broke");
+    let all = [
+        Settlement::Ack,
+        Settlement::Retry {
+            failure: at.clone(),
+            due: fixture.now(),
+        },
+        Settlement::Dead {
+            failure: at,
+            reason: DeadReason::Permanent,
+        },
+        Settlement::Renew,
+        Settlement::Release,
+    ];
+    let all: Vec<_> = held.iter().cloned().zip(all).collect();
+    assert_eq!(engine.settle(&group, &me, &all).await.unwrap(), [true; 5]);
+    // As after an answer that was lost. What it holds no longer it is told, and nothing changes.
+    let again = engine.settle(&group, &me, &all).await.unwrap();
+    assert_eq!(again[1..], [true, false, true, false]);
+
+    let letters = engine
+        .dead_letters(&lockdown_bus::DeadFilter::default(), None, 10)
+        .await
+        .unwrap();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].attempts, 1);
+    let free = reclaim(&engine, &group, &other, Duration::from_secs(3600), 1).await;
+    assert_eq!((free[0].entry, free[0].deliveries), (held[4].entry, 2));
+    fixture.advance(fixture.silence() * 2).await;
+    let mut silent = reclaim(&engine, &group, &consumer("third"), fixture.silence(), 3).await;
+    silent.sort_by_key(|delivery| delivery.entry);
+    let entries: Vec<_> = silent.iter().map(|delivery| delivery.entry).collect();
+    assert_eq!(entries, [held[1].entry, held[3].entry, held[4].entry]);
+    assert_eq!(silent[0].retry.as_ref().map(|retry| retry.attempts), Some(1));
+}

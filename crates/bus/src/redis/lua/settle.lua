@@ -8,6 +8,8 @@
 -- Returns for each entry 1 (done), 0 (not this consumer's) or the error.
 local stream, records, dead = KEYS[1], KEYS[2], KEYS[3]
 local group, me, mark, place, inbox = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+-- How long what was released counts as idle, in milliseconds: twelve days, longer than anybody waits.
+local RELEASED = 1000000000
 local out = {}
 
 local function failed_before(id, now)
@@ -40,9 +42,13 @@ local function settle(at)
   if what == 'renew' then
     done = redis.pcall('XCLAIM', stream, group, me, 0, id, 'JUSTID')
   elseif what == 'release' then
-    -- Idle for twelve days: whoever looks next may take it. It was not begun, so this time does not count.
+    if mine[1][3] >= RELEASED then
+      -- Told again because our first answer was lost: the time was taken off its deliveries then.
+      return 0
+    end
+    -- Whoever looks next may take it. It was not begun, so this time does not count.
     local before = math.max(mine[1][4] - 1, 0)
-    done = redis.pcall('XCLAIM', stream, group, me, 0, id, 'IDLE', 1000000000, 'RETRYCOUNT', before, 'JUSTID')
+    done = redis.pcall('XCLAIM', stream, group, me, 0, id, 'IDLE', RELEASED, 'RETRYCOUNT', before, 'JUSTID')
   elseif what == 'retry' then
     local attempts, first = failed_before(id, now)
     local record = string.format('%d %s %s %s %s', attempts + 1, first, now, ARGV[at + 3], ARGV[at + 4])

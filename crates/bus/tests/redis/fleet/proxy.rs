@@ -15,6 +15,9 @@ pub(crate) struct Between {
     cuts: AtomicUsize,
     /// No byte passes in either direction, and no connection ends.
     stalled: AtomicBool,
+    /// The same, but only on connections that say these bytes.
+    stalls: std::sync::Mutex<Option<&'static [u8]>>,
+    stalled_alone: AtomicUsize,
 }
 
 impl Between {
@@ -52,7 +55,7 @@ impl Between {
 
     fn asked_to_cut(&self, sent: &[u8]) -> bool {
         let mut wanted = self.cut_after.lock().unwrap();
-        let cut = wanted.is_some_and(|wanted| sent.windows(wanted.len()).any(|window| window == wanted));
+        let cut = wanted.is_some_and(|wanted| has(sent, wanted));
         if cut {
             *wanted = None;
         }
@@ -73,6 +76,13 @@ impl Between {
                         return Ok(());
                     }
                     cut |= self.asked_to_cut(&up[..read]);
+                    let stalls = *self.stalls.lock().unwrap();
+                    if stalls.is_some_and(|wanted| has(&up[..read], wanted)) {
+                        self.stalled_alone.fetch_add(1, Ordering::Relaxed);
+                        // Until the client gives it up, which closes it on our side too.
+                        while client.read(&mut up).await? > 0 {}
+                        return Ok(());
+                    }
                     server.write_all(&up[..read]).await?;
                 }
                 read = server.read(&mut down) => {
@@ -90,6 +100,10 @@ impl Between {
             }
         }
     }
+}
+
+fn has(sent: &[u8], wanted: &[u8]) -> bool {
+    sent.windows(wanted.len()).any(|window| window == wanted)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -226,4 +240,118 @@ async fn a_server_that_falls_silent_is_given_up_and_found_again() {
     append(&engine, &bans(1)).await;
     assert_eq!(read_all(&engine, &group, &me, 1).await.len(), 1);
     live.next().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_whose_link_is_half_open_holds_up_nobody_and_comes_back() {
+    let server = redis_private();
+    let (between, url) = Between::start(server.port()).await;
+    let options = RedisOptions {
+        timeout: Duration::from_secs(2),
+        ..RedisOptions::default()
+    };
+    let engine = Arc::new(engine_with(&url, options).await);
+    let (group, me) = (readers(), consumer("a"));
+    engine.open_group(&group, &Start::Oldest).await.unwrap();
+    *between.stalls.lock().unwrap() = Some(b"XREADGROUP");
+    let reading = {
+        let (engine, group) = (Arc::clone(&engine), group.clone());
+        tokio::spawn(async move { engine.read(&group, &consumer("a"), 10, SHORT).await })
+    };
+    eventually("a read that hangs", async || {
+        (between.stalled_alone.load(Ordering::Relaxed) > 0).then_some(())
+    })
+    .await;
+    // Nobody says on the reader's connection that it is gone; all else goes on meanwhile.
+    let batch = bans(100);
+    for event in &batch {
+        append(&engine, std::slice::from_ref(event)).await;
+        engine.ping().await.unwrap();
+    }
+    let ended = tokio::time::timeout(LIMIT, reading).await.unwrap().unwrap();
+    assert!(matches!(ended, Err(EngineError::Away(_))), "{ended:?}");
+    *between.stalls.lock().unwrap() = None;
+    let back = async {
+        let mut found = Vec::new();
+        while found.len() < batch.len() {
+            // The first may meet what is left of the broken connection.
+            found.extend(engine.read(&group, &me, 512, SHORT).await.unwrap_or_default());
+        }
+        found
+    };
+    let found = tokio::time::timeout(LIMIT, back).await.unwrap();
+    assert_eq!(contents(&found), envelopes(&batch));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_settlement_whose_answer_was_lost_changes_nothing_the_second_time() {
+    let server = redis_private();
+    let (between, url) = Between::start(server.port()).await;
+    let (straight, engine) = (engine(&server.url()).await, engine(&url).await);
+    let (group, me) = (readers(), consumer("a"));
+    engine.open_group(&group, &Start::Oldest).await.unwrap();
+    append(&engine, &bans(5)).await;
+    let held = read_all(&engine, &group, &me, 5).await;
+    let all: [(&'static [u8], Settlement, bool); 5] = [
+        (b"XACK", Settlement::Ack, false),
+        (
+            b"\r\nretry\r\n",
+            Settlement::Retry {
+                failure: failure("it broke", 1),
+                due: time(2),
+            },
+            true,
+        ),
+        (
+            b"\r\ndead\r\n",
+            Settlement::Dead {
+                failure: failure("no", 1),
+                reason: lockdown_bus::DeadReason::Permanent,
+            },
+            false,
+        ),
+        (b"\r\nrenew\r\n", Settlement::Renew, true),
+        (b"\r\nrelease\r\n", Settlement::Release, false),
+    ];
+    for (cuts, (delivery, (said, settlement, still_held))) in (1..).zip(held.iter().zip(all)) {
+        between.cut(said);
+        let settlements = [(delivery.clone(), settlement)];
+        let lost = engine.settle(&group, &me, &settlements).await;
+        assert!(matches!(lost, Err(EngineError::Away(_))), "{lost:?}");
+        assert_eq!(between.cuts.load(Ordering::Relaxed), cuts);
+        let again = eventually("the second time", async || {
+            engine.settle(&group, &me, &settlements).await.ok()
+        })
+        .await;
+        assert_eq!(again, [still_held], "{:?}", settlements[0].1);
+    }
+    let letters = async || {
+        straight
+            .dead_letters(&lockdown_bus::DeadFilter::default(), None, 10)
+            .await
+            .unwrap()
+    };
+    let letter = &letters().await[..];
+    assert_eq!(letter.len(), 1);
+    assert_eq!((&letter[0].envelope, letter[0].attempts), (&held[2].envelope, 1));
+
+    // Nor does a replay, which takes the letter and puts the event into the inbox in one step.
+    between.cut(b":in:worker.rules");
+    let lost = engine.replay_dead(&letter[0].id).await;
+    let again = eventually("the second time", async || {
+        engine.replay_dead(&letter[0].id).await.ok()
+    })
+    .await;
+    assert!(lost.is_err() && !again, "{lost:?} {again}");
+    assert!(letters().await.is_empty());
+    let mut open = straight
+        .take_over(&group, &consumer("b"), Duration::ZERO, 10)
+        .await
+        .unwrap();
+    open.extend(straight.read(&group, &consumer("b"), 10, SHORT).await.unwrap());
+    open.sort_by_key(|delivery| (delivery.inbox, delivery.entry));
+    let expected = [&held[1], &held[3], &held[4], &held[2]].map(|delivery| &*delivery.envelope);
+    assert_eq!(contents(&open), expected);
+    assert_eq!(open[0].retry.as_ref().map(|retry| retry.attempts), Some(1));
+    assert!(open[1..].iter().all(|delivery| delivery.retry.is_none()));
 }
