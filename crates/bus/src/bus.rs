@@ -21,9 +21,10 @@ use compact_str::{CompactString, format_compact};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use lockdown_events::{
-    CacheInvalidation, EncodeError, Envelope, Event, EventId, LIVE, Live, Notification, Source, TYPES, UserId,
+    CacheInvalidation, EncodeError, Envelope, Event, EventId, LIVE, Live, Notification, Source, TYPES,
+    Traceparent, UserId,
 };
-use lockdown_runtime::{Clock, Ids};
+use lockdown_runtime::{Clock, Ids, telemetry};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -257,14 +258,19 @@ impl Bus {
 
     fn envelope(&self, id: EventId, cause: Option<&Envelope>, event: &Event) -> Result<Envelope, EventError> {
         let speaker = &self.shared.speaker;
-        Envelope::new(
+        let mut envelope = Envelope::new(
             id,
             speaker.clock.now(),
             self.source.clone(),
             cause.map(|cause| cause.correlation_id.clone()),
             event,
         )
-        .map_err(EventError::Encode)
+        .map_err(EventError::Encode)?;
+        // Where this process makes no traces, it does not interrupt that of others either.
+        envelope.traceparent = telemetry::traceparent()
+            .and_then(|text| Traceparent::new(&text))
+            .or_else(|| cause.and_then(|cause| cause.traceparent.clone()));
+        Ok(envelope)
     }
 
     /// What was published, as far back as it is kept.

@@ -200,19 +200,12 @@ impl Runner {
     /// What is to be done with a new delivery, or how it is settled without that.
     fn judge(&self, delivery: &Delivery) -> Result<Work, Settlement> {
         let failed = delivery.retry.as_ref().map_or(0, |retry| retry.attempts);
-        let received = match receive(delivery, failed + 1) {
-            Ok(received) => received,
-            // From the future: no handler here wants it.
-            Err(error) if error.is_unknown() => return Err(Settlement::Ack),
+        let received = match self.receive(delivery, failed + 1) {
+            Ok(Some(received)) => received,
+            Ok(None) => return Err(Settlement::Ack),
+            // Also a version from the future of what is wanted here: a newer process can be given it again.
             Err(error) => return Err(self.dead(DeadReason::Undecodable, chain(&error))),
         };
-        if !self
-            .handlers
-            .iter()
-            .any(|handler| handler.wants(received.event.event_type()))
-        {
-            return Err(Settlement::Ack);
-        }
         let unanswered = delivery.deliveries.saturating_sub(u64::from(failed));
         if unanswered >= self.seat.options.poison {
             let error = format!("handed out {unanswered} times without an answer");
@@ -224,6 +217,22 @@ impl Runner {
             key,
             done: BTreeSet::new(),
         })
+    }
+
+    /// What the handlers are given; nothing where none of them wants it.
+    fn receive(&self, delivery: &Delivery, attempt: u32) -> Result<Option<Received>, DecodeError> {
+        let envelope = Envelope::decode(&delivery.envelope)?;
+        let wanted = |handler: &Handler| handler.wants(envelope.event_type());
+        if !self.handlers.iter().any(wanted) {
+            return Ok(None);
+        }
+        let event = envelope.event()?;
+        Ok(Some(Received {
+            envelope,
+            event,
+            position: delivery.entry,
+            attempt,
+        }))
     }
 
     fn queue(&mut self, entry: Entry) {
@@ -421,9 +430,12 @@ impl Runner {
         };
         if let Some(work) = &mut held.work {
             let attempt = work.received.attempt + 1;
-            if let Ok(received) = receive(&held.delivery, attempt) {
-                work.received = Arc::new(received);
-            }
+            work.received = Arc::new(Received {
+                envelope: work.received.envelope.clone(),
+                event: work.received.event.clone(),
+                position: work.received.position,
+                attempt,
+            });
         }
         self.wait_until(entry, due);
         if self.fetched_all {
@@ -467,15 +479,4 @@ impl Runner {
             tracing::warn!(group = %self.seat.group.name, "{} handlers did not end in time", all - self.hand.len());
         }
     }
-}
-
-fn receive(delivery: &Delivery, attempt: u32) -> Result<Received, DecodeError> {
-    let envelope = Envelope::decode(&delivery.envelope)?;
-    let event = envelope.event()?;
-    Ok(Received {
-        envelope,
-        event,
-        position: delivery.entry,
-        attempt,
-    })
 }

@@ -4,10 +4,12 @@ use super::runner::Entry;
 use super::{Handler, HandlerError, Received};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
+use lockdown_runtime::telemetry;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tracing::Instrument;
 
 /// What a run of an event's handlers came to.
 pub(super) struct Finished {
@@ -70,7 +72,17 @@ pub(super) async fn run(handlers: &[Handler], begun: Begun, patience: Duration) 
 async fn one(handlers: &[Handler], at: usize, received: Arc<Received>, patience: Duration) -> Outcome {
     let since = Instant::now();
     // The call itself may panic, too.
-    let call = async { (handlers[at].run)(received).await };
+    let span = tracing::info_span!(
+        "bus.handle",
+        channel = received.event.event_type(),
+        handler = handlers[at].name,
+        event = %received.envelope.event_id,
+        attempt = received.attempt,
+    );
+    if let Some(traceparent) = &received.envelope.traceparent {
+        telemetry::follow(&span, traceparent.as_str());
+    }
+    let call = async { (handlers[at].run)(received).await }.instrument(span);
     let result = match tokio::time::timeout(patience, AssertUnwindSafe(call).catch_unwind()).await {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => Err(HandlerError::Again(format!("it panicked: {}", words(&*panic)))),

@@ -12,12 +12,20 @@ use lockdown_bus::{
 use lockdown_events::{Envelope, Event, EventId, GuildId, Platform, Source, UserEvent, UserId, UserLeft};
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore};
 
 /// Only a fault that waits for ever meets it.
 pub(crate) const SAFETY: Duration = Duration::from_secs(30);
+
+/// An event that was put off.
+#[derive(Debug, Clone)]
+pub(crate) struct Put {
+    pub(crate) envelope: Arc<str>,
+    pub(crate) failed: DateTime<Utc>,
+    pub(crate) due: DateTime<Utc>,
+}
 
 /// A real log behind faults that a test asks for.
 pub(crate) struct Faulty {
@@ -25,8 +33,13 @@ pub(crate) struct Faulty {
     /// How many appends still fail before they reach the log, and after they did.
     pub(crate) fail_before: AtomicUsize,
     pub(crate) fail_after: AtomicUsize,
-    /// How many calls of `settle` still fail.
+    /// How many calls of `settle` still fail before they reach the log, and after they did.
     pub(crate) fail_settle: AtomicUsize,
+    pub(crate) lose_settle: AtomicUsize,
+    /// Whether pings fail.
+    pub(crate) away: AtomicBool,
+    /// The retries that the log was told of.
+    pub(crate) retries: Mutex<Vec<Put>>,
     /// Closed, appends wait at it.
     pub(crate) gate: Semaphore,
     /// The sizes of the batches that reached the log.
@@ -40,6 +53,9 @@ impl Faulty {
             fail_before: AtomicUsize::new(0),
             fail_after: AtomicUsize::new(0),
             fail_settle: AtomicUsize::new(0),
+            lose_settle: AtomicUsize::new(0),
+            away: AtomicBool::new(false),
+            retries: Mutex::default(),
             gate: Semaphore::new(1_000_000),
             batches: Mutex::default(),
         })
@@ -116,7 +132,27 @@ engine! {
             if takes_one(&self.fail_settle) {
                 return Err(fault());
             }
-            self.log.settle(group, consumer, settlements).await
+            let results = self.log.settle(group, consumer, settlements).await?;
+            for (delivery, settlement) in settlements {
+                if let Settlement::Retry { failure, due } = settlement {
+                    self.retries.lock().await.push(Put {
+                        envelope: Arc::clone(&delivery.envelope),
+                        failed: failure.at,
+                        due: *due,
+                    });
+                }
+            }
+            if takes_one(&self.lose_settle) {
+                return Err(fault());
+            }
+            Ok(results)
+        }
+
+        async fn ping(&self) -> Outcome<Duration> {
+            if self.away.load(Ordering::SeqCst) {
+                return Err(fault());
+            }
+            self.log.ping().await
         }
     }
     hands on {
@@ -147,7 +183,6 @@ engine! {
         take_due(board: &str, max: usize) -> Outcome<Vec<Posted>>;
         unpost(board: &str, item: &str) -> Outcome<Option<String>>;
         live() -> Outcome<Box<dyn Live>>;
-        ping() -> Outcome<Duration>;
         close() -> ();
     }
 }

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-const LEFT: [&str; 1] = ["user:left"];
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const LEFT: [&str; 1] = ["user:left"];
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 pub(super) fn quick() -> ConsumerOptions {
     ConsumerOptions {
@@ -58,7 +58,7 @@ pub(super) async fn publish(log: &Faulty, guild: u32, numbers: std::ops::Range<u
     }
 }
 
-fn append(guild: u32, number: u32) -> Append {
+pub(super) fn append(guild: u32, number: u32) -> Append {
     let (envelope, key) = left(guild, number);
     let channel = envelope.event_type().into();
     Append {
@@ -81,7 +81,7 @@ impl Seen {
         self.0.lock().unwrap().push(told);
     }
 
-    fn all(&self) -> Vec<(u32, u32)> {
+    pub(super) fn all(&self) -> Vec<(u32, u32)> {
         self.0.lock().unwrap().clone()
     }
 

@@ -1,15 +1,17 @@
 //! Keeping house: what goes, and what the counters and gauges say.
 
-use super::bench::{Faulty, left, until};
+use super::bench::{Faulty, SAFETY, left, until};
 use super::consume::{Seen, consumer, publish, quick};
 use crate::conformance::{self, Fixture};
 use lockdown_bus::{
     Class, ConsumerName, DeadFilter, Engine, Group, GroupName, Handler, HandlerError, Janitor,
-    JanitorOptions, Publisher, PublisherOptions, Retention, Settlement, Start,
+    JanitorOptions, Publisher, PublisherOptions, Retention, Settlement, Start, health,
 };
 use lockdown_events::Envelope;
-use lockdown_runtime::{Clock, Metrics};
+use lockdown_runtime::health::Status;
+use lockdown_runtime::{Clock, Health, Metrics};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 fn janitor(log: &Arc<Faulty>, name: &str, options: JanitorOptions) -> Janitor {
@@ -167,4 +169,23 @@ pub(crate) async fn metrics_say_what_happened(fixture: &impl Fixture) {
         "who stopped is no consumer any more"
     );
     publisher.close().await;
+}
+
+pub(crate) async fn health_is_as_the_engine_is(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
+    let health = Health::new("worker", "1.2.3", Clock::system(), Metrics::local());
+    let watching = tokio::spawn(health::watch(log.clone(), health.component("bus", true)));
+    let reaches = async |status: Status| {
+        let mut report = health.watch();
+        let reached = report.wait_for(|report| report.status == status);
+        tokio::time::timeout(SAFETY, reached).await.unwrap().unwrap();
+    };
+    reaches(Status::Up).await;
+    log.away.store(true, Ordering::SeqCst);
+    reaches(Status::Down).await;
+    log.away.store(false, Ordering::SeqCst);
+    reaches(Status::Up).await;
+    log.close().await;
+    reaches(Status::Down).await;
+    watching.await.unwrap();
 }

@@ -11,8 +11,11 @@
 pub(crate) mod bench;
 pub(crate) mod consume;
 pub(crate) mod house;
+pub(crate) mod odd;
 pub(crate) mod publish;
+pub(crate) mod retry;
 pub(crate) mod spool;
+pub(crate) mod trace;
 
 /// One test for each case, over the fixture that the expression makes. They run on one thread: some of them lean on what
 /// runs before what.
@@ -31,17 +34,25 @@ macro_rules! layer {
             house: one_cleans_up_at_a_time;
             house: a_group_that_nobody_reads_for_is_reported_once_a_day;
             house: metrics_say_what_happened;
+            house: health_is_as_the_engine_is;
+            odd: what_cannot_be_read_has_a_defined_end_and_its_neighbours_are_handled;
             publish: what_queues_meanwhile_goes_out_together_and_in_order;
             publish: order_survives_batches_that_fail;
             publish: an_answer_that_was_lost_makes_no_second_entry_of_an_event_published_once;
             publish: a_log_that_stays_away_is_told_and_what_comes_later_goes_on;
             publish: a_full_queue_makes_callers_wait_and_says_full_to_those_who_will_not;
+            publish: the_queue_is_bounded_in_bytes_too;
             publish: an_accepted_event_is_published_though_nobody_waits;
+            publish: an_abandoned_event_is_published_whole_or_not_at_all;
             publish: closing_lets_out_what_was_accepted_and_takes_no_more;
+            retry: an_event_that_failed_waits_no_shorter_and_no_longer_than_was_said;
+            retry: a_wait_goes_on_after_a_restart;
+            retry: a_settlement_whose_answer_was_lost_counts_once;
             spool: what_is_published_meanwhile_goes_out_in_its_order;
             spool: an_answer_that_is_lost_while_the_journal_empties_doubles_nothing;
             spool: what_lies_there_outlives_its_process;
             spool: a_full_disk_loses_nothing_that_was_accepted;
+            trace: a_trace_goes_on_in_the_handler;
         }
     };
 }

@@ -1,9 +1,10 @@
 //! The publisher: batches, order, faults, room.
 
-use super::bench::{Faulty, left, told, until};
+use super::bench::{Faulty, SAFETY, left, told, until};
 use crate::conformance::Fixture;
-use lockdown_bus::{Backoff, PublishError, Published, Publisher, PublisherOptions};
-use lockdown_events::Envelope;
+use lockdown_bus::{Backoff, Engine, Frame, PublishError, Published, Publisher, PublisherOptions};
+use lockdown_events::{Envelope, EventId};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -154,6 +155,34 @@ pub(crate) async fn a_full_queue_makes_callers_wait_and_says_full_to_those_who_w
     assert_eq!(publisher.queued(), 0);
 }
 
+pub(crate) async fn the_queue_is_bounded_in_bytes_too(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
+    log.gate.forget_permits(usize::MAX >> 3);
+    let bytes = left(1, 10).0.encode().len();
+    let options = PublisherOptions {
+        queue_bytes: bytes * 10 + bytes / 2,
+        ..quick()
+    };
+    let publisher = Publisher::start(log.clone(), options);
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 10..60 {
+        let (publisher, (envelope, key)) = (publisher.clone(), left(1, number));
+        calls.spawn(async move { publisher.publish(&envelope, key, false).await.unwrap() });
+        tokio::task::yield_now().await;
+    }
+    until("all of them wait", || async { publisher.queued() == 50 }).await;
+    let (envelope, key) = left(1, 99);
+    assert!(matches!(
+        publisher.try_publish(&envelope, key, false).await,
+        Err(PublishError::Full)
+    ));
+    // Those that wait for room have not been accepted: when their callers go, nothing is left of them.
+    calls.shutdown().await;
+    log.gate.add_permits(1000);
+    publisher.close().await;
+    assert_eq!(order(&log, 1).await, (10..20).collect::<Vec<u32>>());
+}
+
 pub(crate) async fn an_accepted_event_is_published_though_nobody_waits(fixture: &impl Fixture) {
     let log = Faulty::over(fixture).await;
     log.gate.forget_permits(usize::MAX >> 3);
@@ -166,6 +195,62 @@ pub(crate) async fn an_accepted_event_is_published_though_nobody_waits(fixture: 
     log.gate.add_permits(10);
     publisher.close().await;
     assert_eq!(order(&log, 1).await, [1]);
+}
+
+pub(crate) async fn an_abandoned_event_is_published_whole_or_not_at_all(fixture: &impl Fixture) {
+    const EVENTS: u32 = 300;
+    let log = Faulty::over(fixture).await;
+    let live = log.live().await.unwrap();
+    live.subscribe(&["user:left".into()]).await.unwrap();
+    let options = PublisherOptions {
+        queue_events: 8,
+        ..quick()
+    };
+    let publisher = Publisher::start(log.clone(), options);
+    let mut calls = Vec::new();
+    for number in 0..EVENTS {
+        let (publisher, (envelope, key)) = (publisher.clone(), left(number % 5, number));
+        calls.push(tokio::spawn(async move {
+            publisher.publish(&envelope, key, false).await.unwrap();
+        }));
+        // Some have not begun by then, some wait for room or for their answer, some are through.
+        for _ in 0..number % 4 {
+            tokio::task::yield_now().await;
+        }
+        calls[(number - number % 3) as usize / 2].abort();
+    }
+    for call in calls {
+        // Whether it was in time is not asked.
+        let _ = call.await;
+    }
+    publisher.close().await;
+    let stored: BTreeSet<EventId> = log
+        .stored()
+        .await
+        .iter()
+        .map(|stored| Envelope::decode(&stored.envelope).unwrap().event_id)
+        .collect();
+    assert!(stored.len() < EVENTS as usize, "none was abandoned");
+    let mut said = BTreeSet::new();
+    while said.len() < stored.len() {
+        match tokio::time::timeout(SAFETY, live.next()).await.unwrap().unwrap() {
+            Frame::Said { text, .. } => {
+                assert!(
+                    said.insert(Envelope::decode(&text).unwrap().event_id),
+                    "said twice: {text}"
+                );
+            }
+            Frame::Gap => panic!("a gap"),
+        }
+    }
+    assert_eq!(said, stored);
+    // Nothing more is said.
+    log.say("user:left", "the end").await.unwrap();
+    let last = tokio::time::timeout(SAFETY, live.next()).await.unwrap().unwrap();
+    assert!(
+        matches!(&last, Frame::Said { text, .. } if &**text == "the end"),
+        "{last:?}"
+    );
 }
 
 pub(crate) async fn closing_lets_out_what_was_accepted_and_takes_no_more(fixture: &impl Fixture) {

@@ -7,6 +7,7 @@ mod hub;
 mod outside;
 mod proxy;
 mod recent;
+mod stopped;
 mod suite;
 
 pub(crate) use crate::conformance::{community, consumer, contents, envelopes, event};

@@ -211,6 +211,54 @@ async fn what_others_publish_reaches_the_same_handlers_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bytes_that_are_no_text_end_nobodys_loop() {
+    let server = server();
+    let (bus, intake) = process(&server).await;
+    let seen = handled(&bus).await;
+    let mut client = plain(&server).await;
+    let good = |person: &str, id: &str| TODAY.replace("PERSON", person).replace("00000a", id);
+    let noise: &[u8] = b"\xff\xfe{\x00";
+    for stream in ["lockdown:in", "lockdown:{sys.1}:ev"] {
+        for (name, value) in [(&b"d"[..], noise), (noise, noise)] {
+            let mut command = cmd("XADD");
+            command.arg(stream).arg("*").arg(name).arg(value);
+            client.req_packed_command(&command).await.unwrap();
+        }
+    }
+    let mut command = cmd("PUBLISH");
+    command.arg("user:banned").arg(noise);
+    client.req_packed_command(&command).await.unwrap();
+    xadd(&mut client, "lockdown:in", &[("d", &good("added", "00000b"))]).await;
+    xadd(
+        &mut client,
+        "lockdown:{sys.1}:ev",
+        &[("d", &good("put-straight-in", "00000c"))],
+    )
+    .await;
+    let mut command = cmd("PUBLISH");
+    command.arg("user:banned").arg(good("published", "00000d"));
+    client.req_packed_command(&command).await.unwrap();
+    eventually("what can be read is handled", || async {
+        (seen.lock().unwrap().len() == 3).then_some(())
+    })
+    .await;
+    // What is no text is shown as well as it goes, and what says the same is one event.
+    eventually("the rest is dead", || async {
+        let dead = bus
+            .engine()
+            .dead_letters(&lockdown_bus::DeadFilter::default(), None, 10)
+            .await
+            .unwrap();
+        let undecodable =
+            |letter: &lockdown_bus::DeadLetter| letter.reason == lockdown_bus::DeadReason::Undecodable;
+        (dead.len() >= 4 && dead.iter().all(undecodable)).then_some(())
+    })
+    .await;
+    intake.stop().await;
+    bus.close(LIMIT).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_intake_left_lying_is_taken_in_by_the_next() {
     let server = server();
     let mut client = plain(&server).await;
