@@ -5,49 +5,15 @@
     reason = "the process of a test ends where it cannot go on"
 )]
 
-use lockdown_bus::{
-    Append, Class, ConsumerName, Durability, EmbeddedEngine, Engine, Group, GroupName, Key, OpenError,
-    Options, Settlement, Start,
-};
-use lockdown_events::{EventId, GuildId, Platform};
+#[path = "../tests/shared/log.rs"]
+mod log;
+
+use lockdown_bus::{Durability, Engine, Settlement, Start};
 use lockdown_runtime::{Clock, Ids};
+use log::{event, group, me, open};
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
-
-const TYPE: &str = "message:created";
-
-fn open(path: &Path, durability: Durability) -> Result<EmbeddedEngine, OpenError> {
-    let options = Options {
-        durability,
-        ..Options::default()
-    };
-    EmbeddedEngine::open(path, &options, Clock::system())
-}
-
-fn event(ids: &Ids, guild: u64, text: &str) -> Append {
-    let event_id = EventId(ids.next());
-    Append {
-        event_id,
-        channel: TYPE.into(),
-        key: Key::community(Platform::Discord, &GuildId::new(&guild.to_string()).unwrap()),
-        envelope: format!(r#"{{"eventId":"{event_id}","text":"{text}"}}"#).into(),
-        once: false,
-        quiet: false,
-        about: Vec::new(),
-    }
-}
-
-fn group(name: &str) -> Group {
-    Group {
-        name: GroupName::new(name).unwrap(),
-        classes: Class::ALL.to_vec(),
-    }
-}
-
-fn me() -> ConsumerName {
-    ConsumerName::new("me").unwrap()
-}
 
 /// Appends, reads and acknowledges until it is killed, and says what was acknowledged to it.
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]

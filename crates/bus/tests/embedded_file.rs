@@ -2,52 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "shared/log.rs"]
+mod log;
+
 use chrono::TimeDelta;
 use lockdown_bus::{
-    Append, Class, ConsumerName, Delivery, Durability, EmbeddedEngine, Engine, EngineError, EntryId, Group,
-    GroupName, Key, OpenError, Options, Settlement, Start, Stored, Stream,
+    Append, ConsumerName, Delivery, Durability, EmbeddedEngine, Engine, EngineError, EntryId, Group,
+    OpenError, Options, Settlement, Start, Stored, Stream,
 };
-use lockdown_events::{EventId, GuildId, Platform};
 use lockdown_runtime::{Clock, Ids};
+use lockdown_testkit::programs::example;
+use log::{TYPE, event, group, me, open};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-
-const TYPE: &str = "message:created";
-
-fn open(path: &Path, durability: Durability) -> Result<EmbeddedEngine, OpenError> {
-    let options = Options {
-        durability,
-        ..Options::default()
-    };
-    EmbeddedEngine::open(path, &options, Clock::system())
-}
-
-fn event(ids: &Ids, guild: u64, text: &str) -> Append {
-    let event_id = EventId(ids.next());
-    Append {
-        event_id,
-        channel: TYPE.into(),
-        key: Key::community(Platform::Discord, &GuildId::new(&guild.to_string()).unwrap()),
-        envelope: format!(r#"{{"eventId":"{event_id}","text":"{text}"}}"#).into(),
-        once: false,
-        quiet: false,
-        about: Vec::new(),
-    }
-}
-
-fn group(name: &str) -> Group {
-    Group {
-        name: GroupName::new(name).unwrap(),
-        classes: Class::ALL.to_vec(),
-    }
-}
-
-fn me() -> ConsumerName {
-    ConsumerName::new("me").unwrap()
-}
 
 async fn history(engine: &EmbeddedEngine) -> Vec<Stored> {
     let mut all = Vec::new();
@@ -76,21 +46,9 @@ async fn read_all(engine: &EmbeddedEngine, group: &Group) -> Vec<Delivery> {
     }
 }
 
-/// The process that is killed: `examples/embedded_child.rs`, which cargo builds beside the tests. The log's path goes
-/// in by its standard input.
+/// The process that is killed. The log's path goes in by its standard input.
 fn child(path: &Path) -> Child {
-    let test = std::env::current_exe().unwrap();
-    let program = test
-        .parent()
-        .unwrap()
-        .parent()
-        .unwrap()
-        .join("examples/embedded_child");
-    assert!(
-        program.exists(),
-        "build it with `cargo build -p lockdown-bus --examples`"
-    );
-    let mut child = Command::new(program)
+    let mut child = Command::new(example("embedded_child"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

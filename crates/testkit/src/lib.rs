@@ -4,6 +4,7 @@
 //! - [`servers`] is what a test calls: it reads from the environment what `cargo xtask test` put there, and a test
 //!   that needs a server fails without it. Nothing is ever skipped in silence.
 //! - [`server`] starts and stops one server; both of the above use it.
+//! - [`programs`] finds and runs programs of this workspace.
 //! - `database`, behind a feature of that name, gives each test a Postgres database from a template.
 //! - `fakes`, behind a feature of that name, are the platforms' side of the wire.
 //!
@@ -16,6 +17,7 @@ pub mod database;
 mod environment;
 #[cfg(feature = "fakes")]
 pub mod fakes;
+pub mod programs;
 pub mod provision;
 pub mod server;
 pub mod servers;

@@ -14,6 +14,9 @@ fn event(number: u32) -> Event {
     left(1, number).0.event().unwrap()
 }
 
+/// Where an event said that it came from, and where its handler ran.
+type Traced = (Option<String>, Option<String>);
+
 /// The trace that a `traceparent` names, and its span.
 fn parts(traceparent: &str) -> (&str, &str) {
     let mut parts = traceparent.split('-').skip(1);
@@ -38,7 +41,7 @@ pub(crate) async fn a_trace_goes_on_in_the_handler(fixture: &impl Fixture) {
     let bus = Bus::start(log.clone(), options, clock.clone(), Ids::system(clock))
         .await
         .unwrap();
-    let seen: Arc<Mutex<Vec<(Option<String>, Option<String>)>>> = Arc::default();
+    let seen: Arc<Mutex<Vec<Traced>>> = Arc::default();
     let (telling, answering) = (Arc::clone(&seen), bus.clone());
     let handler = Handler::new("tell", ["user:left"], move |received| {
         let (telling, bus) = (Arc::clone(&telling), answering.clone());

@@ -2,12 +2,14 @@
 
 use super::{LIMIT, engine, eventually};
 use lockdown_bus::{
-    Append, Consumer, ConsumerName, ConsumerOptions, DeadFilter, Engine, GroupName, Handler, Key, Start,
+    Append, Consumer, ConsumerName, ConsumerOptions, DeadFilter, Engine, GroupName, GroupStats, Handler, Key,
+    Start,
 };
 use lockdown_events::{
     Envelope, Event, EventId, GuildId, Names, Platform, Source, UserEvent, UserId, UserLeft,
 };
 use lockdown_runtime::{Clock, Ids};
+use lockdown_testkit::programs::example;
 use lockdown_testkit::servers::{Fsync, RedisOptions, redis_private_with};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,29 +18,23 @@ use std::sync::{Arc, Mutex};
 
 const GROUP: &str = "test.stopped";
 
-/// The process: `examples/chaos_child`, which cargo builds beside the tests. It ends with this.
+/// A process that consumes. It ends with this.
 struct Stopped(Child);
 
 // === impl Stopped ===
 
 impl Stopped {
     fn start(url: &str, notes: &Path) -> Self {
-        let test = std::env::current_exe().unwrap();
-        let program = test
-            .parent()
-            .unwrap()
-            .parent()
-            .unwrap()
-            .join("examples/chaos_child");
-        assert!(
-            program.exists(),
-            "build it with `cargo build -p lockdown-bus --examples`"
-        );
         let task = serde_json::json!({
             "engine": { "redis": url }, "parts": [{ "consume": { "group": GROUP, "name": "sleeper" } }],
             "notes": notes, "run": 1, "trouble": false,
         });
-        Self(Command::new(program).arg(task.to_string()).spawn().unwrap())
+        Self(
+            Command::new(example("chaos_child"))
+                .arg(task.to_string())
+                .spawn()
+                .unwrap(),
+        )
     }
 
     fn signal(&self, name: &str) {
@@ -95,7 +91,7 @@ async fn what_a_stopped_process_held_goes_to_another_and_its_late_word_harms_nob
     let group = GroupName::new(GROUP).unwrap();
     let holds = async || {
         let stats = engine.stats().await.unwrap();
-        stats.group(&group).map_or(0, |group| group.pending())
+        stats.group(&group).map_or(0, GroupStats::pending)
     };
     let mut published = BTreeSet::new();
     let mut publish = async |count: usize| {
