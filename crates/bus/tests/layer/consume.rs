@@ -3,8 +3,8 @@
 use super::bench::{Faulty, left, told, until};
 use crate::conformance::Fixture;
 use lockdown_bus::{
-    Append, Backoff, Consumer, ConsumerName, ConsumerOptions, DeadReason, Engine, GroupName, Handler,
-    HandlerError, Key, Start,
+    Append, Backoff, Class, Consumer, ConsumerName, ConsumerOptions, DeadReason, Engine, Group, GroupName,
+    Handler, HandlerError, Key, Settlement, Start,
 };
 use lockdown_runtime::Clock;
 use std::collections::HashMap;
@@ -364,4 +364,83 @@ pub(crate) async fn no_more_is_in_hand_than_there_is_room_for(fixture: &impl Fix
     until("all are handled", || async { seen.count() == 40 }).await;
     consumer.stop(GRACE).await;
     assert_eq!(most.load(Ordering::SeqCst), 3);
+}
+
+pub(crate) async fn a_handler_that_is_stuck_holds_up_its_own_community_only(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
+    publish(&log, 1, 0..3).await;
+    for guild in 2..30 {
+        publish(&log, guild, 0..1).await;
+    }
+    let (seen, gate) = (Seen::default(), Arc::new(tokio::sync::Semaphore::new(0)));
+    let (noting, waiting) = (seen.clone(), Arc::clone(&gate));
+    let handler = Handler::new("stuck", LEFT, move |received| {
+        let (noting, waiting) = (noting.clone(), Arc::clone(&waiting));
+        async move {
+            let told = told(&received.event);
+            if told.0 == 1 {
+                waiting.acquire().await.unwrap().forget();
+            }
+            noting.note(told);
+            Ok(())
+        }
+    });
+    let options = ConsumerOptions {
+        concurrency: 2,
+        in_hand: 5,
+        ..quick()
+    };
+    let consumer = consumer(&log, vec![handler], options).await;
+    until("all others are handled", || async { seen.count() == 28 }).await;
+    assert!(seen.all().iter().all(|(guild, _)| *guild != 1));
+    gate.add_permits(3);
+    until("the stuck ones too", || async { seen.count() == 31 }).await;
+    consumer.stop(GRACE).await;
+    assert_eq!(seen.all()[28..], [(1, 0), (1, 1), (1, 2)]);
+}
+
+pub(crate) async fn an_event_that_ends_its_process_again_and_again_is_poison(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
+    publish(&log, 1, 0..1).await;
+    publish(&log, 2, 0..1).await;
+    let group = Group {
+        name: GroupName::new("test.layer").unwrap(),
+        classes: vec![Class::System],
+    };
+    log.open_group(&group, &Start::Oldest).await.unwrap();
+    // The first of five processes handles one of the two, and ends with the other in hand, as do the next four.
+    let name = |number: u32| ConsumerName::new(&format!("ended-{number}")).unwrap();
+    let mut held = Vec::new();
+    while held.len() < 2 {
+        let read = log
+            .read(&group, &name(0), 10, Duration::from_secs(1))
+            .await
+            .unwrap();
+        held.extend(read);
+    }
+    held.retain(|delivery| delivery.envelope.contains(r#""guildId":"2""#));
+    assert_eq!(held.len(), 1);
+    let acknowledged = [(held.remove(0), Settlement::Ack)];
+    log.settle(&group, &name(0), &acknowledged).await.unwrap();
+    for number in 1..5 {
+        let taken = log
+            .take_over(&group, &name(number), Duration::ZERO, 10)
+            .await
+            .unwrap();
+        assert_eq!(taken.len(), 1);
+    }
+    let seen = Seen::default();
+    let consumer = consumer(&log, vec![seen.handler()], quick()).await;
+    until("it is dead", || async { !log.dead().await.is_empty() }).await;
+    publish(&log, 1, 1..2).await;
+    until("what comes after it is handled", || async { seen.count() == 1 }).await;
+    consumer.stop(GRACE).await;
+    let dead = log.dead().await;
+    assert_eq!((dead.len(), dead[0].reason), (1, DeadReason::Poison));
+    assert!(
+        dead[0].error.contains("times without an answer"),
+        "{}",
+        dead[0].error
+    );
+    assert_eq!(seen.all(), [(1, 1)], "no handler saw it");
 }
