@@ -84,10 +84,15 @@ impl Span {
         }
     }
 
-    /// So many days, for tables of limits; a number out of range does not compile there.
+    /// For tables of limits: a number out of range does not compile there.
+    pub const fn fixed(seconds: u64) -> Self {
+        assert!(seconds > 0 && seconds <= Self::LONGEST.0, "1 second to 100 years");
+        Self(seconds)
+    }
+
+    /// So many days, for tables of limits.
     pub const fn days(days: u64) -> Self {
-        assert!(days > 0 && days <= Self::LONGEST.0 / DAY, "1 day to 100 years");
-        Self(days * DAY)
+        Self::fixed(days * DAY)
     }
 
     /// From one time to a later one, to the nearest second; `None` when less than half of one is left.

@@ -1,7 +1,5 @@
 //! Durations as people write them, and back.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use lockdown_moderation::{Span, SpanError, Term, TermError};
 use proptest::prelude::*;

@@ -1,0 +1,9 @@
+//! The domain seen from outside, told as stories, tables and random lives.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod authority;
+mod book;
+mod decision;
+mod duration;
+mod sequences;
