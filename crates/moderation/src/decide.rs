@@ -15,7 +15,7 @@ use lockdown_events::{Action, Origin};
 pub enum Follows {
     /// A new case, by which these end.
     Case { ends: Vec<Ending> },
-    /// A new case for the record only: what was seen is older than what this case decided.
+    /// A new case for the record only: what was seen was replaced by this case, the next that was decided after it.
     History { by: CaseNumber },
     /// Nothing: it is so already, by this case where one of ours made it so.
     Already { case: Option<CaseNumber> },
@@ -145,15 +145,14 @@ fn lift(lane: &Lane, live: Sanction, how: Lift) -> Follows {
 
 /// A lift that the platform has not answered yet has no say any more: its failure must not bring back what a newer
 /// decision has replaced.
-fn unanswered(lane: &Lane) -> Option<Ending> {
-    lane.newest
-        .filter(|newest| newest.pending)
-        .map(|Decided { case, .. }| Ending::Superseded { case })
+fn unanswered(lane: &Lane) -> impl Iterator<Item = Ending> {
+    let pending = lane.decided.iter().filter(|decided| decided.pending);
+    pending.map(|decided| Ending::Superseded { case: decided.case })
 }
 
 fn end(lane: &Lane, wish: &Wish) -> Result<Follows, Refusal> {
     let Some(live) = lane.live else {
-        let case = wish.case.or(lane.newest.map(|newest| newest.case));
+        let case = wish.case.or(lane.newest().map(|newest| newest.case));
         // Nothing of ours is in force. Without a look at the platform, what we decided last is what we know.
         let nothing = wish.shown.map_or(case.is_some(), |shown| !shown);
         return if nothing {
@@ -219,27 +218,32 @@ fn take_back(standing: &Standing, wish: &Wish) -> Result<Follows, Refusal> {
 
 /// Who is banned is not there to be kicked; and on some platforms a mute would let them in again.
 fn not_banned(standing: &Standing, wish: &Wish) -> Result<(), Refusal> {
-    match standing.ban.live {
+    // One whose time is over has only not been ended yet.
+    let banned = standing.ban.live.filter(|live| !live.ends.is_over(wish.at));
+    match banned {
         Some(live) if !wish.is_observed() => Err(Refusal::Banned { by: live.case }),
         Some(_) | None => Ok(()),
     }
 }
 
-/// The decision that this one does not come after. Times count in milliseconds: finer than people and platforms tell.
-fn overtaken(lane: &Lane, wish: &Wish) -> Option<Decided> {
-    lane.newest
-        .filter(|newest| milliseconds(wish.at) <= milliseconds(newest.at))
+/// The next decision that this one does not come after. Times count in milliseconds: finer than people and platforms
+/// tell.
+fn overtaken<'a>(lane: &'a Lane, wish: &Wish) -> Option<&'a Decided> {
+    lane.decided
+        .iter()
+        .find(|decided| milliseconds(wish.at) <= milliseconds(decided.at))
 }
 
-fn late(newer: Decided, wish: &Wish) -> Result<Follows, Refusal> {
+fn late(newer: &Decided, wish: &Wish) -> Result<Follows, Refusal> {
     if wish.is_observed() {
         Ok(Follows::History { by: newer.case })
     } else {
-        Err(Refusal::Overtaken(newer))
+        Err(Refusal::Overtaken(*newer))
     }
 }
 
-fn same_end(one: Term, other: Term) -> bool {
+/// Whether two ends are the same to people.
+pub(crate) fn same_end(one: Term, other: Term) -> bool {
     match (one, other) {
         (Term::Forever, Term::Forever) => true,
         (Term::Until(one), Term::Until(other)) => (one - other).abs() <= AT_ONCE,

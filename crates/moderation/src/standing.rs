@@ -28,11 +28,12 @@ pub struct Decided {
 }
 
 /// One kind of lasting sanction.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lane {
     /// At most one, by its shape.
     pub live: Option<Sanction>,
-    pub newest: Option<Decided>,
+    /// What was decided, oldest first.
+    pub decided: Vec<Decided>,
 }
 
 /// A warning, and whether it still counts.
@@ -60,15 +61,25 @@ pub struct TwoInForce(pub CaseNumber, pub CaseNumber, pub Lasting);
 
 impl Decided {
     /// As [`Case::order`].
-    fn order(&self) -> (i64, Reverse<CaseNumber>) {
+    pub(crate) fn order(&self) -> (i64, Reverse<CaseNumber>) {
         (self.at.timestamp_millis(), Reverse(self.case))
+    }
+}
+
+// === impl Lane ===
+
+impl Lane {
+    /// The last word.
+    pub fn newest(&self) -> Option<&Decided> {
+        self.decided.last()
     }
 }
 
 // === impl Standing ===
 
 impl Standing {
-    /// From a person's cases, in any order. Those in force and the newest of each kind are enough.
+    /// From a person's cases, in any order. Those in force and those decided no earlier than what is to be
+    /// judged are enough.
     pub fn of<'a>(cases: impl IntoIterator<Item = &'a Case>) -> Result<Self, TwoInForce> {
         let mut standing = Self::default();
         for case in cases {
@@ -115,9 +126,10 @@ impl Standing {
             at: case.at,
             pending: !live && case.state == CaseState::Requested,
         };
-        if lane.newest.is_none_or(|newest| newest.order() < case.order()) {
-            lane.newest = Some(decided);
-        }
+        let place = lane
+            .decided
+            .partition_point(|other| other.order() < decided.order());
+        lane.decided.insert(place, decided);
         if live {
             if let Some(other) = lane.live {
                 return Err(TwoInForce(other.case, case.number, lasting));

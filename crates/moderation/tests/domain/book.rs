@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_events::{Action, CaseId, GuildId, Origin, Platform, UserId};
 use lockdown_moderation::{
     Actor, Amendment, Authorized, Case, CaseNumber, CaseState, Change, Doer, Edit, EditError, Ending,
-    Follows, Grant, Guarded, GuildRef, Limits, MoveError, Rank, Reason, Refusal, Scene, Standing, Subject,
-    Term, UserRef, Wish, decide, fail,
+    Follows, Grant, Guarded, GuildRef, Limits, MoveError, Rank, Reason, Refusal, Rights, Scene, Standing,
+    Subject, Term, UserRef, Wish, decide, fail,
 };
 
 pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
@@ -46,14 +46,15 @@ pub(crate) fn wish(action: Action, seconds: i64) -> Wish {
 
 /// The proof for somebody who may do everything.
 pub(crate) fn allowed<T: Guarded>(by: Actor, on: T) -> Authorized<T> {
+    let everything = Rank::Member {
+        position: 5,
+        administrator: true,
+        rights: Rights::ALL,
+    };
     let scene = Scene {
         doer: Doer {
             by,
-            rank: Rank::Member {
-                position: 5,
-                administrator: true,
-                rights: lockdown_moderation::Rights::ALL,
-            },
+            rank: everything,
             grant: Some(Grant::ADMIN),
         },
         subject: Subject {
@@ -62,11 +63,7 @@ pub(crate) fn allowed<T: Guarded>(by: Actor, on: T) -> Authorized<T> {
             grant: None,
         },
         bot: user("bot"),
-        bot_rank: Rank::Member {
-            position: 9,
-            administrator: true,
-            rights: lockdown_moderation::Rights::ALL,
-        },
+        bot_rank: everything,
         limits: Limits::of(Platform::Discord),
         even_administrators: false,
     };

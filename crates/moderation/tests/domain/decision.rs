@@ -379,6 +379,52 @@ fn what_failed_leaves_standing_what_stood_before() {
 }
 
 #[test]
+fn a_lift_that_fails_late_brings_nothing_back_beside_a_newer_decision() {
+    let mut book = Book::default();
+    book.wish(moderator("ana"), ban(0, until(DAY))).unwrap();
+    book.wish(moderator("ana"), wish(Action::Unban, 10)).unwrap();
+    assert_eq!(
+        book.wish(moderator("bob"), ban(20, Term::Forever)),
+        new(&[superseded(2)])
+    );
+    book.failed(2, 30).unwrap();
+    assert_eq!(
+        (book.state(1), book.state(2), book.state(3)),
+        ("superseded", "failed", "requested")
+    );
+    // And when the newer one fails as well, the first is what is left.
+    book.failed(3, 40).unwrap();
+    assert_eq!(book.state(1), "requested");
+    assert_eq!(
+        book.standing(&crate::book::user("mallory"))
+            .ban
+            .live
+            .unwrap()
+            .case,
+        CaseNumber(1)
+    );
+}
+
+#[test]
+fn what_was_seen_late_stands_when_the_newer_decision_came_to_nothing() {
+    let mut book = Book::default();
+    let native = |wish| Wish {
+        origin: Origin::Native,
+        ..wish
+    };
+    book.wish(moderator("ana"), ban(0, until(DAY))).unwrap();
+    book.wish(moderator("ana"), wish(Action::Unban, 20)).unwrap();
+    let late = Follows::History { by: CaseNumber(2) };
+    assert_eq!(
+        book.wish(moderator("bob"), native(ban(10, Term::Forever))),
+        Ok(late)
+    );
+    book.failed(2, 30).unwrap();
+    assert_eq!((book.state(1), book.state(3)), ("superseded", "applied"));
+    assert_eq!(book.case(1).state.ended_by(), Some(CaseNumber(3)));
+}
+
+#[test]
 fn edits_keep_what_stood_before() {
     let mut book = Book::default();
     book.wish(

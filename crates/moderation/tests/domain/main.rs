@@ -6,4 +6,7 @@ mod authority;
 mod book;
 mod decision;
 mod duration;
+mod escalation;
+mod platform;
 mod sequences;
+mod undo;
