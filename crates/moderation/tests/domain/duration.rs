@@ -1,6 +1,8 @@
 //! Durations as people write them, and back.
 
-use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
+use chrono::{
+    DateTime, FixedOffset, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
+};
 use lockdown_moderation::{Span, SpanError, Term, TermError};
 use proptest::prelude::*;
 
@@ -193,6 +195,61 @@ fn what_is_not_understood_is_said() {
 
 fn no_time(text: &str) -> String {
     format!("`{text}` is no date and time: such are 2026-12-24, 2026-12-24 18:00 and 2026-12-24T18:00:00Z")
+}
+
+/// A place where clocks go forward at 2 o'clock on 28 March 2027 and back at 3 on 31 October.
+#[derive(Debug, Clone)]
+struct Summer;
+
+impl TimeZone for Summer {
+    type Offset = FixedOffset;
+
+    fn from_offset(_: &FixedOffset) -> Self {
+        Self
+    }
+
+    fn offset_from_local_date(&self, local: &NaiveDate) -> MappedLocalTime<FixedOffset> {
+        self.offset_from_local_datetime(&local.and_time(NaiveTime::MIN))
+    }
+
+    fn offset_from_local_datetime(&self, local: &NaiveDateTime) -> MappedLocalTime<FixedOffset> {
+        let [winter, summer] = [3_600, 7_200].map(|offset| FixedOffset::east_opt(offset).unwrap());
+        let time = |text| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap();
+        if (time("2027-03-28 02:00")..time("2027-03-28 03:00")).contains(local) {
+            MappedLocalTime::None
+        } else if (time("2027-10-31 02:00")..time("2027-10-31 03:00")).contains(local) {
+            MappedLocalTime::Ambiguous(summer, winter)
+        } else if (time("2027-03-28 03:00")..time("2027-10-31 02:00")).contains(local) {
+            MappedLocalTime::Single(summer)
+        } else {
+            MappedLocalTime::Single(winter)
+        }
+    }
+
+    fn offset_from_utc_date(&self, utc: &NaiveDate) -> FixedOffset {
+        self.offset_from_utc_datetime(&utc.and_time(NaiveTime::MIN))
+    }
+
+    fn offset_from_utc_datetime(&self, _: &NaiveDateTime) -> FixedOffset {
+        unreachable!("times are read, not shown")
+    }
+}
+
+#[test]
+fn where_clocks_change_an_hour_is_read_as_its_first_or_refused() {
+    let there = |text| Term::parse(text, now(), &Summer, Span::LONGEST);
+    for (text, utc) in [
+        ("2027-03-28 01:59", "2027-03-28T00:59:00Z"),
+        ("2027-03-28 03:00", "2027-03-28T01:00:00Z"),
+        ("2027-10-31 02:30", "2027-10-31T00:30:00Z"),
+        ("2027-10-31 03:00", "2027-10-31T02:00:00Z"),
+    ] {
+        assert_eq!(there(text), Ok(Term::Until(utc.parse().unwrap())), "{text}");
+    }
+    assert_eq!(
+        there("2027-03-28 02:30").unwrap_err().to_string(),
+        no_time("2027-03-28 02:30")
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod authority;
 mod book;
 mod decision;
 mod duration;
+mod edits;
 mod escalation;
 mod platform;
 mod sequences;

@@ -197,6 +197,22 @@ fn warnings_are_taken_back_or_given_again() {
 }
 
 #[test]
+fn of_two_seen_within_a_millisecond_the_first_recorded_counts() {
+    let mut book = Book::default();
+    let native = |wish| Wish {
+        origin: Origin::Native,
+        ..wish
+    };
+    book.wish(moderator("ana"), native(wish(Action::Mute, 0)))
+        .unwrap();
+    book.wish(moderator("rogue"), native(wish(Action::Unmute, 0)))
+        .unwrap();
+    let plan = preview(&book, doings(moderator("rogue"), 0), at(10));
+    assert_eq!(acts(&plan), []);
+    assert_eq!(left(&plan), [(2, Left::Superseded { by: CaseNumber(1) })]);
+}
+
+#[test]
 fn a_reversal_lifts_nothing_that_was_decided_after_the_preview() {
     let mut book = Book::default();
     book.wish(moderator("rogue"), wish(Action::Ban, 0)).unwrap();
