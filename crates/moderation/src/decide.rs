@@ -42,7 +42,7 @@ pub enum Moot {
 /// Why nothing can follow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    #[error("a {0} has no duration: leave it out, or ban or mute instead")]
+    #[error("`{0}` has no duration: leave it out, or ban or mute instead")]
     NotTimed(Action),
     #[error(transparent)]
     Term(#[from] TermError),

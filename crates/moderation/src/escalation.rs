@@ -49,9 +49,9 @@ pub enum LadderError {
     NoPoints(usize),
     #[error("step {step} is reached at {points} points, but the step before it at {before}: steps rise")]
     NotRising { step: usize, points: u32, before: u32 },
-    #[error("step {step} is a {action}, which ends something: a ladder only punishes")]
+    #[error("step {step} is `{action}`, which ends something: a ladder only punishes")]
     Lifts { step: usize, action: Action },
-    #[error("step {step} gives a {action} a duration: only a ban or a mute has one")]
+    #[error("step {step} gives `{action}` a duration: only a ban or a mute has one")]
     NotTimed { step: usize, action: Action },
 }
 

@@ -63,7 +63,7 @@ pub enum Edited {
 pub enum EditError {
     #[error("it is so already: nothing changed")]
     Same,
-    #[error("a {0} has no duration: it can be given to a ban or a mute")]
+    #[error("`{0}` has no duration: it can be given to a ban or a mute")]
     NotTimed(Action),
     #[error("the case is {0}, so its end cannot change: make a new one instead")]
     Over(&'static str),

@@ -316,7 +316,7 @@ fn durations_fit_the_action_and_lie_ahead() {
     let refusal = book.wish(moderator("ana"), kick).unwrap_err();
     assert_eq!(
         refusal.to_string(),
-        "a kick has no duration: leave it out, or ban or mute instead"
+        "`kick` has no duration: leave it out, or ban or mute instead"
     );
     let past = book.wish(moderator("ana"), ban(10, until(10)));
     assert_eq!(

@@ -112,7 +112,7 @@ fn edits_keep_what_stood_before() {
         .unwrap_err();
     assert_eq!(
         unban.to_string(),
-        "a unban has no duration: it can be given to a ban or a mute"
+        "`unban` has no duration: it can be given to a ban or a mute"
     );
 }
 

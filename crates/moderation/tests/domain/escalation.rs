@@ -141,7 +141,7 @@ fn what_is_no_ladder_is_refused() {
         "step 2 is reached at 3 points, but the step before it at 3: steps rise"
     );
     for action in [Action::Unban, Action::Unwarn] {
-        let fault = format!("step 1 is a {action}, which ends something: a ladder only punishes");
+        let fault = format!("step 1 is `{action}`, which ends something: a ladder only punishes");
         assert_eq!(faults(vec![step(1, action)]), fault);
     }
     assert_eq!(
@@ -149,7 +149,7 @@ fn what_is_no_ladder_is_refused() {
             lasts: Some(Span::days(1)),
             ..step(1, Action::Kick)
         }]),
-        "step 1 gives a kick a duration: only a ban or a mute has one"
+        "step 1 gives `kick` a duration: only a ban or a mute has one"
     );
 }
 
