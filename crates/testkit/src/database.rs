@@ -2,6 +2,7 @@
 
 use crate::servers;
 use anyhow::{Context as _, Result, ensure};
+use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
@@ -45,7 +46,7 @@ impl Database {
             .context("could not look for the template")?
             .is_none()
         {
-            make_template(&mut connection, &server, &template, &scripts).await?;
+            make_template(&mut connection, &server, &template, folder).await?;
         }
         let name = format!(
             "test_{}_{}",
@@ -122,12 +123,7 @@ fn template_name(scripts: &[String]) -> String {
     format!("lockdown_template_{:016x}", hasher.finish())
 }
 
-async fn make_template(
-    connection: &mut PgConnection,
-    server: &str,
-    name: &str,
-    scripts: &[String],
-) -> Result<()> {
+async fn make_template(connection: &mut PgConnection, server: &str, name: &str, folder: &Path) -> Result<()> {
     // One that was left half made is no template yet.
     statement(
         connection,
@@ -138,9 +134,13 @@ async fn make_template(
     let mut inside = PgConnection::connect(&with_database(server, name))
         .await
         .context("could not reach the template")?;
-    for script in scripts {
-        statement(&mut inside, script).await?;
-    }
+    // As the store itself does, so that it finds its migrations done.
+    Migrator::new(folder)
+        .await
+        .context("could not read the migrations")?
+        .run_direct(None, &mut inside, false)
+        .await
+        .context("could not run the migrations")?;
     inside.close().await.context("could not close the template")?;
     statement(connection, &format!("ALTER DATABASE {name} IS_TEMPLATE true")).await
 }

@@ -1,0 +1,264 @@
+//! Cases, and their history, which is only added to.
+
+use crate::dbx::query::row;
+use crate::dbx::{Conn, Filter, Json, Tx, sqls, text_enum};
+use crate::error::StoreError;
+use crate::guilds::GuildKey;
+use crate::people::{IdentityId, folded, storable};
+use chrono::{DateTime, Utc};
+use lockdown_events::{Action, CaseId, MessageRef, Origin, TraceId};
+use serde_json::Value;
+
+text_enum! {
+    /// How far a case has come.
+    CaseState {
+        /// Recorded; the platform has not said yet whether it did it.
+        Requested = "requested",
+        Applied = "applied",
+        Failed = "failed",
+        Lifted = "lifted",
+        /// A newer decision stands in its place.
+        Superseded = "superseded",
+        /// Taken back as if it had never been.
+        Voided = "voided",
+    }
+}
+
+text_enum! {
+    /// What happened to a case.
+    CaseEventKind {
+        Opened = "opened",
+        Applied = "applied",
+        Failed = "failed",
+        Lifted = "lifted",
+        Superseded = "superseded",
+        Voided = "voided",
+        /// The reason, the duration or the evidence was changed; the old value is kept.
+        Edited = "edited",
+        Noted = "noted",
+        /// Somebody said whether it was right.
+        Reviewed = "reviewed",
+    }
+}
+
+row! {
+    /// What was decided about whom, and what came of it.
+    pub Case {
+        id: CaseId,
+        guild_id: GuildKey,
+        /// What people call it.
+        number: u64,
+        kind: Action,
+        state: CaseState,
+        subject_id: IdentityId,
+        /// Absent when a rule or the system acted.
+        moderator_id: Option<IdentityId>,
+        origin: Origin,
+        rule: Option<String>,
+        rule_set_hash: Option<String>,
+        trace_id: Option<TraceId>,
+        reason: Option<String>,
+        /// Absent: for ever.
+        expires_at: Option<DateTime<Utc>>,
+        evidence: Json<Vec<MessageRef>>,
+        /// The case that this one lifts or follows from.
+        parent_id: Option<CaseId>,
+        /// The same question twice is one case.
+        idempotency_key: Option<String>,
+        created_at: DateTime<Utc>,
+        updated_at: DateTime<Utc>,
+    }
+}
+
+row! {
+    /// One line of a case's history.
+    pub CaseEvent {
+        seq: u64,
+        at: DateTime<Utc>,
+        /// An identity's id, `rule:<id>`, `token:<name>` or `system`.
+        actor: String,
+        kind: CaseEventKind,
+        body: Json<Value>,
+    }
+}
+
+/// Which cases of a guild, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct CaseQuery {
+    pub subject: Option<IdentityId>,
+    pub moderator: Option<IdentityId>,
+    pub kind: Option<Action>,
+    pub state: Option<CaseState>,
+    pub origin: Option<Origin>,
+    /// Made at this time or later.
+    pub from: Option<DateTime<Utc>>,
+    /// Made before.
+    pub to: Option<DateTime<Utc>>,
+    /// Words of the reason, in any case of letters.
+    pub text: Option<String>,
+    /// Where the last page ended: the number of its last case.
+    pub before: Option<u64>,
+}
+
+macro_rules! columns {
+    ($head:literal, $tail:literal) => {
+        concat!(
+            $head,
+            " id, guild_id, number, kind, state, subject_id, moderator_id, origin, rule, rule_set_hash, trace_id, \
+             reason, expires_at, evidence, parent_id, idempotency_key, created_at, updated_at ",
+            $tail
+        )
+    };
+}
+
+/// For [`Filter`], which adds the conditions.
+const SELECT: &str = columns!("SELECT", "FROM cases");
+
+sqls! {
+    INSERT = "INSERT INTO cases (id, guild_id, number, kind, state, subject_id, moderator_id, origin, rule, \
+            rule_set_hash, trace_id, reason, reason_folded, expires_at, evidence, parent_id, idempotency_key, \
+            created_at, updated_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18)";
+    FIND = columns!("SELECT", "FROM cases WHERE id = $1");
+    LOCK => columns!("SELECT", "FROM cases WHERE id = $1 FOR UPDATE"), columns!("SELECT", "FROM cases WHERE id = $1");
+    BY_NUMBER = columns!("SELECT", "FROM cases WHERE guild_id = $1 AND number = $2");
+    BY_KEY = columns!("SELECT", "FROM cases WHERE guild_id = $1 AND idempotency_key = $2");
+    SAVE = "UPDATE cases SET state = $2, reason = $3, reason_folded = $4, expires_at = $5, evidence = $6, \
+        updated_at = $7 WHERE id = $1";
+    // The case's row is locked by whoever adds to its history, so no two take the same place in it.
+    ADD_EVENT = "INSERT INTO case_events (case_id, seq, at, actor, kind, body) \
+        VALUES ($1, COALESCE((SELECT MAX(seq) FROM case_events WHERE case_id = $1), 0) + 1, $2, $3, $4, $5)";
+    HISTORY = "SELECT seq, at, actor, kind, body FROM case_events WHERE case_id = $1 ORDER BY seq";
+}
+
+// === impl Conn ===
+
+impl Conn {
+    pub async fn case(&mut self, id: CaseId) -> Result<Option<Case>, StoreError> {
+        self.query(&FIND).bind(id).optional().await
+    }
+
+    pub async fn case_by_number(&mut self, guild: GuildKey, number: u64) -> Result<Option<Case>, StoreError> {
+        // A number that no row can have is the number of no case.
+        if i64::try_from(number).is_err() {
+            return Ok(None);
+        }
+        self.query(&BY_NUMBER).bind(guild).bind(number).optional().await
+    }
+
+    /// The case that was made when this was asked the first time.
+    pub async fn case_by_idempotency_key(
+        &mut self,
+        guild: GuildKey,
+        key: &str,
+    ) -> Result<Option<Case>, StoreError> {
+        self.query(&BY_KEY).bind(guild).bind(key).optional().await
+    }
+
+    /// A page, newest first. It costs the same at either end: it begins where the last one ended.
+    pub async fn cases(
+        &mut self,
+        guild: GuildKey,
+        query: &CaseQuery,
+        limit: u64,
+    ) -> Result<Vec<Case>, StoreError> {
+        let pattern = query
+            .text
+            .as_deref()
+            .map(|text| format!("%{}%", escaped(&folded(&storable(text)))));
+        let filter = Filter::new(self, "cases::page", SELECT)
+            .and("guild_id = ?", guild)
+            .and_if("number < ?", query.before)
+            .and_if("subject_id = ?", query.subject)
+            .and_if("moderator_id = ?", query.moderator)
+            .and_if("kind = ?", query.kind)
+            .and_if("state = ?", query.state)
+            .and_if("origin = ?", query.origin)
+            .and_if("created_at >= ?", query.from)
+            .and_if("created_at < ?", query.to)
+            .and_if(r"reason_folded LIKE ? ESCAPE '\'", pattern)
+            .ending("ORDER BY number DESC LIMIT ?", limit);
+        self.filtered(filter).all().await
+    }
+
+    pub async fn case_history(&mut self, id: CaseId) -> Result<Vec<CaseEvent>, StoreError> {
+        self.query(&HISTORY).bind(id).all().await
+    }
+}
+
+/// A text that stands for itself in a pattern.
+fn escaped(text: &str) -> String {
+    text.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_")
+}
+
+// === impl Tx ===
+
+impl Tx {
+    /// The case, which nobody else changes until this transaction ends.
+    pub async fn lock_case(&mut self, id: CaseId) -> Result<Option<Case>, StoreError> {
+        self.query(&LOCK).bind(id).optional().await
+    }
+
+    /// Adds a case. Its number is of [`Tx::next_case_number`], in the same transaction.
+    pub async fn insert_case(&mut self, case: &Case) -> Result<(), StoreError> {
+        let reason = case.reason.as_deref().map(storable);
+        let query = self
+            .query(&INSERT)
+            .bind(case.id)
+            .bind(case.guild_id)
+            .bind(case.number)
+            .bind(case.kind)
+            .bind(case.state)
+            .bind(case.subject_id)
+            .bind(case.moderator_id)
+            .bind(case.origin)
+            .bind(case.rule.as_deref())
+            .bind(case.rule_set_hash.as_deref())
+            .bind(case.trace_id)
+            .bind(reason.as_deref())
+            .bind(reason.as_deref().map(folded))
+            .bind(case.expires_at)
+            .bind(case.evidence.clone())
+            .bind(case.parent_id)
+            .bind(case.idempotency_key.as_deref())
+            .bind(case.created_at);
+        query.execute().await.map(drop)
+    }
+
+    /// Writes what may change in a case: its state, reason, end and evidence.
+    pub async fn save_case(&mut self, case: &Case) -> Result<(), StoreError> {
+        let reason = case.reason.as_deref().map(storable);
+        let query = self
+            .query(&SAVE)
+            .bind(case.id)
+            .bind(case.state)
+            .bind(reason.as_deref())
+            .bind(reason.as_deref().map(folded))
+            .bind(case.expires_at)
+            .bind(case.evidence.clone())
+            .bind(case.updated_at);
+        match query.execute().await? {
+            0 => Err(StoreError::Missing { statement: SAVE.name }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds a line to the history of a case that this transaction made or locked.
+    pub async fn add_case_event(
+        &mut self,
+        id: CaseId,
+        at: DateTime<Utc>,
+        actor: &str,
+        kind: CaseEventKind,
+        body: Value,
+    ) -> Result<(), StoreError> {
+        let query = self
+            .query(&ADD_EVENT)
+            .bind(id)
+            .bind(at)
+            .bind(actor)
+            .bind(kind)
+            .bind(Json(body));
+        query.execute().await.map(drop)
+    }
+}

@@ -1,0 +1,90 @@
+//! Optional conditions: the one place where a statement is put together at run time.
+
+use super::conn::Conn;
+use super::query::Query;
+use super::value::{Args, Bind};
+use sqlx::error::BoxDynError;
+use sqlx::{AssertSqlSafe, SqlSafeStr as _};
+
+/// A `SELECT` with some of its conditions. Every piece of text is `'static`; values only ever become parameters.
+pub struct Filter {
+    name: &'static str,
+    text: String,
+    args: Args,
+    fault: Option<BoxDynError>,
+    conditions: usize,
+}
+
+// === impl Filter ===
+
+impl Filter {
+    /// Begins with a `SELECT .. FROM ..` that has no `WHERE`.
+    pub fn new(conn: &Conn, name: &'static str, select: &'static str) -> Self {
+        let args = if conn.is_postgres() {
+            Args::Postgres(sqlx::postgres::PgArguments::default())
+        } else {
+            Args::Sqlite(sqlx::sqlite::SqliteArguments::default())
+        };
+        Self {
+            name,
+            text: select.to_owned(),
+            args,
+            fault: None,
+            conditions: 0,
+        }
+    }
+
+    /// A condition on one value, which stands where `?` stands in it: `c.number < ?`.
+    #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "as `Query::bind`: values are made on the spot"
+    )]
+    pub fn and(mut self, condition: &'static str, value: impl Bind) -> Self {
+        self.text
+            .push_str(if self.conditions == 0 { " WHERE " } else { " AND " });
+        self.conditions += 1;
+        self.push(condition, &value);
+        self
+    }
+
+    /// The same, where there is a value.
+    #[must_use]
+    pub fn and_if(self, condition: &'static str, value: Option<impl Bind>) -> Self {
+        match value {
+            Some(value) => self.and(condition, value),
+            None => self,
+        }
+    }
+
+    /// How it ends: `ORDER BY c.number DESC LIMIT ?`.
+    #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "as `Query::bind`: values are made on the spot"
+    )]
+    pub fn ending(mut self, ending: &'static str, value: impl Bind) -> Self {
+        self.text.push(' ');
+        self.push(ending, &value);
+        self
+    }
+
+    fn push(&mut self, piece: &'static str, value: &impl Bind) {
+        if let Err(error) = value.bind(&mut self.args) {
+            self.fault.get_or_insert(error);
+        }
+        let parameter = format!("${}", self.args.len());
+        self.text.push_str(&piece.replace('?', &parameter));
+    }
+
+    pub(super) fn on(self, conn: &mut Conn) -> Query<'_> {
+        Query {
+            conn,
+            name: self.name,
+            // Made of texts that stand in this crate's source, and of parameter numbers.
+            text: AssertSqlSafe(self.text).into_sql_str(),
+            args: self.args,
+            fault: self.fault,
+        }
+    }
+}

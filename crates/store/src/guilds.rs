@@ -1,0 +1,142 @@
+//! Communities, and the guilds they are made of.
+
+use crate::dbx::query::row;
+use crate::dbx::{Conn, Json, Tx, sqls, uuid_ids};
+use crate::error::StoreError;
+use chrono::{DateTime, Utc};
+use lockdown_events::{GuildId, Platform};
+use serde_json::Value;
+
+uuid_ids! {
+    /// A community: what shares its rules, bans and cases.
+    CommunityId;
+    /// A guild's row. The platform's own id is [`GuildId`].
+    GuildKey;
+}
+
+row! {
+    pub Community {
+        id: CommunityId,
+        /// Its name in addresses.
+        slug: String,
+        name: String,
+        settings: Json<Value>,
+        created_at: DateTime<Utc>,
+        updated_at: DateTime<Utc>,
+        deleted_at: Option<DateTime<Utc>>,
+    }
+}
+
+row! {
+    /// A Discord guild or a Telegram chat.
+    pub Guild {
+        id: GuildKey,
+        community_id: CommunityId,
+        platform: Platform,
+        native_id: GuildId,
+        title: String,
+        joined_at: DateTime<Utc>,
+        left_at: Option<DateTime<Utc>>,
+    }
+}
+
+sqls! {
+    INSERT_COMMUNITY = "INSERT INTO communities (id, slug, name, settings, created_at, updated_at, deleted_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    COMMUNITY = "SELECT id, slug, name, settings, created_at, updated_at, deleted_at FROM communities WHERE id = $1";
+    SET_SETTINGS = "UPDATE communities SET settings = $2, updated_at = $3 WHERE id = $1 AND updated_at = $4";
+    // One that returns keeps its history: its row, its numbers and its chain.
+    UPSERT_GUILD = "INSERT INTO guilds \
+            (id, community_id, platform, native_id, title, joined_at, left_at, last_case, audit_seq, audit_head) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8) \
+        ON CONFLICT (platform, native_id) DO UPDATE SET title = excluded.title, left_at = excluded.left_at \
+        RETURNING id, community_id, platform, native_id, title, joined_at, left_at";
+    GUILD = "SELECT id, community_id, platform, native_id, title, joined_at, left_at FROM guilds \
+        WHERE platform = $1 AND native_id = $2";
+    GUILD_BY_KEY = "SELECT id, community_id, platform, native_id, title, joined_at, left_at FROM guilds WHERE id = $1";
+    GUILDS = "SELECT id, community_id, platform, native_id, title, joined_at, left_at FROM guilds \
+        ORDER BY platform, native_id";
+    NEXT_CASE = "UPDATE guilds SET last_case = last_case + 1 WHERE id = $1 RETURNING last_case";
+}
+
+// === impl Conn ===
+
+impl Conn {
+    pub async fn community(&mut self, id: CommunityId) -> Result<Option<Community>, StoreError> {
+        self.query(&COMMUNITY).bind(id).optional().await
+    }
+
+    pub async fn guild(
+        &mut self,
+        platform: Platform,
+        native_id: &GuildId,
+    ) -> Result<Option<Guild>, StoreError> {
+        self.query(&GUILD)
+            .bind(platform)
+            .bind(native_id.as_str())
+            .optional()
+            .await
+    }
+
+    pub async fn guild_by_key(&mut self, key: GuildKey) -> Result<Option<Guild>, StoreError> {
+        self.query(&GUILD_BY_KEY).bind(key).optional().await
+    }
+
+    pub async fn guilds(&mut self) -> Result<Vec<Guild>, StoreError> {
+        self.query(&GUILDS).all().await
+    }
+}
+
+// === impl Tx ===
+
+impl Tx {
+    pub async fn insert_community(&mut self, community: &Community) -> Result<(), StoreError> {
+        let query = self
+            .query(&INSERT_COMMUNITY)
+            .bind(community.id)
+            .bind(community.slug.as_str())
+            .bind(community.name.as_str())
+            .bind(community.settings.clone())
+            .bind(community.created_at)
+            .bind(community.updated_at)
+            .bind(community.deleted_at);
+        query.execute().await.map(drop)
+    }
+
+    /// Replaces the settings, unless somebody else did since they were read: then `false`.
+    pub async fn set_settings(
+        &mut self,
+        read: &Community,
+        settings: Value,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let query = self
+            .query(&SET_SETTINGS)
+            .bind(read.id)
+            .bind(Json(settings))
+            .bind(now)
+            .bind(read.updated_at);
+        Ok(query.execute().await? == 1)
+    }
+
+    /// Adds a guild, or gives the one that is there its new title; answers what is kept.
+    pub async fn save_guild(&mut self, guild: &Guild) -> Result<Guild, StoreError> {
+        let query = self
+            .query(&UPSERT_GUILD)
+            .bind(guild.id)
+            .bind(guild.community_id)
+            .bind(guild.platform)
+            .bind(guild.native_id.as_str())
+            .bind(guild.title.as_str())
+            .bind(guild.joined_at)
+            .bind(guild.left_at)
+            .bind(&crate::audit::GENESIS[..]);
+        query.one().await
+    }
+
+    /// The number of the next case. Whoever has it holds the guild until the end of the transaction, and a
+    /// transaction that is rolled back gives it back: numbers have no gaps and are never used twice.
+    pub async fn next_case_number(&mut self, guild: GuildKey) -> Result<Option<u64>, StoreError> {
+        self.query(&NEXT_CASE).bind(guild).value("last_case").await
+    }
+}

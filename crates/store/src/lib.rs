@@ -1,0 +1,50 @@
+//! The truth: cases, sanctions, the audit chain, and the events that tell of them.
+//!
+//! Two engines, one SQL: Postgres for a fleet, SQLite in the data directory for one process. A use case takes a
+//! [`Store`], writes in one transaction ([`in_tx!`]) the rows, the audit entry and the outbox row, and reads with
+//! [`in_read!`]. The rules of moderation are not here, nor is any platform: this crate keeps what it is given.
+//!
+//! What cannot be reached is [`StoreError::Unavailable`], never "not found". Times and ids come from the caller.
+//!
+//! To add a table: a pair of files in `migrations/`, their line in `migrate.rs`, a module with its statements in `sqls!`,
+//! the module's `TEXTS` in `texts()` below, and its cases in `tests/contract/`.
+
+pub mod audit;
+pub mod cases;
+pub mod dbx;
+mod error;
+pub mod guilds;
+pub mod inbox;
+pub mod migrate;
+pub mod notes;
+mod open;
+pub mod outbox;
+pub mod people;
+pub mod points;
+pub mod sanctions;
+mod store;
+mod wake;
+
+pub use dbx::{Conn, Reader, Tx};
+pub use error::{Retry, StoreError};
+pub use open::{OpenError, PostgresOptions, open};
+pub use store::Store;
+
+/// Every statement of the crate, for the test that prepares them on both engines.
+pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
+    [
+        audit::TEXTS,
+        cases::TEXTS,
+        guilds::TEXTS,
+        inbox::TEXTS,
+        notes::TEXTS,
+        outbox::TEXTS,
+        people::TEXTS,
+        points::TEXTS,
+        sanctions::TEXTS,
+        store::TEXTS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}

@@ -1,0 +1,193 @@
+//! The outbox: events that were decided and are yet to be published.
+//!
+//! An event is written with the rows it tells of, so that one is never there without the other. [`Relay`] publishes what
+//! is there, in the order of commits within a guild: guilds share sixteen lanes, and a lane is drained by one relay at a
+//! time, under a lease that a relay's death ends. An event may be published twice, under the same id; the bus knows.
+
+mod relay;
+
+pub use relay::{Publish, Relay};
+
+use crate::dbx::query::row;
+use crate::dbx::{Conn, Json, Tx, sqls};
+use crate::error::StoreError;
+use crate::guilds::GuildKey;
+use crate::people::storable;
+use crate::store::Store;
+use chrono::{DateTime, Utc};
+use lockdown_events::{Envelope, EventId};
+use lockdown_runtime::chain;
+
+/// As many as the migration that made them; another number would break the order of what waits.
+pub const LANES: u64 = 16;
+/// What one process tells the others through Postgres.
+const CHANNEL: &str = "lockdown_outbox";
+
+row! {
+    /// An event that waits.
+    pub Pending {
+        id: i64,
+        event_id: EventId,
+        guild_id: GuildKey,
+        topic: String,
+        /// The envelope as it goes on the wire.
+        payload: String,
+        created_at: DateTime<Utc>,
+        attempts: u64,
+    }
+}
+
+sqls! {
+    // Locks the guild first: within one, ids are given in the order of commits.
+    INSERT =>
+        "INSERT INTO outbox (event_id, guild_id, lane, topic, payload, created_at) \
+            SELECT CAST($1 AS UUID), id, CAST($3 AS BIGINT), CAST($4 AS TEXT), CAST($5 AS TEXT), \
+                CAST($6 AS TIMESTAMPTZ) FROM guilds WHERE id = $2 FOR NO KEY UPDATE",
+        "INSERT INTO outbox (event_id, guild_id, lane, topic, payload, created_at) VALUES ($1, $2, $3, $4, $5, $6)";
+    CLAIM =>
+        "UPDATE outbox_lanes SET lease_by = $2, lease_until = $3 WHERE lane = ( \
+            SELECT lane FROM outbox_lanes WHERE (lease_until IS NULL OR lease_until <= $1) \
+                AND EXISTS (SELECT 1 FROM outbox o WHERE o.lane = outbox_lanes.lane AND o.published_at IS NULL) \
+            ORDER BY lease_until NULLS FIRST, lane LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING lane",
+        "UPDATE outbox_lanes SET lease_by = $2, lease_until = $3 WHERE lane = ( \
+            SELECT lane FROM outbox_lanes WHERE (lease_until IS NULL OR lease_until <= $1) \
+                AND EXISTS (SELECT 1 FROM outbox o WHERE o.lane = outbox_lanes.lane AND o.published_at IS NULL) \
+            ORDER BY lease_until NULLS FIRST, lane LIMIT 1) RETURNING lane";
+    EXTEND = "UPDATE outbox_lanes SET lease_until = $3 WHERE lane = $1 AND lease_by = $2";
+    RELEASE = "UPDATE outbox_lanes SET lease_by = NULL, lease_until = $3 WHERE lane = $1 AND lease_by = $2";
+    PAGE = "SELECT id, event_id, guild_id, topic, payload, created_at, attempts FROM outbox \
+        WHERE lane = $1 AND published_at IS NULL ORDER BY id LIMIT $2";
+    PUBLISHED =>
+        "UPDATE outbox SET published_at = $1, last_error = NULL WHERE published_at IS NULL \
+            AND id IN (SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text($2))",
+        "UPDATE outbox SET published_at = $1, last_error = NULL WHERE published_at IS NULL \
+            AND id IN (SELECT value FROM json_each($2))";
+    FAILED = "UPDATE outbox SET attempts = attempts + 1, last_error = $2 WHERE id = $1";
+    FORGET = "DELETE FROM outbox WHERE id IN \
+        (SELECT id FROM outbox WHERE published_at IS NOT NULL AND published_at < $1 ORDER BY published_at LIMIT $2)";
+    WAITING = "SELECT COUNT(*) AS waiting FROM outbox WHERE published_at IS NULL";
+    NOTIFY => "SELECT CAST(pg_notify('lockdown_outbox', '') AS TEXT) AS told", "SELECT CAST(NULL AS TEXT) AS told";
+}
+
+/// Where a guild's events wait.
+pub fn lane(guild: GuildKey) -> u64 {
+    // The last byte of an id is random.
+    u64::from(guild.0.as_bytes()[15]) % LANES
+}
+
+/// Tells other processes, after commits, that there is something in the outbox: one word for all that came meanwhile.
+/// (A NOTIFY inside of each transaction would make them commit one after the other.)
+pub(crate) fn listen(store: &Store) {
+    let (store, closed) = (store.clone(), store.closed());
+    tokio::spawn(closed.run_until_cancelled_owned(async move {
+        loop {
+            store.wake().elsewhere().await;
+            let told = async {
+                store
+                    .read()
+                    .await?
+                    .query(&NOTIFY)
+                    .value::<Option<String>>("told")
+                    .await
+            };
+            if let Err(error) = told.await {
+                // Their own poll finds it a little later.
+                tracing::debug!("Could not tell other relays: {}", chain(&error));
+            }
+        }
+    }));
+}
+
+// === impl Conn ===
+
+impl Conn {
+    /// How many events wait.
+    pub async fn outbox_waiting(&mut self) -> Result<u64, StoreError> {
+        Ok(self.query(&WAITING).value("waiting").await?.unwrap_or(0))
+    }
+
+    /// The first of a lane, in their order.
+    pub async fn outbox_page(&mut self, lane: u64, limit: u64) -> Result<Vec<Pending>, StoreError> {
+        self.query(&PAGE).bind(lane).bind(limit).all().await
+    }
+}
+
+// === impl Tx ===
+
+impl Tx {
+    /// Puts an event into the outbox. Holds the guild until the end of the transaction.
+    pub async fn publish(
+        &mut self,
+        guild: GuildKey,
+        envelope: &Envelope,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let payload = envelope.encode();
+        let query = self
+            .query(&INSERT)
+            .bind(envelope.event_id)
+            .bind(guild)
+            .bind(lane(guild))
+            .bind(envelope.event_type())
+            .bind(payload)
+            .bind(now);
+        if query.execute().await? == 0 {
+            return Err(StoreError::Missing {
+                statement: INSERT.name,
+            });
+        }
+        self.mark_published();
+        Ok(())
+    }
+
+    /// Takes a lane in which something waits, until `lease_until`.
+    pub async fn claim_lane(
+        &mut self,
+        now: DateTime<Utc>,
+        by: &str,
+        lease_until: DateTime<Utc>,
+    ) -> Result<Option<u64>, StoreError> {
+        let query = self.query(&CLAIM).bind(now).bind(by).bind(lease_until);
+        query.value("lane").await
+    }
+
+    /// Keeps a lane for longer; `false` when it was lost.
+    pub async fn extend_lane(
+        &mut self,
+        lane: u64,
+        by: &str,
+        lease_until: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let query = self.query(&EXTEND).bind(lane).bind(by).bind(lease_until);
+        Ok(query.execute().await? == 1)
+    }
+
+    /// Gives a lane back; nobody takes it before `not_before`.
+    pub async fn release_lane(
+        &mut self,
+        lane: u64,
+        by: &str,
+        not_before: Option<DateTime<Utc>>,
+    ) -> Result<(), StoreError> {
+        let query = self.query(&RELEASE).bind(lane).bind(by).bind(not_before);
+        query.execute().await.map(drop)
+    }
+
+    pub async fn mark_events_published(&mut self, ids: &[i64], at: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.query(&PUBLISHED)
+            .bind(at)
+            .bind(Json(ids.to_vec()))
+            .execute()
+            .await
+    }
+
+    pub async fn mark_event_failed(&mut self, id: i64, error: &str) -> Result<(), StoreError> {
+        let query = self.query(&FAILED).bind(id).bind(storable(error));
+        query.execute().await.map(drop)
+    }
+
+    /// Removes some of what was published before a time; says how many.
+    pub async fn forget_published(&mut self, before: DateTime<Utc>, limit: u64) -> Result<u64, StoreError> {
+        self.query(&FORGET).bind(before).bind(limit).execute().await
+    }
+}

@@ -1,0 +1,133 @@
+//! People, and the accounts they have on platforms.
+
+use crate::dbx::query::row;
+use crate::dbx::{Conn, Tx, sqls, uuid_ids};
+use crate::error::StoreError;
+use chrono::{DateTime, Utc};
+use lockdown_events::{Platform, UserId};
+
+uuid_ids! {
+    /// A person, on all platforms.
+    PersonId;
+    /// One account on one platform.
+    IdentityId;
+}
+
+row! {
+    /// One account on one platform.
+    pub Identity {
+        id: IdentityId,
+        person_id: PersonId,
+        platform: Platform,
+        native_id: UserId,
+        username: Option<String>,
+        display_name: Option<String>,
+        is_bot: bool,
+        first_seen: DateTime<Utc>,
+        last_seen: DateTime<Utc>,
+    }
+}
+
+/// What is known of an account when it is seen. What is absent leaves what was known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    pub platform: Platform,
+    pub native_id: UserId,
+    pub username: Option<String>,
+    pub display_name: Option<String>,
+    pub is_bot: bool,
+    pub at: DateTime<Utc>,
+}
+
+sqls! {
+    INSERT_PERSON = "INSERT INTO people (id, created_at) VALUES ($1, $2)";
+    IDENTITY = "SELECT id, person_id, platform, native_id, username, display_name, is_bot, first_seen, last_seen \
+        FROM identities WHERE platform = $1 AND native_id = $2";
+    IDENTITY_BY_ID = "SELECT id, person_id, platform, native_id, username, display_name, is_bot, first_seen, \
+        last_seen FROM identities WHERE id = $1";
+    INSERT_IDENTITY = "INSERT INTO identities (id, person_id, platform, native_id, username, username_folded, \
+            display_name, is_bot, first_seen, last_seen) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) \
+        ON CONFLICT (platform, native_id) DO NOTHING";
+    SEEN_AGAIN = "UPDATE identities SET username = COALESCE($2, username), \
+            username_folded = COALESCE($3, username_folded), display_name = COALESCE($4, display_name), \
+            last_seen = CASE WHEN last_seen < $5 THEN $5 ELSE last_seen END \
+        WHERE id = $1";
+}
+
+/// A text as it is searched for: the engines fold letters differently, and one of them only those of English.
+pub(crate) fn folded(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
+}
+
+/// A text that both engines can keep: Postgres refuses NUL.
+pub(crate) fn storable(text: &str) -> String {
+    text.replace('\0', "")
+}
+
+// === impl Conn ===
+
+impl Conn {
+    pub async fn identity(
+        &mut self,
+        platform: Platform,
+        native_id: &UserId,
+    ) -> Result<Option<Identity>, StoreError> {
+        self.query(&IDENTITY)
+            .bind(platform)
+            .bind(native_id.as_str())
+            .optional()
+            .await
+    }
+
+    pub async fn identity_by_id(&mut self, id: IdentityId) -> Result<Option<Identity>, StoreError> {
+        self.query(&IDENTITY_BY_ID).bind(id).optional().await
+    }
+}
+
+// === impl Tx ===
+
+impl Tx {
+    /// The account as it is known now, made with the ids that are offered when it is new.
+    pub async fn see(&mut self, seen: &Seen, new: (PersonId, IdentityId)) -> Result<Identity, StoreError> {
+        let (username, display_name) = (
+            seen.username.as_deref().map(storable),
+            seen.display_name.as_deref().map(storable),
+        );
+        let username_folded = username.as_deref().map(folded);
+        if let Some(known) = self.identity(seen.platform, &seen.native_id).await? {
+            let query = self
+                .query(&SEEN_AGAIN)
+                .bind(known.id)
+                .bind(username)
+                .bind(username_folded)
+                .bind(display_name)
+                .bind(seen.at);
+            query.execute().await?;
+        } else {
+            self.query(&INSERT_PERSON)
+                .bind(new.0)
+                .bind(seen.at)
+                .execute()
+                .await?;
+            // Another process may have been faster; its row is then the one that is read below.
+            let query = self
+                .query(&INSERT_IDENTITY)
+                .bind(new.1)
+                .bind(new.0)
+                .bind(seen.platform)
+                .bind(seen.native_id.as_str())
+                .bind(username)
+                .bind(username_folded)
+                .bind(display_name)
+                .bind(seen.is_bot)
+                .bind(seen.at);
+            query.execute().await?;
+        }
+        self.query(&IDENTITY)
+            .bind(seen.platform)
+            .bind(seen.native_id.as_str())
+            .one()
+            .await
+    }
+}

@@ -1,0 +1,89 @@
+//! What the store must do on either engine, as cases that run over both.
+//!
+//! A case knows an engine only by [`Fixture`]. It waits for conditions and never asserts how long something took. To add
+//! one: an `async fn(Fixture)` in a module here and its line in [`contract`].
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "this is a test: what is unwrapped is what the case holds"
+)]
+
+mod audit;
+mod cases;
+mod events;
+mod fixture;
+mod ledger;
+mod people;
+mod sanctions;
+mod schema;
+mod tx;
+
+use fixture::Fixture;
+
+/// One test for each case, over the fixture that the expression makes.
+macro_rules! contract {
+    ($fixture:expr) => {
+        contract! { @ $fixture =>
+            tx: what_was_rolled_back_leaves_no_trace;
+            tx: what_was_dropped_leaves_no_trace;
+            tx: an_error_in_the_block_rolls_back_and_is_handed_on;
+            tx: a_transaction_sees_itself_and_readers_do_not;
+            tx: values_come_back_as_they_were;
+            tx: a_transaction_can_be_spawned;
+            tx: writers_that_are_cancelled_leave_no_trace;
+            cases: numbers_count_up_under_many_writers;
+            cases: a_number_that_was_rolled_back_is_used_next;
+            cases: pages_have_no_gaps_and_no_doubles;
+            cases: a_page_can_be_narrowed;
+            cases: a_case_is_found_by_its_words_in_any_letters;
+            cases: the_same_question_twice_is_one_case;
+            cases: a_history_is_kept_in_order;
+            cases: guilds_count_for_themselves;
+            sanctions: two_at_once_make_one;
+            sanctions: an_ended_one_makes_room;
+            sanctions: ending_twice_ends_once;
+            sanctions: what_is_due_is_taken_once;
+            sanctions: what_was_taken_comes_back_when_its_taker_dies;
+            sanctions: a_lost_lease_postpones_nothing;
+            sanctions: a_new_end_moves_the_timer;
+            ledger: points_count_until_they_expire;
+            ledger: notes_are_kept_edited_and_removed;
+            people: an_account_that_is_seen_by_many_is_one;
+            people: what_is_not_said_leaves_what_was_known;
+            people: a_guild_that_returns_keeps_its_numbers;
+            people: settings_are_not_overwritten_unseen;
+            audit: a_chain_holds_under_many_writers;
+            audit: a_changed_field_is_found;
+            audit: a_removed_entry_is_found;
+            audit: swapped_entries_are_found;
+            audit: a_chain_that_was_cut_short_is_found;
+            audit: a_rewritten_chain_is_found_by_its_anchor;
+            audit: a_changed_personal_part_is_found;
+            audit: an_erased_personal_part_still_verifies;
+            audit: entries_cannot_be_changed;
+            events: an_event_is_there_with_its_case_or_not_at_all;
+            events: events_go_out_in_order_by_many_relays;
+            events: an_event_that_fails_holds_back_its_guild_alone;
+            events: a_relay_that_dies_leaves_its_lane_to_others;
+            events: an_effect_is_had_once;
+            events: what_is_old_is_forgotten;
+            schema: every_statement_can_be_prepared;
+            schema: words_are_those_of_the_code;
+            schema: migrations_ran_already;
+        }
+    };
+    (@ $fixture:expr => $( $module:ident: $case:ident; )+) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            super::$module::$case($fixture.await).await;
+        }
+    )+ };
+}
+
+mod embedded {
+    contract!(super::Fixture::sqlite());
+}
+
+mod fleet {
+    contract!(super::Fixture::postgres());
+}
