@@ -6,7 +6,7 @@
 //!
 //! What cannot be reached is [`StoreError::Unavailable`], never "not found". Times and ids come from the caller.
 //!
-//! To add a table: a pair of files in `migrations/`, their line in `migrate.rs`, a module with its statements in `sqls!`,
+//! To add a table: a pair of files in `migrations/`, their line in `migrations.rs`, a module with its statements in `sqls!`,
 //! the module's `TEXTS` in `texts()` below, and its cases in `tests/contract/`.
 
 pub mod audit;
@@ -15,7 +15,7 @@ pub mod dbx;
 mod error;
 pub mod guilds;
 pub mod inbox;
-pub mod migrate;
+pub mod migrations;
 pub mod notes;
 mod open;
 pub mod outbox;
@@ -27,7 +27,7 @@ mod wake;
 
 pub use dbx::{Conn, Reader, Tx};
 pub use error::{Retry, StoreError};
-pub use open::{OpenError, PostgresOptions, open};
+pub use open::{OpenError, PostgresOptions, migrate, open};
 pub use store::Store;
 
 /// Every statement of the crate, for the test that prepares them on both engines.

@@ -2,7 +2,7 @@
 
 use crate::dbx::Writer;
 use crate::error::StoreError;
-use crate::migrate::{self, Migrated, MigrationError};
+use crate::migrations::{self, Migrated, MigrationError};
 use crate::outbox;
 use crate::store::{Engine, Store};
 use lockdown_runtime::health::Component;
@@ -92,11 +92,7 @@ impl OpenError {
 pub async fn open(ctx: &Context) -> Result<Store, OpenError> {
     let component = ctx.health.component("store", true);
     let store = match &ctx.config.store.url {
-        None => {
-            Store::open_sqlite(&ctx.config.data_dir.join("lockdown.db"))
-                .await?
-                .0
-        }
+        None => Store::open_sqlite(&file(ctx)).await?.0,
         Some(url) => {
             let options = PostgresOptions {
                 name: format!("lockdown/{}", ctx.name()),
@@ -116,6 +112,21 @@ pub async fn open(ctx: &Context) -> Result<Store, OpenError> {
         Ok(())
     });
     Ok(store)
+}
+
+/// Brings the schema up to date, waits for nothing and leaves nothing open.
+pub async fn migrate(ctx: &Context) -> Result<Migrated, OpenError> {
+    let (store, migrated) = match &ctx.config.store.url {
+        None => Store::open_sqlite(&file(ctx)).await?,
+        Some(url) => Store::open_postgres(url.expose(), &PostgresOptions::default()).await?,
+    };
+    store.close().await;
+    Ok(migrated)
+}
+
+/// Where the embedded store lies.
+fn file(ctx: &Context) -> PathBuf {
+    ctx.config.data_dir.join("lockdown.db")
 }
 
 async fn connect(
@@ -184,7 +195,9 @@ impl Store {
         };
         let options = sqlite_options(path);
         let mut first = options.connect().await.map_err(failed)?;
-        let migrated = migrate::sqlite(&mut first).await.map_err(OpenError::Migration)?;
+        let migrated = migrations::sqlite(&mut first)
+            .await
+            .map_err(OpenError::Migration)?;
         first.close().await.map_err(failed)?;
         let writer = Writer::open(options.clone()).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new()
@@ -216,7 +229,7 @@ impl Store {
                 .to_string();
             return Err(OpenError::TooOld { found });
         }
-        let migrated = migrate::postgres(&mut first)
+        let migrated = migrations::postgres(&mut first)
             .await
             .map_err(OpenError::Migration)?;
         // Its work is done, whatever it says at the end.

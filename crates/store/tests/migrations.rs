@@ -5,7 +5,7 @@
     reason = "this is a test: what is unwrapped is what the case holds"
 )]
 
-use lockdown_store::migrate::{self, CHANGES, Change, MigrationError};
+use lockdown_store::migrations::{self, CHANGES, Change, MigrationError};
 use lockdown_testkit::database::{self, Database};
 use sqlx::{Connection as _, PgConnection, Row as _, SqliteConnection};
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,7 +119,7 @@ fn every_file_is_embedded_and_has_its_pair() {
 async fn fleet_the_schemas_are_the_same() {
     let (_database, mut pg) = server().await;
     let mut lite = memory().await;
-    migrate::sqlite_with(&mut lite, CHANGES).await.unwrap();
+    migrations::sqlite_with(&mut lite, CHANGES).await.unwrap();
     let (postgres, sqlite) = (postgres_schema(&mut pg).await, sqlite_schema(&mut lite).await);
     for (column, kind) in &postgres {
         assert_eq!(sqlite.get(column), Some(kind), "{column:?} on SQLite");
@@ -140,21 +140,21 @@ async fn fleet_the_schemas_are_the_same() {
 #[tokio::test]
 async fn a_file_is_migrated_once() {
     let mut conn = memory().await;
-    let first = migrate::sqlite_with(&mut conn, &CHANGES[..2]).await.unwrap();
+    let first = migrations::sqlite_with(&mut conn, &CHANGES[..2]).await.unwrap();
     assert_eq!((first.made, first.version), (2, 2));
-    let rest = migrate::sqlite_with(&mut conn, CHANGES).await.unwrap();
+    let rest = migrations::sqlite_with(&mut conn, CHANGES).await.unwrap();
     assert_eq!(rest.made, CHANGES.len() - 2);
-    assert_eq!(migrate::sqlite_with(&mut conn, CHANGES).await.unwrap().made, 0);
+    assert_eq!(migrations::sqlite_with(&mut conn, CHANGES).await.unwrap().made, 0);
     // The release before finds more than it knows, and goes on.
-    let older = migrate::sqlite_with(&mut conn, &CHANGES[..2]).await.unwrap();
+    let older = migrations::sqlite_with(&mut conn, &CHANGES[..2]).await.unwrap();
     assert_eq!((older.made, older.version), (0, rest.version));
 }
 
 #[tokio::test]
 async fn an_altered_migration_is_refused() {
     let mut conn = memory().await;
-    migrate::sqlite_with(&mut conn, CHANGES).await.unwrap();
-    let refused = migrate::sqlite_with(&mut conn, &[ALTERED]).await.unwrap_err();
+    migrations::sqlite_with(&mut conn, CHANGES).await.unwrap();
+    let refused = migrations::sqlite_with(&mut conn, &[ALTERED]).await.unwrap_err();
     assert!(
         matches!(&refused, MigrationError::Altered { name } if name == CHANGES[0].name),
         "{refused:?}"
@@ -169,14 +169,14 @@ async fn an_altered_migration_is_refused() {
 async fn a_failed_migration_leaves_nothing() {
     let mut conn = memory().await;
     let all: Vec<Change> = CHANGES.iter().copied().chain([WRONG]).collect();
-    let failed = migrate::sqlite_with(&mut conn, &all).await.unwrap_err();
+    let failed = migrations::sqlite_with(&mut conn, &all).await.unwrap_err();
     assert!(
         matches!(&failed, MigrationError::Failed { name, .. } if name == WRONG.name),
         "{failed:?}"
     );
     assert!(sqlite_schema(&mut conn).await.is_empty());
     assert_eq!(
-        migrate::sqlite_with(&mut conn, CHANGES).await.unwrap().made,
+        migrations::sqlite_with(&mut conn, CHANGES).await.unwrap().made,
         CHANGES.len()
     );
 }
@@ -184,20 +184,25 @@ async fn a_failed_migration_leaves_nothing() {
 #[tokio::test]
 async fn fleet_an_altered_migration_is_refused() {
     let (_database, mut conn) = server().await;
-    let refused = migrate::postgres_with(&mut conn, &[ALTERED]).await.unwrap_err();
+    let refused = migrations::postgres_with(&mut conn, &[ALTERED])
+        .await
+        .unwrap_err();
     assert!(
         matches!(&refused, MigrationError::Altered { name } if name == CHANGES[0].name),
         "{refused:?}"
     );
     // The lock was given back.
-    assert_eq!(migrate::postgres_with(&mut conn, CHANGES).await.unwrap().made, 0);
+    assert_eq!(
+        migrations::postgres_with(&mut conn, CHANGES).await.unwrap().made,
+        0
+    );
 }
 
 #[tokio::test]
 async fn fleet_a_failed_migration_leaves_nothing() {
     let (_database, mut conn) = server().await;
     let all: Vec<Change> = CHANGES.iter().copied().chain([WRONG]).collect();
-    let failed = migrate::postgres_with(&mut conn, &all).await.unwrap_err();
+    let failed = migrations::postgres_with(&mut conn, &all).await.unwrap_err();
     assert!(
         matches!(&failed, MigrationError::Failed { name, .. } if name == WRONG.name),
         "{failed:?}"
@@ -220,7 +225,7 @@ async fn fleet_an_invalid_index_is_refused() {
     .unwrap();
     let failed = sqlx::raw_sql("CREATE UNIQUE INDEX CONCURRENTLY broken_idx ON people (created_at)");
     assert!(failed.execute(&mut conn).await.is_err());
-    let refused = migrate::postgres_with(&mut conn, CHANGES).await.unwrap_err();
+    let refused = migrations::postgres_with(&mut conn, CHANGES).await.unwrap_err();
     assert!(
         matches!(&refused, MigrationError::InvalidIndex { index } if index == "broken_idx"),
         "{refused:?}"
@@ -229,7 +234,7 @@ async fn fleet_an_invalid_index_is_refused() {
         .execute(&mut conn)
         .await
         .unwrap();
-    migrate::postgres_with(&mut conn, CHANGES).await.unwrap();
+    migrations::postgres_with(&mut conn, CHANGES).await.unwrap();
 }
 
 /// Also while one of them builds an index concurrently, which waits for every older snapshot.
@@ -247,7 +252,7 @@ async fn fleet_many_starts_at_once_migrate_once() {
     let starts = (0..6).map(|_| async {
         let mut conn = PgConnection::connect(&database.url()).await.unwrap();
         let all: Vec<Change> = CHANGES.iter().copied().chain([INDEX]).collect();
-        migrate::postgres_with(&mut conn, &all).await.unwrap().made
+        migrations::postgres_with(&mut conn, &all).await.unwrap().made
     });
     let made: usize = futures_util::future::join_all(starts).await.into_iter().sum();
     assert_eq!(made, CHANGES.len() + 1);

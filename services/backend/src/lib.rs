@@ -1,15 +1,17 @@
-//! The HTTP side: health, metrics, the event contract's document and the status page; and the questions that come over
-//! the bus.
+//! The HTTP side: health, metrics, the event contract's document and the status page; the questions that come over
+//! the bus, and the relay that publishes what was decided.
 
 mod pages;
 mod problem;
 mod questions;
+mod relay;
 mod server;
 
 use anyhow::Context as _;
 use lockdown_bus::Bus;
 use lockdown_events::Source;
 use lockdown_runtime::{Context, ops};
+use lockdown_store::Store;
 use std::net::SocketAddr;
 
 /// Starts the backend's tasks in `ctx`; they end when it stops. Returns the address on which it listens.
@@ -47,10 +49,18 @@ pub async fn answer(ctx: &Context, bus: &Bus) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Publishes over the bus what the store decided, until the process stops.
+pub fn relay(ctx: &Context, store: Store, bus: Bus) {
+    relay::start(ctx, store, bus);
+}
+
 /// The backend in a process of its own.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
     // First, so that whoever looks sees what the rest waits for.
     start(ctx.clone()).await?;
+    let store = lockdown_store::open(&ctx).await?;
     let bus = lockdown_bus::open(&ctx, Source::Backend).await?;
-    answer(&ctx, &bus).await
+    answer(&ctx, &bus).await?;
+    relay(&ctx, store, bus);
+    Ok(())
 }

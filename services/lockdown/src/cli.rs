@@ -26,6 +26,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Bring the database's schema up to date, and start nothing
+    Migrate,
     /// Print completions for a shell
     Completions {
         #[arg(value_enum)]

@@ -2,6 +2,7 @@
 
 mod cli;
 mod config_check;
+mod migrate;
 mod up;
 
 use clap::Parser;
@@ -14,6 +15,7 @@ fn main() -> ExitCode {
         Command::Config {
             command: ConfigCommand::Check { json },
         } => config_check::run(json),
+        Command::Migrate => migrate::run(),
         Command::Completions { shell } => cli::completions(shell),
     }
 }

@@ -10,8 +10,10 @@ pub(crate) fn run() -> ExitCode {
 
 async fn up(ctx: Context) -> anyhow::Result<()> {
     let addr = lockdown_backend::start(ctx.service("backend")).await?;
+    let store = lockdown_store::open(&ctx).await?;
     let bus = lockdown_bus::open(&ctx, Source::Backend).await?;
     lockdown_backend::answer(&ctx.service("backend"), &bus).await?;
+    lockdown_backend::relay(&ctx.service("backend"), store, bus.clone());
     lockdown_worker::run(ctx.service("worker"), bus.of(Source::Worker)).await?;
     let (discord, telegram) = (
         ctx.config.discord.token.is_some(),

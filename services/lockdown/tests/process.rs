@@ -388,3 +388,31 @@ fn a_taken_port_is_named_with_the_setting_to_change() {
         "{said}"
     );
 }
+
+#[test]
+fn the_schema_is_made_once() {
+    let data = tempfile::tempdir().unwrap();
+    let variables = [("LOCKDOWN_DATA_DIR", data.path().to_str().unwrap())];
+    let first = output(&["migrate"], &variables);
+    assert!(first.status.success(), "{first:?}");
+    let said = String::from_utf8(first.stdout).unwrap();
+    assert!(said.starts_with("Made "), "{said}");
+    assert!(data.path().join("lockdown.db").exists());
+    let again = output(&["migrate"], &variables);
+    assert!(again.status.success(), "{again:?}");
+    let said = String::from_utf8(again.stdout).unwrap();
+    assert!(said.starts_with("The schema is up to date: version "), "{said}");
+}
+
+#[test]
+fn a_database_that_is_not_there_fails_the_migration() {
+    let variables = [("DATABASE_URL", "postgres://nobody:hunter2@127.0.0.1:9/absent")];
+    let refused = output(&["migrate"], &variables);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        said.contains("could not connect to the Postgres that DATABASE_URL names"),
+        "{said}"
+    );
+    assert!(!said.contains("hunter2"), "{said}");
+}

@@ -2,6 +2,7 @@
 
 mod directions;
 mod golden;
+mod sql;
 
 use crate::{generate, workspace};
 use anyhow::{Result, bail};
@@ -32,6 +33,9 @@ pub(crate) fn run() -> Result<()> {
             &directions::faults(&workspace::metadata()?)?,
             "see xtask/src/check/directions.rs",
         )
+    });
+    step("sql", &mut || {
+        none(&sql::faults(&root)?, "see xtask/src/check/sql.rs")
     });
     step("golden files", &mut || {
         none(&golden::faults(&root)?, "see crates/events/tests/golden")

@@ -1,7 +1,7 @@
 //! The chain, and everything that can be done to it.
 
 use crate::fixture::Fixture;
-use lockdown_store::audit::{AuditReport, Fault};
+use lockdown_store::audit::{ActorKind, AuditReport, Fault, NewEntry};
 use lockdown_store::{StoreError, in_read, in_tx};
 use std::sync::Arc;
 
@@ -76,6 +76,31 @@ pub(crate) async fn a_chain_holds_under_many_writers(fixture: Fixture) {
         .unwrap()[0]
             .hash
     );
+}
+
+/// Acts without a case have nothing but the chain's own lock to order them.
+pub(crate) async fn acts_of_many_at_once_are_in_order(fixture: Fixture) {
+    let act = || async {
+        let body = serde_json::json!({ "setting": "language" });
+        let entry = NewEntry {
+            guild: fixture.guild,
+            at: fixture.now(),
+            actor_kind: ActorKind::System,
+            actor: "system",
+            act: "settings:changed",
+            subject: "guild",
+            body: &body,
+            personal: None,
+        };
+        in_tx!(fixture.store, |tx| { tx.append_audit(&entry).await })
+            .unwrap()
+            .seq
+    };
+    let mut places = futures_util::future::join_all((0..30).map(|_| act())).await;
+    places.sort_unstable();
+    assert_eq!(places, (1..=30).collect::<Vec<_>>());
+    let report = verify(&fixture).await;
+    assert!(report.holds() && report.entries == 30, "{report:?}");
 }
 
 pub(crate) async fn a_changed_field_is_found(fixture: Fixture) {

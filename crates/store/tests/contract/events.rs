@@ -193,9 +193,9 @@ pub(crate) async fn an_effect_is_had_once(fixture: Fixture) {
             fixture.write_case(&mut tx, fixture.case(0)).await.unwrap();
         }
         if fails {
-            tx.rollback().await
+            tx.rollback().await;
         } else {
-            tx.commit().await.unwrap()
+            tx.commit().await.unwrap();
         }
         first
     };

@@ -53,6 +53,7 @@ macro_rules! contract {
             people: a_guild_that_returns_keeps_its_numbers;
             people: settings_are_not_overwritten_unseen;
             audit: a_chain_holds_under_many_writers;
+            audit: acts_of_many_at_once_are_in_order;
             audit: a_changed_field_is_found;
             audit: a_removed_entry_is_found;
             audit: swapped_entries_are_found;

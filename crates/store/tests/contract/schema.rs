@@ -61,7 +61,7 @@ pub(crate) async fn words_are_those_of_the_code(_: Fixture) {
         ("actor_kind", vec![words(ActorKind::ALL, ActorKind::as_str)]),
     ];
     let mut checked = 0;
-    for change in lockdown_store::migrate::CHANGES {
+    for change in lockdown_store::migrations::CHANGES {
         for text in [change.postgres, change.sqlite] {
             for line in text.lines() {
                 let Some((column, rest)) = line.trim().split_once(" TEXT NOT NULL CHECK (") else {
@@ -93,7 +93,7 @@ pub(crate) async fn migrations_ran_already(fixture: Fixture) {
     assert_eq!(migrated.made, 0);
     assert_eq!(
         migrated.version,
-        i64::try_from(lockdown_store::migrate::CHANGES.len()).unwrap()
+        i64::try_from(lockdown_store::migrations::CHANGES.len()).unwrap()
     );
     store.ping().await.unwrap();
     store.close().await;
