@@ -1,7 +1,5 @@
 //! From a transaction to whoever consumes.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use lockdown_bus::Heard;
 use lockdown_events::{AuditLogged, Envelope, Event, EventId, GuildId, ModerationEvent, Platform, Source};
 use lockdown_runtime::{Clock, Config, Context, Ids, Metrics};
