@@ -2,7 +2,7 @@
 //!
 //! No SQL, no vendor's types, no clock: times are given, and every decision is a pure function of what is given, so that
 //! commands, API, dashboard, rules and timers cannot decide differently. The way of a decision: a [`Wish`] becomes an
-//! [`Authorized`] one by [`Scene::authorize`]; [`decide`] says what [`Follows`] from it, given how the person
+//! [`Authorized`] one by [`Scene::authorize`]; [`decide()`] says what [`Follows`] from it, given how the person
 //! [stands](Standing); [`Case::open`] and [`Case::end`] carry that out on the records; the platform's answer is a move of
 //! [`CaseState`], or [`fail`].
 //!
