@@ -151,13 +151,16 @@ pub(crate) async fn a_heartbeat_keeps_one_there(fixture: &impl Fixture) {
         .unwrap();
     assert!(matches!(said(&mut heard).await, Live::Presence(_)));
     for _ in 0..10 {
-        // A step that the heart can follow.
+        // A step that the heart can follow. It may miss one that comes before it sleeps again, but not two.
         fixture.advance(fixture.silence() / 4).await;
-        until("it was heard from", || async {
+        for _ in 0..100 {
             let posted: Vec<Posted> = looking.engine().posted("presence", 10).await.unwrap();
-            posted.len() == 1 && posted[0].due_in > fixture.silence() / 2
-        })
-        .await;
+            assert_eq!(posted.len(), 1);
+            if posted[0].due_in > fixture.silence() * 4 / 5 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
         assert_eq!(looking.presence().sweep().await.unwrap(), 0);
     }
     online.leave().await.unwrap();
