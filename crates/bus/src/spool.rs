@@ -252,7 +252,8 @@ async fn bring(shared: &Shared, engine: &dyn Engine, taken: Vec<Delivery>) -> Re
     Ok(())
 }
 
-async fn append_until_known(
+/// Appends events that carry `once`, as often as it takes, until each is there or is refused for good.
+pub(crate) async fn append_until_known(
     engine: &dyn Engine,
     batch: &[Append],
 ) -> Result<Vec<Result<Appended, EngineError>>, EngineError> {

@@ -7,10 +7,11 @@
 
 use super::{RedisEngine, error, reply};
 use crate::backoff::Backoff;
-use crate::engine::{Append, Engine, EngineError};
+use crate::engine::{Append, EngineError};
 use crate::history::about;
 use crate::live::{Heard, Hub, ListenOptions, Said, SubscribeError, Subscription};
 use crate::place::{ConsumerName, EntryId, Key};
+use crate::spool::append_until_known;
 use ::redis::{Value, cmd};
 use compact_str::CompactString;
 use lockdown_events::{Envelope, EventId, TYPES};
@@ -82,7 +83,10 @@ async fn take_in_heard(engine: Arc<RedisEngine>, mut heard: Subscription) {
                 position: None,
             }) => {
                 let append = foreign(&channel, &text, true);
-                append_until_known(&engine, &[append], "publish").await;
+                // Refused, it is told; a closed engine hears nothing more.
+                if take_in(&engine, &[append], "publish").await.is_err() {
+                    return;
+                }
             }
             Heard::Said(_) => {}
             Heard::Missed { .. } => {
@@ -116,31 +120,23 @@ async fn take_in_inlet(engine: Arc<RedisEngine>, name: ConsumerName) {
     }
 }
 
-/// Appends as often as it takes; what the server refuses for good is told and left.
-async fn append_until_known(engine: &RedisEngine, batch: &[Append], way: &'static str) {
-    let mut failures = 0;
-    loop {
-        match engine.append(batch).await {
-            Ok(results) => {
-                let taken = results
-                    .iter()
-                    .flatten()
-                    .filter(|appended| !appended.already)
-                    .count();
-                metrics::counter!("lockdown_bus_taken_in_total", "way" => way).increment(taken as u64);
-                for refused in results.into_iter().filter_map(Result::err) {
-                    tracing::error!("An event from outside was refused: {refused}");
-                }
-                return;
-            }
-            Err(EngineError::Closed) => return,
-            Err(error) => {
-                failures += 1;
-                tracing::debug!("Could not take in events from outside: {error}");
-                tokio::time::sleep(BACKOFF.pause(failures)).await;
-            }
-        }
+/// Says for each event whether it is in its stream; what the server refuses for good is told.
+async fn take_in(
+    engine: &RedisEngine,
+    batch: &[Append],
+    way: &'static str,
+) -> Result<Vec<bool>, EngineError> {
+    let results = append_until_known(engine, batch).await?;
+    let new = results
+        .iter()
+        .flatten()
+        .filter(|appended| !appended.already)
+        .count();
+    metrics::counter!("lockdown_bus_taken_in_total", "way" => way).increment(new as u64);
+    for refused in results.iter().filter_map(|result| result.as_ref().err()) {
+        tracing::error!("An event from outside was refused: {refused}");
     }
+    Ok(results.iter().map(Result::is_ok).collect())
 }
 
 /// An event of somebody else in our shape; what cannot be read as one keeps its text, and ends with the dead letters.
@@ -208,12 +204,18 @@ impl RedisEngine {
         if entries.is_empty() {
             return Ok(0);
         }
-        let ids: Vec<EntryId> = entries.iter().map(|entry| entry.id).collect();
         let batch: Vec<Append> = entries
             .iter()
             .map(|entry| foreign(&entry.channel, &entry.envelope, false))
             .collect();
-        append_until_known(self, &batch, "xadd").await;
+        let taken = take_in(self, &batch, "xadd").await?;
+        // What was refused stays, and is tried again as what another left lying.
+        let ids: Vec<EntryId> = (entries.iter().zip(taken))
+            .filter_map(|(entry, taken)| taken.then_some(entry.id))
+            .collect();
+        if ids.is_empty() {
+            return Ok(0);
+        }
         let mut calls = Vec::new();
         for name in ["XACK", "XDEL"] {
             let mut call = cmd(name);
