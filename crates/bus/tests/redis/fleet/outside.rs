@@ -332,3 +332,51 @@ async fn a_plain_subscriber_hears_what_we_publish() {
     assert_eq!(said.position, Some(appended.position));
     assert_eq!(said.envelope().unwrap().event().unwrap(), event);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_redis_has_no_room_for_waits_in_the_inlet() {
+    let server = server();
+    let engine: Arc<RedisEngine> = Arc::new(engine(&server.url()).await);
+    let clock = Clock::system();
+    let options = BusOptions::new(Source::Backend);
+    let bus = Bus::start(engine.clone(), options, clock.clone(), Ids::system(clock))
+        .await
+        .unwrap();
+    let seen = handled(&bus).await;
+    let intake = || Intake::start(engine.clone(), bus.live(), bus.name().clone());
+    let first = intake().await.unwrap();
+    let waiting = || async {
+        server
+            .command(&["EXISTS", "lockdown:in"])
+            .ok()
+            .filter(|found| found.contains('1'))
+    };
+    // The group is made by the first look.
+    eventually("a look", waiting).await;
+    first.stop().await;
+    let mut client = plain(&server).await;
+    xadd(
+        &mut client,
+        "lockdown:in",
+        &[("d", &TODAY.replace("PERSON", "patient"))],
+    )
+    .await;
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]).unwrap();
+    let _second = intake().await.unwrap();
+    let scripts = || {
+        let stats = server.command(&["INFO", "commandstats"]).unwrap();
+        let (_, calls) = stats.split_once("cmdstat_evalsha:calls=").unwrap();
+        calls.split(',').next().unwrap().parse::<u64>().unwrap()
+    };
+    // It was tried, and tried again.
+    let tried = scripts();
+    eventually("some tries", || async { (scripts() > tried + 20).then_some(()) }).await;
+    let left = client
+        .req_packed_command(cmd("XLEN").arg("lockdown:in"))
+        .await
+        .unwrap();
+    assert_eq!(left, Value::Int(1));
+    server.command(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
+    let handled = || async { seen.lock().unwrap().get("patient").map(Vec::len) };
+    assert_eq!(eventually("it is handled", handled).await, 1);
+}
