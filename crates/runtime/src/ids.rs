@@ -25,16 +25,31 @@ struct State {
 }
 
 enum Random {
-    System,
+    System(Box<Pool>),
     Seeded(u64),
 }
+
+/// Bytes of the operating system for some ids to come: asking for each costs more than all else about an id. Tokens, which
+/// are secret, are asked for one by one.
+struct Pool {
+    bytes: [u8; POOL],
+    used: usize,
+}
+
+const POOL: usize = 512;
 
 // === impl Ids ===
 
 impl Ids {
     /// Ids from the operating system's randomness.
     pub fn system(clock: Clock) -> Self {
-        Self::new(clock, Random::System)
+        Self::new(
+            clock,
+            Random::System(Box::new(Pool {
+                bytes: [0; POOL],
+                used: POOL,
+            })),
+        )
     }
 
     /// The same ids in every run, for tests.
@@ -53,9 +68,7 @@ impl Ids {
     pub fn next(&self) -> Uuid {
         let millis = u128::try_from(self.clock.now().timestamp_millis()).unwrap_or(0) & ((1 << 48) - 1);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut bytes = [0; 16];
-        state.random.fill(&mut bytes);
-        let random = u128::from_le_bytes(bytes);
+        let random = state.random.id();
         let fresh = (millis << RANDOM_BITS) | (random & RANDOM_MASK);
         // Within a millisecond the random part counts on, by a random step that keeps the next id hard to guess. When
         // it overflows it carries into the milliseconds, which then run ahead of the clock: still in order.
@@ -84,7 +97,7 @@ impl Ids {
 /// A token of this many random bytes from the operating system, in hexadecimal digits. 32 are enough for a secret.
 pub fn random_token(bytes: usize) -> String {
     let mut buffer = vec![0; bytes];
-    Random::System.fill(&mut buffer);
+    system(&mut buffer);
     hex(&buffer)
 }
 
@@ -103,9 +116,19 @@ fn hex(bytes: &[u8]) -> String {
 // === impl Random ===
 
 impl Random {
+    /// For an id: each of its bytes is used once.
+    fn id(&mut self) -> u128 {
+        let mut bytes = [0; 16];
+        match self {
+            Self::System(pool) => pool.fill(&mut bytes),
+            Self::Seeded(_) => self.fill(&mut bytes),
+        }
+        u128::from_le_bytes(bytes)
+    }
+
     fn fill(&mut self, bytes: &mut [u8]) {
         match self {
-            Self::System => getrandom::fill(bytes).expect("the operating system gives random bytes"),
+            Self::System(_) => system(bytes),
             // SplitMix64: every seed gives a full period, which is all that tests ask.
             Self::Seeded(state) => {
                 for chunk in bytes.chunks_mut(8) {
@@ -119,6 +142,23 @@ impl Random {
             }
         }
     }
+}
+
+// === impl Pool ===
+
+impl Pool {
+    fn fill(&mut self, bytes: &mut [u8; 16]) {
+        if self.used == POOL {
+            system(&mut self.bytes);
+            self.used = 0;
+        }
+        bytes.copy_from_slice(&self.bytes[self.used..self.used + 16]);
+        self.used += 16;
+    }
+}
+
+fn system(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("the operating system gives random bytes");
 }
 
 #[cfg(test)]
