@@ -5,6 +5,7 @@
 //! that fails and is tried again keeps its place before what came after it. With a spool, a batch that was tried for
 //! long goes to this machine's disk instead, and what comes after it does so too until the disk is empty again.
 
+use crate::FastHash;
 use crate::backoff::Backoff;
 use crate::engine::{Append, Appended, Engine, EngineError};
 use crate::history::about;
@@ -14,6 +15,7 @@ use compact_str::CompactString;
 use lockdown_events::{Envelope, TYPES};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -72,8 +74,10 @@ pub struct Publisher {
 
 struct Shared {
     queue: mpsc::UnboundedSender<Queued>,
-    events: Arc<Semaphore>,
-    bytes: Arc<Semaphore>,
+    /// A permit for each byte that may wait. An event takes its share of them at least, so that no more events wait than
+    /// may.
+    room: Arc<Semaphore>,
+    queued: Arc<AtomicUsize>,
     options: PublisherOptions,
     /// Tells the batcher that no more will come.
     closing: CancellationToken,
@@ -90,8 +94,14 @@ struct Queued {
 /// The caller, who may have gone: an accepted event is published all the same.
 struct Waiter {
     answer: oneshot::Sender<Result<Published, PublishError>>,
-    _places: [OwnedSemaphorePermit; 2],
+    _place: Place,
     since: Instant,
+}
+
+/// What an event takes of the queue, until its waiter is answered.
+struct Place {
+    _room: OwnedSemaphorePermit,
+    queued: Arc<AtomicUsize>,
 }
 
 // === impl PublisherOptions ===
@@ -133,7 +143,7 @@ impl Publisher {
             counts: Arc::new(Counts::new()),
             waiting,
             closing: closing.clone(),
-            pending: HashMap::new(),
+            pending: HashMap::default(),
             turn: VecDeque::new(),
             busy: HashSet::new(),
             calls: JoinSet::new(),
@@ -145,8 +155,8 @@ impl Publisher {
         });
         let shared = Shared {
             queue,
-            events: Arc::new(Semaphore::new(options.queue_events)),
-            bytes: Arc::new(Semaphore::new(options.queue_bytes)),
+            room: Arc::new(Semaphore::new(options.queue_bytes)),
+            queued: Arc::default(),
             options,
             closing,
             drained,
@@ -166,17 +176,11 @@ impl Publisher {
     ) -> Result<Published, PublishError> {
         let append = append(envelope, key, once);
         let weight = self.weight(&append);
-        let places = [
-            Arc::clone(&self.shared.events)
-                .acquire_owned()
-                .await
-                .map_err(|_| PublishError::Closed)?,
-            Arc::clone(&self.shared.bytes)
-                .acquire_many_owned(weight)
-                .await
-                .map_err(|_| PublishError::Closed)?,
-        ];
-        self.enqueue(append, places)?
+        let room = Arc::clone(&self.shared.room)
+            .acquire_many_owned(weight)
+            .await
+            .map_err(|_| PublishError::Closed)?;
+        self.enqueue(append, room)?
             .await
             .unwrap_or(Err(PublishError::Closed))
     }
@@ -194,23 +198,17 @@ impl Publisher {
             TryAcquireError::Closed => PublishError::Closed,
         };
         let weight = self.weight(&append);
-        let places = [
-            Arc::clone(&self.shared.events)
-                .try_acquire_owned()
-                .map_err(full)?,
-            Arc::clone(&self.shared.bytes)
-                .try_acquire_many_owned(weight)
-                .map_err(full)?,
-        ];
-        self.enqueue(append, places)?
+        let room = Arc::clone(&self.shared.room)
+            .try_acquire_many_owned(weight)
+            .map_err(full)?;
+        self.enqueue(append, room)?
             .await
             .unwrap_or(Err(PublishError::Closed))
     }
 
     /// Takes nothing more, and returns when everything that was accepted is out or has failed.
     pub async fn close(&self) {
-        self.shared.events.close();
-        self.shared.bytes.close();
+        self.shared.room.close();
         self.shared.closing.cancel();
         let mut drained = self.shared.drained.clone();
         // An error means that the batcher is gone, which is as drained as it gets.
@@ -219,28 +217,34 @@ impl Publisher {
 
     /// How many events wait or are under way.
     pub fn queued(&self) -> usize {
-        self.shared.options.queue_events - self.shared.events.available_permits()
+        self.shared.queued.load(Ordering::Relaxed)
     }
 
     /// An event larger than the whole queue waits for the queue to be empty.
     fn weight(&self, append: &Append) -> u32 {
-        u32::try_from(append.envelope.len().min(self.shared.options.queue_bytes)).unwrap_or(u32::MAX)
+        let PublisherOptions {
+            queue_events,
+            queue_bytes,
+            ..
+        } = self.shared.options;
+        let weight = append.envelope.len().max(queue_bytes / queue_events);
+        u32::try_from(weight.min(queue_bytes)).unwrap_or(u32::MAX)
     }
 
     fn enqueue(
         &self,
         append: Append,
-        places: [OwnedSemaphorePermit; 2],
+        room: OwnedSemaphorePermit,
     ) -> Result<oneshot::Receiver<Result<Published, PublishError>>, PublishError> {
         let (answer, answered) = oneshot::channel();
         let stream = Stream::of(&append.channel, &append.key);
         let waiter = Waiter {
             answer,
-            _places: places,
+            _place: Place::new(room, &self.shared.queued),
             since: Instant::now(),
         };
         // A place was had, so the queue was open; it may have been closed since.
-        if self.shared.events.is_closed() {
+        if self.shared.room.is_closed() {
             return Err(PublishError::Closed);
         }
         self.shared
@@ -276,7 +280,7 @@ struct Batcher {
     waiting: mpsc::UnboundedReceiver<Queued>,
     closing: CancellationToken,
     /// What waits, by stream, in the order in which it came.
-    pending: HashMap<Stream, VecDeque<(Append, Waiter)>>,
+    pending: HashMap<Stream, VecDeque<(Append, Waiter)>, FastHash>,
     /// Streams with something waiting, in the order in which their turn comes.
     turn: VecDeque<Stream>,
     /// Streams with a call under way.
@@ -475,7 +479,7 @@ impl Batch {
 
 /// What is counted of each event, looked up once: an event costs no label.
 struct Counts {
-    by_type: HashMap<&'static str, metrics::Counter>,
+    by_type: HashMap<&'static str, metrics::Counter, FastHash>,
     /// Of types that are not known: their names are not ours to bound.
     other: metrics::Counter,
     seconds: metrics::Histogram,
@@ -500,6 +504,24 @@ impl Counts {
             .unwrap_or(&self.other)
             .increment(1);
         self.seconds.record(since.elapsed());
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    fn new(room: OwnedSemaphorePermit, queued: &Arc<AtomicUsize>) -> Self {
+        queued.fetch_add(1, Ordering::Relaxed);
+        Self {
+            _room: room,
+            queued: Arc::clone(queued),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.queued.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

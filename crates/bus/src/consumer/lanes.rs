@@ -1,12 +1,13 @@
 //! Who may run now: one event of a community at a time, the communities side by side.
 
+use crate::FastHash;
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 /// Queues by key. A key that runs does not run again before it is done.
 #[derive(Debug)]
 pub(super) struct Lanes<K, T> {
-    lanes: HashMap<K, Lane<T>>,
+    lanes: HashMap<K, Lane<T>, FastHash>,
     /// Keys that have something to run and do not run, in the order of their turn.
     ready: VecDeque<K>,
     /// Queues that are no longer used, for the next lane: most lanes live for one event.
@@ -24,7 +25,7 @@ struct Lane<T> {
 impl<K: Clone + Eq + Hash, T> Lanes<K, T> {
     pub(super) fn new() -> Self {
         Self {
-            lanes: HashMap::new(),
+            lanes: HashMap::default(),
             ready: VecDeque::new(),
             spare: Vec::new(),
         }

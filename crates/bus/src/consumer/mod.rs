@@ -90,7 +90,7 @@ pub struct Consumer {
 impl Default for ConsumerOptions {
     fn default() -> Self {
         Self {
-            in_hand: 512,
+            in_hand: 2_048,
             concurrency: 64,
             visibility: Duration::from_secs(10),
             patience: Duration::from_secs(60),

@@ -5,6 +5,7 @@ use super::lanes::Lanes;
 use super::settler::{Settled, Settler};
 use super::work::{Begun, Finished, Outcome, Took, run};
 use super::{Handler, HandlerError, Received, Seat};
+use crate::FastHash;
 use crate::engine::{DeadReason, Delivery, Failure, Settlement};
 use crate::place::{Key, Position};
 use chrono::{DateTime, Utc};
@@ -32,7 +33,7 @@ pub(super) struct Runner {
     handlers: Arc<[Handler]>,
     settler: Settler,
     settled: mpsc::UnboundedReceiver<Settled>,
-    hand: HashMap<Entry, InHand>,
+    hand: HashMap<Entry, InHand, FastHash>,
     lanes: Lanes<Key, (Key, Entry)>,
     /// What waits for another try, by the time at which it is due.
     due: BTreeMap<(DateTime<Utc>, Entry), ()>,
@@ -91,7 +92,7 @@ impl Runner {
             handlers: handlers.into(),
             settler,
             settled,
-            hand: HashMap::new(),
+            hand: HashMap::default(),
             lanes: Lanes::new(),
             due: BTreeMap::new(),
             tasks: JoinSet::new(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// The largest batch, and how long the first of a batch waits for company.
-const BATCH: usize = 128;
+const BATCH: usize = 512;
 const COMPANY: Duration = Duration::from_millis(5);
 const BACKOFF: Backoff = Backoff {
     first: Duration::from_millis(50),

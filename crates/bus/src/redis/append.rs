@@ -2,11 +2,12 @@
 
 use super::RedisEngine;
 use super::calls::{Call, ScriptName};
+use super::fold::{Item, Items};
 use super::keys::Keys;
 use super::{error, reply};
 use crate::engine::{Append, Appended, EngineError};
 use crate::place::{Position, Stream};
-use ::redis::{Script, Value};
+use ::redis::Script;
 use compact_str::CompactString;
 use std::time::Duration;
 
@@ -32,8 +33,8 @@ impl RedisEngine {
         if !self.cluster {
             let all: Vec<usize> = (0..batch.len()).collect();
             let call = append_call(&self.keys, self.calls.scripts(), batch, &streams, &all);
-            let told = self.calls.one_told(call).await?;
-            let results = appended(told.answer, &streams, &all)?;
+            let told = self.calls.one_raw(call).await?;
+            let results = appended(&told.answer, &streams, &all)?;
             return self.remember(batch, results, told.generation);
         }
         // One call for each partition: the order within a stream is that of the batch, and there is none between
@@ -49,11 +50,11 @@ impl RedisEngine {
             .iter()
             .map(|(_, events)| append_call(&self.keys, self.calls.scripts(), batch, &streams, events))
             .collect();
-        let told = self.calls.many_told(calls).await?;
+        let told = self.calls.many_raw(calls).await?;
         let mut results: Vec<_> = batch.iter().map(|_| None).collect();
         for ((_, events), answer) in parts.iter().zip(told.answer) {
             // A partition that failed as a whole makes the whole batch unknown: the caller appends it again.
-            for (at, result) in events.iter().zip(appended(answer, &streams, events)?) {
+            for (at, result) in events.iter().zip(appended(&answer, &streams, events)?) {
                 results[*at] = Some(result);
             }
         }
@@ -105,28 +106,29 @@ pub(super) fn append_call(
         }
     }
     let mut named: Vec<CompactString> = distinct.iter().map(|s| keys.events(*s)).collect();
-    let mut arguments = Vec::with_capacity(events.len());
     let mut lists = Vec::new();
+    let mut once = Vec::new();
+    let mut bytes = 0;
     for (number, at) in events.iter().enumerate() {
         let event = &batch[*at];
-        let stream = 1 + distinct
-            .iter()
-            .position(|known| *known == streams[*at])
-            .expect("collected above");
-        let once = if event.once {
+        bytes += event.envelope.len();
+        if event.once {
             named.push(keys.once(streams[*at], &event.event_id));
-            named.len()
-        } else {
-            0
-        };
-        arguments.push((stream, once, event));
+            once.push((number + 1, named.len()));
+        }
         for name in &event.about {
             named.push(keys.about(streams[*at], name));
             lists.push((number + 1, named.len()));
         }
     }
+    let alike = |one: &usize, other: &usize| {
+        let (first, second) = (&batch[*one], &batch[*other]);
+        streams[*one] == streams[*other] && first.quiet == second.quiet && first.channel == second.channel
+    };
+    let runs: Vec<&[usize]> = events.chunk_by(alike).collect();
     let names: Vec<&str> = named.iter().map(CompactString::as_str).collect();
-    let mut call = Call::script(scripts, ScriptName::Append, &names);
+    let arguments = events.len() + 4 * runs.len() + 2 * (once.len() + lists.len()) + distinct.len() + 6;
+    let mut call = Call::large_script(scripts, ScriptName::Append, &names, arguments, bytes);
     call.arg(distinct.len());
     for stream in &distinct {
         call.arg(stream.to_string());
@@ -134,12 +136,21 @@ pub(super) fn append_call(
     call.arg(u64::try_from(ONCE.as_millis()).expect("minutes"))
         .arg(ABOUT)
         .arg(u64::try_from(ABOUT_LASTS.as_millis()).expect("days"))
-        .arg(events.len());
-    for (stream, once, event) in arguments {
-        let numbers = i64::try_from(stream + 1000 * once).expect("few streams and events");
-        call.arg(if event.quiet { -numbers } else { numbers })
-            .arg(event.channel.as_str())
-            .arg(&*event.envelope);
+        .arg(runs.len())
+        .arg(once.len());
+    for (event, key) in once {
+        call.arg(event).arg(key);
+    }
+    for run in runs {
+        let first = &batch[run[0]];
+        let stream = distinct.iter().position(|known| *known == streams[run[0]]);
+        call.arg(1 + stream.expect("collected above"))
+            .arg(first.channel.as_str())
+            .arg(u8::from(first.quiet))
+            .arg(run.len());
+        for at in run {
+            call.arg(&*batch[*at].envelope);
+        }
     }
     for (event, list) in lists {
         call.arg(event).arg(list);
@@ -149,32 +160,41 @@ pub(super) fn append_call(
 
 /// The results of the script, in the order of `events`.
 pub(super) fn appended(
-    answer: Value,
+    answer: &[u8],
     streams: &[Stream],
     events: &[usize],
 ) -> Result<Vec<Result<Appended, EngineError>>, EngineError> {
-    let answer = reply::array(answer, "append.lua")?;
-    if answer.len() != events.len() * 2 {
-        return Err(error::shape("append.lua"));
-    }
+    let shape = || error::shape("append.lua");
+    let mut items = Items::new(answer);
+    let hearings = match items.next() {
+        Some(Item::Array(count)) if count >= events.len() => (count - events.len()) / 2,
+        Some(Item::Error(refused)) => return Err(error::text(&String::from_utf8_lossy(refused))),
+        _ => return Err(shape()),
+    };
     let mut results = Vec::with_capacity(events.len());
-    for (pair, at) in answer.chunks_exact(2).zip(events) {
-        if let Some(refused) =
-            reply::text(&pair[0]).and_then(|text| Some(error::text(text.strip_prefix('!')?)))
-        {
-            results.push(Err(refused));
-            continue;
+    for at in events {
+        let place = std::str::from_utf8(items.bytes().ok_or_else(shape)?).map_err(|_| shape())?;
+        results.push(match place.strip_prefix('!') {
+            Some(refused) => Err(error::text(refused)),
+            None => Ok(Appended {
+                position: Position {
+                    stream: streams[*at],
+                    id: place.parse().map_err(|_| shape())?,
+                },
+                receivers: 0,
+                already: false,
+            }),
+        });
+    }
+    for _ in 0..hearings {
+        let (Some(Item::Integer(event)), Some(Item::Integer(heard))) = (items.next(), items.next()) else {
+            return Err(shape());
+        };
+        let at = usize::try_from(event - 1).map_err(|_| shape())?;
+        if let Ok(appended) = results.get_mut(at).ok_or_else(shape)? {
+            appended.receivers = u64::try_from(heard).unwrap_or(0);
+            appended.already = heard < 0;
         }
-        let id = reply::id(&pair[0], "append.lua")?;
-        let heard = reply::integer(&pair[1], "append.lua")?;
-        results.push(Ok(Appended {
-            position: Position {
-                stream: streams[*at],
-                id,
-            },
-            receivers: u64::try_from(heard).unwrap_or(0),
-            already: heard < 0,
-        }));
     }
     Ok(results)
 }

@@ -2,9 +2,9 @@
 
 use super::connection::Link;
 use super::error;
+use super::wire::Wire;
 use crate::engine::EngineError;
-use ::redis::aio::{ConnectionLike, MultiplexedConnection};
-use ::redis::{Cmd, Pipeline, RedisError, Script, ServerErrorKind, Value, cmd};
+use ::redis::{Cmd, Pipeline, RedisError, Script, Value};
 use std::sync::Arc;
 
 /// Our scripts. Each touches the keys of one partition only, or is given the keys of several where the server is no
@@ -85,8 +85,22 @@ impl Call {
 
     /// The call of a script, up to its keys; its other arguments are added by the caller.
     pub(super) fn script(scripts: &[Script], name: ScriptName, keys: &[&str]) -> Self {
-        let mut call = cmd("EVALSHA");
-        call.arg(scripts[name as usize].get_hash()).arg(keys.len());
+        Self::large_script(scripts, name, keys, 8, 0)
+    }
+
+    /// As [`Call::script`], with room for so many other arguments, which have so many bytes beyond a few each.
+    pub(super) fn large_script(
+        scripts: &[Script],
+        name: ScriptName,
+        keys: &[&str],
+        arguments: usize,
+        bytes: usize,
+    ) -> Self {
+        let arguments = arguments + keys.len() + 3;
+        let mut call = Cmd::with_capacity(arguments, bytes + 32 * arguments);
+        call.arg("EVALSHA")
+            .arg(scripts[name as usize].get_hash())
+            .arg(keys.len());
         for key in keys {
             call.arg(*key);
         }
@@ -94,9 +108,8 @@ impl Call {
     }
 
     /// Over a connection that is not handed out yet.
-    pub(super) async fn over(self, connection: &mut MultiplexedConnection) -> Result<Value, EngineError> {
-        let answer = connection.req_packed_command(&self.0).await;
-        unwrapped(answer.map_err(error::engine)?)
+    pub(super) async fn over(self, connection: &mut Wire) -> Result<Vec<u8>, EngineError> {
+        connection.raw(&self.0).await.map_err(error::engine)
     }
 }
 
@@ -129,19 +142,18 @@ impl Calls {
 
     /// Sends one call. An error of the server is an error here.
     pub(super) async fn one(&self, call: Call) -> Result<Value, EngineError> {
-        Ok(self.one_told(call).await?.answer)
+        let told = self.one_raw(call).await?;
+        unwrapped(::redis::parse_redis_value(&told.answer).map_err(error::engine)?)
     }
 
-    pub(super) async fn one_told(&self, call: Call) -> Result<Told<Value>, EngineError> {
-        let mut told = self.raw(&call.0).await?;
-        if is_no_script(&told.answer) {
-            self.load().await?;
-            told = self.raw(&call.0).await?;
+    /// As [`Calls::one`], with the reply as it came: an error of the server is one in it.
+    pub(super) async fn one_raw(&self, call: Call) -> Result<Told<Vec<u8>>, EngineError> {
+        let told = self.raw(&call.0).await?;
+        if !is_no_script(&told.answer) {
+            return Ok(told);
         }
-        Ok(Told {
-            answer: unwrapped(told.answer)?,
-            generation: told.generation,
-        })
+        self.load().await?;
+        self.raw(&call.0).await
     }
 
     /// Sends several calls at once. An error of the server stays a value in its place: the others were done.
@@ -149,38 +161,32 @@ impl Calls {
         if calls.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(self.many_told(calls).await?.answer)
+        let answers = self.many_raw(calls).await?.answer;
+        let trees = answers.iter().map(|answer| ::redis::parse_redis_value(answer));
+        trees.collect::<Result<_, _>>().map_err(error::engine)
     }
 
-    pub(super) async fn many_told(&self, calls: Vec<Call>) -> Result<Told<Vec<Value>>, EngineError> {
+    /// As [`Calls::many`], with the replies as they came.
+    pub(super) async fn many_raw(&self, calls: Vec<Call>) -> Result<Told<Vec<Vec<u8>>>, EngineError> {
         let mut pipeline = Pipeline::with_capacity(calls.len());
         for call in calls {
             pipeline.add_command(call.0);
         }
-        let Told {
-            answer: mut values,
-            generation,
-        } = self.piped(&pipeline).await?;
+        let mut told = self.piped(&pipeline).await?;
         let mut again = Pipeline::new();
-        for (command, _) in pipeline
-            .cmd_iter()
-            .zip(&values)
-            .filter(|(_, value)| is_no_script(value))
+        for (command, _) in (pipeline.cmd_iter().zip(&told.answer)).filter(|(_, answer)| is_no_script(answer))
         {
             again.add_command(command.clone());
         }
         if !again.is_empty() {
             self.load().await?;
             let repeated = self.piped(&again).await?.answer;
-            let missing = values.iter_mut().filter(|value| is_no_script(value));
-            for (value, repeated) in missing.zip(repeated) {
-                *value = repeated;
+            let missing = told.answer.iter_mut().filter(|answer| is_no_script(answer));
+            for (answer, repeated) in missing.zip(repeated) {
+                *answer = repeated;
             }
         }
-        Ok(Told {
-            answer: values,
-            generation,
-        })
+        Ok(told)
     }
 
     /// The server forgot our scripts: it was restarted behind a proxy, failed over, or was told to.
@@ -193,25 +199,25 @@ impl Calls {
         Ok(())
     }
 
-    async fn raw(&self, command: &Cmd) -> Result<Told<Value>, EngineError> {
+    async fn raw(&self, command: &Cmd) -> Result<Told<Vec<u8>>, EngineError> {
         let (mut connection, generation) = self.link.get().await?;
         tokio::select! {
             biased;
             () = self.link.closing().cancelled() => Err(EngineError::Closed),
-            sent = connection.req_packed_command(command) => {
+            sent = connection.raw(command) => {
                 let answer = sent.map_err(|failed| self.failed(failed, generation))?;
                 Ok(Told { answer, generation })
             }
         }
     }
 
-    async fn piped(&self, pipeline: &Pipeline) -> Result<Told<Vec<Value>>, EngineError> {
+    async fn piped(&self, pipeline: &Pipeline) -> Result<Told<Vec<Vec<u8>>>, EngineError> {
         let count = pipeline.len();
         let (mut connection, generation) = self.link.get().await?;
         let sent = tokio::select! {
             biased;
             () = self.link.closing().cancelled() => return Err(EngineError::Closed),
-            sent = connection.req_packed_commands(pipeline, 0, count) => sent,
+            sent = connection.raw_many(pipeline) => sent,
         };
         let answer = sent.map_err(|failed| self.failed(failed, generation))?;
         if answer.len() != count {
@@ -228,8 +234,8 @@ impl Calls {
     }
 }
 
-fn is_no_script(value: &Value) -> bool {
-    matches!(value, Value::ServerError(refused) if refused.kind() == Some(ServerErrorKind::NoScript))
+fn is_no_script(answer: &[u8]) -> bool {
+    answer.starts_with(b"-NOSCRIPT")
 }
 
 /// The value, unless it is an error of the server.

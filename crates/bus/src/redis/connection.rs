@@ -5,6 +5,7 @@
 
 use super::error;
 use super::recent::Recent;
+use super::wire::Wire;
 use crate::engine::EngineError;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion, RedisError, Script};
@@ -46,13 +47,8 @@ pub(super) struct Dialer {
 /// The connection as it is now.
 #[derive(Clone)]
 enum State {
-    Up {
-        connection: MultiplexedConnection,
-        generation: u64,
-    },
-    Down {
-        reason: String,
-    },
+    Up { connection: Wire, generation: u64 },
+    Down { reason: String },
 }
 
 pub(super) struct Link {
@@ -91,18 +87,14 @@ impl Dialer {
             .set_pipeline_buffer_size(UNDER_WAY)
     }
 
-    pub(super) async fn commands(&self) -> Result<MultiplexedConnection, RedisError> {
-        self.commands
-            .get_multiplexed_async_connection_with_config(&self.config())
-            .await
+    pub(super) async fn commands(&self) -> Result<Wire, RedisError> {
+        Wire::dial(&self.commands, self.config(), self.timeout).await
     }
 
     /// For calls that block in the server: whoever makes them watches the time.
-    pub(super) async fn blocking(&self) -> Result<MultiplexedConnection, RedisError> {
+    pub(super) async fn blocking(&self) -> Result<Wire, RedisError> {
         let config = self.config().set_response_timeout(None);
-        self.commands
-            .get_multiplexed_async_connection_with_config(&config)
-            .await
+        Wire::dial(&self.commands, config, self.timeout).await
     }
 
     /// Hands what is published to `hear`, from the task that reads the socket: it is always read.
@@ -162,7 +154,7 @@ impl Link {
     }
 
     /// A connection that was good when last heard of, with its generation for [`Link::broke`].
-    pub(super) async fn get(&self) -> Result<(MultiplexedConnection, u64), EngineError> {
+    pub(super) async fn get(&self) -> Result<(Wire, u64), EngineError> {
         if self.closing.is_cancelled() {
             return Err(EngineError::Closed);
         }
@@ -215,7 +207,7 @@ impl Link {
 }
 
 /// A connection with our scripts loaded, so that the first call of each does not have to be repeated.
-async fn open(dialer: &Dialer, scripts: &[Script]) -> Result<MultiplexedConnection, RedisError> {
+async fn open(dialer: &Dialer, scripts: &[Script]) -> Result<Wire, RedisError> {
     let mut connection = dialer.commands().await?;
     for script in scripts {
         script.load_async(&mut connection).await?;
@@ -224,7 +216,7 @@ async fn open(dialer: &Dialer, scripts: &[Script]) -> Result<MultiplexedConnecti
 }
 
 /// Another connection, to a server that holds what it confirmed to us.
-async fn reopen(link: &Link, generation: u64) -> Result<MultiplexedConnection, String> {
+async fn reopen(link: &Link, generation: u64) -> Result<Wire, String> {
     let mut connection = open(&link.dialer, &link.scripts)
         .await
         .map_err(|failed| failed.to_string())?;

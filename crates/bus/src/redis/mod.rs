@@ -31,6 +31,7 @@ mod check;
 mod connection;
 mod dead;
 mod error;
+mod fold;
 mod groups;
 mod history;
 mod inlet;
@@ -45,6 +46,7 @@ mod restore;
 mod settle;
 mod stats;
 mod take_over;
+mod wire;
 
 pub use check::Warning;
 pub use connection::Connection;

@@ -5,13 +5,14 @@
 //! is below one entry, what comes too much waits here for the next read, which first makes sure that it is still ours.
 
 use super::RedisEngine;
+use super::fold::{Item, Items};
 use super::keys::Lane;
 use super::readers::{Lanes, Reader, Reading};
+use super::wire::Wire;
 use super::{error, reply};
 use crate::engine::{Delivery, EngineError, Group, Settlement};
 use crate::place::{ConsumerName, Position};
-use ::redis::aio::{ConnectionLike, MultiplexedConnection};
-use ::redis::{Cmd, Pipeline, Value, cmd};
+use ::redis::{Cmd, Pipeline, cmd};
 use compact_str::CompactString;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -230,20 +231,17 @@ impl RedisEngine {
         let sent = tokio::select! {
             biased;
             () = self.reads.cancelled() => return Err(EngineError::Closed),
-            sent = tokio::time::timeout(limit, connection.req_packed_commands(&pipeline, 0, asks.len())) => sent,
+            sent = tokio::time::timeout(limit, connection.raw_many(&pipeline)) => sent,
         };
-        let values = match sent {
-            Ok(Ok(values)) => values,
+        let answers = match sent {
+            Ok(Ok(answers)) => answers,
             Ok(Err(failed)) => return Err(error::engine(failed)),
             Err(_) => return Err(error::away("Redis did not answer a read in time")),
         };
         let mut found = Vec::new();
         let mut no_group = false;
-        for (ask, value) in asks.iter().zip(values) {
-            match value {
-                Value::ServerError(refused) if error::is_no_group(&refused) => no_group = true,
-                value => deliveries(value, ask, &mut found, &mut reading.busy)?,
-            }
+        for (ask, answer) in asks.iter().zip(answers) {
+            no_group |= !deliveries(&answer, ask, &mut found, &mut reading.busy)?;
         }
         reading.connection = Some(connection);
         reading.lost = false;
@@ -253,7 +251,7 @@ impl RedisEngine {
         Ok(Answer::Read(found))
     }
 
-    async fn open_reader(&self, reading: &mut Reading) -> Result<MultiplexedConnection, EngineError> {
+    async fn open_reader(&self, reading: &mut Reading) -> Result<Wire, EngineError> {
         let dial = async {
             let mut connection = self.calls.link().dialer().blocking().await?;
             let client: i64 = cmd("CLIENT").arg("ID").query_async(&mut connection).await?;
@@ -320,37 +318,48 @@ fn command(group: &Group, consumer: &ConsumerName, ask: &Ask<'_>, block: Option<
     command
 }
 
-/// `[[key, entries], …]`, or nil when the time was up.
+/// Takes `[[key, entries], …]`, or nil when the time was up. `false` when there is no such group.
 fn deliveries(
-    value: Value,
+    answer: &[u8],
     ask: &Ask<'_>,
     found: &mut Vec<Delivery>,
     busy: &mut Vec<Lane>,
-) -> Result<(), EngineError> {
-    for part in reply::array(value, "XREADGROUP")? {
-        let mut part = reply::array(part, "XREADGROUP")?.into_iter();
-        let (Some(key), Some(entries)) = (part.next(), part.next()) else {
-            return Err(error::shape("XREADGROUP"));
+) -> Result<bool, EngineError> {
+    let shape = || error::shape("XREADGROUP");
+    let mut items = Items::new(answer);
+    let lanes = match items.next() {
+        Some(Item::Array(lanes)) => lanes,
+        Some(Item::Nil) => 0,
+        Some(Item::Error(refused)) if refused.starts_with(b"NOGROUP") => return Ok(false),
+        Some(Item::Error(refused)) => return Err(error::text(&String::from_utf8_lossy(refused))),
+        _ => return Err(shape()),
+    };
+    for _ in 0..lanes {
+        let (Some(Item::Array(2)), Some(key)) = (items.next(), items.bytes()) else {
+            return Err(shape());
         };
-        let named = |(_, known): &&&(Lane, CompactString)| reply::bytes(&key) == Some(known.as_bytes());
-        let Some((lane, _)) = ask.lanes.iter().find(named) else {
-            return Err(error::shape("XREADGROUP"));
+        let named = |(_, known): &&&(Lane, CompactString)| key == known.as_bytes();
+        let (lane, _) = ask.lanes.iter().find(named).ok_or_else(shape)?;
+        let Some(Item::Array(entries)) = items.next() else {
+            return Err(shape());
         };
-        let entries = reply::entries(entries, "XREADGROUP")?;
-        if entries.len() >= ask.count {
+        if entries >= ask.count {
             busy.push(*lane);
         }
-        found.extend(entries.into_iter().map(|entry| Delivery {
-            entry: Position {
-                stream: lane.stream,
-                id: entry.id,
-            },
-            inbox: lane.inbox,
-            channel: entry.channel,
-            envelope: entry.envelope,
-            deliveries: 1,
-            retry: None,
-        }));
+        for _ in 0..entries {
+            let entry = reply::raw_entry(&mut items).ok_or_else(shape)?;
+            found.push(Delivery {
+                entry: Position {
+                    stream: lane.stream,
+                    id: entry.id,
+                },
+                inbox: lane.inbox,
+                channel: entry.channel,
+                envelope: entry.envelope,
+                deliveries: 1,
+                retry: None,
+            });
+        }
     }
-    Ok(())
+    Ok(true)
 }

@@ -1,9 +1,9 @@
 //! What this process reads: its consumers, their connections, and what it has handed out for them.
 
 use super::keys::Lane;
+use super::wire::Wire;
 use crate::engine::Delivery;
 use crate::place::{Class, ConsumerName, EntryId, GroupName};
-use ::redis::aio::MultiplexedConnection;
 use compact_str::CompactString;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +26,7 @@ pub(super) struct Reader {
 pub(super) struct Reading {
     /// Its own, for a read that blocks would hold up everything else. Away while a call is under way: if the call is
     /// given up, the connection is gone with it and the server stops serving it.
-    pub(super) connection: Option<MultiplexedConnection>,
+    pub(super) connection: Option<Wire>,
     /// What the server calls the last connection, so that it can be told to forget it.
     pub(super) client: Option<i64>,
     /// An answer may have been lost, and with it entries that the server counts as ours.

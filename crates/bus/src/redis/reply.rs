@@ -1,6 +1,7 @@
 //! Reading replies by hand: the crate's typed stream replies cost a consumer a quarter more of its time.
 
 use super::error;
+use super::fold::{Item, Items};
 use crate::engine::{EngineError, Retry};
 use crate::place::EntryId;
 use ::redis::Value;
@@ -90,6 +91,38 @@ pub(super) fn entries(value: Value, what: &'static str) -> Result<Vec<Entry>, En
     Ok(found)
 }
 
+/// `[id, [field, value, …]]`, as it came.
+pub(super) fn raw_entry(items: &mut Items<'_>) -> Option<Entry> {
+    let Some(Item::Array(2)) = items.next() else {
+        return None;
+    };
+    let id = entry_id(items.bytes()?)?;
+    let count = match items.next()? {
+        Item::Array(count) => count,
+        Item::Nil => 0,
+        _ => return None,
+    };
+    if count == 4 {
+        let fields = [items.bytes()?, items.bytes()?, items.bytes()?, items.bytes()?];
+        return Some(match fields {
+            [b"t", channel, b"d", envelope] => ours(id, channel, envelope),
+            fields => foreign(id, &fields.map(|field| Value::BulkString(field.to_vec()))),
+        });
+    }
+    let fields: Option<Vec<Value>> = (0..count)
+        .map(|_| Some(Value::BulkString(items.bytes()?.to_vec())))
+        .collect();
+    Some(foreign(id, &fields?))
+}
+
+fn ours(id: EntryId, channel: &[u8], envelope: &[u8]) -> Entry {
+    Entry {
+        id,
+        channel: CompactString::from_utf8_lossy(channel),
+        envelope: shared_text(envelope),
+    }
+}
+
 /// An entry from its fields, as they came from us or from another publisher.
 pub(super) fn entry(id: EntryId, fields: Value) -> Entry {
     let fields = match fields {
@@ -110,11 +143,7 @@ pub(super) fn entry(id: EntryId, fields: Value) -> Entry {
         && t.as_slice() == b"t"
         && d.as_slice() == b"d"
     {
-        return Entry {
-            id,
-            channel: CompactString::from_utf8_lossy(channel),
-            envelope: shared_text(envelope),
-        };
+        return ours(id, channel, envelope);
     }
     foreign(id, &fields)
 }

@@ -11,10 +11,11 @@
 
 use super::append::{append_call, appended};
 use super::recent::Recent;
+use super::wire::Wire;
 use super::{error, reply};
 use crate::engine::{Append, EngineError};
 use crate::place::{EntryId, Position, Stream};
-use ::redis::aio::{ConnectionLike, MultiplexedConnection};
+use ::redis::aio::ConnectionLike;
 use ::redis::{Pipeline, RedisError, Script, Value, cmd};
 use std::collections::HashMap;
 
@@ -35,7 +36,7 @@ struct Extent {
 
 impl Recent {
     /// Learns which run of the server this is.
-    pub(super) async fn meet(&self, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    pub(super) async fn meet(&self, connection: &mut Wire) -> Result<(), RedisError> {
         let run = run(connection).await?;
         sew(connection, &self.keys.seam()).await?;
         self.settled(run);
@@ -46,7 +47,7 @@ impl Recent {
     /// of this generation.
     pub(super) async fn restore(
         &self,
-        connection: &mut MultiplexedConnection,
+        connection: &mut Wire,
         scripts: &[Script],
         generation: u64,
     ) -> Result<(), EngineError> {
@@ -81,7 +82,7 @@ impl Recent {
 
     async fn restore_stream(
         &self,
-        connection: &mut MultiplexedConnection,
+        connection: &mut Wire,
         scripts: &[Script],
         stream: Stream,
         ids: Vec<EntryId>,
@@ -104,7 +105,7 @@ impl Recent {
             let streams = vec![stream; batch.len()];
             let all: Vec<usize> = (0..batch.len()).collect();
             let call = append_call(&self.keys, scripts, &batch, &streams, &all);
-            let results = appended(call.over(connection).await?, &streams, &all)?;
+            let results = appended(&call.over(connection).await?, &streams, &all)?;
             let mut places = HashMap::new();
             for ((id, _), result) in chunk.iter().zip(results) {
                 match result {
@@ -135,7 +136,7 @@ impl Extent {
 }
 
 /// What the server calls its present run; nothing where it does not let us ask.
-async fn run(connection: &mut MultiplexedConnection) -> Result<Option<String>, RedisError> {
+async fn run(connection: &mut Wire) -> Result<Option<String>, RedisError> {
     let answer = connection.req_packed_command(cmd("INFO").arg("server")).await?;
     let text = reply::text(&answer).unwrap_or_default();
     let run = text.lines().find_map(|line| line.strip_prefix("run_id:"));
@@ -143,7 +144,7 @@ async fn run(connection: &mut MultiplexedConnection) -> Result<Option<String>, R
 }
 
 /// A transaction of two writes: a single one would be written without its end. A server that takes no writes needs none.
-async fn sew(connection: &mut MultiplexedConnection, key: &str) -> Result<(), RedisError> {
+async fn sew(connection: &mut Wire, key: &str) -> Result<(), RedisError> {
     let mut seam = Pipeline::with_capacity(2);
     seam.atomic().cmd("SET").arg(key).arg("").cmd("DEL").arg(key);
     // MULTI, the two, EXEC.
@@ -153,7 +154,7 @@ async fn sew(connection: &mut MultiplexedConnection, key: &str) -> Result<(), Re
 
 /// Those of these places, oldest first, behind the last one at which there is an entry.
 async fn missing(
-    connection: &mut MultiplexedConnection,
+    connection: &mut Wire,
     key: &str,
     mut ids: Vec<EntryId>,
 ) -> Result<Vec<EntryId>, EngineError> {
@@ -176,7 +177,7 @@ async fn missing(
     Ok(ids)
 }
 
-async fn extent(connection: &mut MultiplexedConnection, key: &str) -> Result<Extent, EngineError> {
+async fn extent(connection: &mut Wire, key: &str) -> Result<Extent, EngineError> {
     const WHAT: &str = "XINFO STREAM";
     let mut command = cmd("XINFO");
     command.arg("STREAM").arg(key);

@@ -170,7 +170,7 @@ pub(crate) async fn the_queue_is_bounded_in_bytes_too(fixture: &impl Fixture) {
         calls.spawn(async move { publisher.publish(&envelope, key, false).await.unwrap() });
         tokio::task::yield_now().await;
     }
-    until("all of them wait", || async { publisher.queued() == 50 }).await;
+    until("there is no more room", || async { publisher.queued() == 10 }).await;
     let (envelope, key) = left(1, 99);
     assert!(matches!(
         publisher.try_publish(&envelope, key, false).await,

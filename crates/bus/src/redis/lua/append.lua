@@ -2,14 +2,17 @@
 --
 -- KEYS: the streams, then the keys of the events that are to be appended once, then lists of what events are about.
 -- ARGV: how many streams, how they are called on the wire, for how many milliseconds `once` holds, how many ids a list
---       holds and for how many milliseconds, how many events; then for each event the number of its stream plus 1000
---       times that of its `once` key or 0 (below zero: it is not said), channel, envelope; then for each list the number
---       of its event and of its key.
--- Returns for each event its entry id and how many heard it (-1: it was there already), or "!" with the error and 0.
+--       holds and for how many milliseconds, how many runs of events, how many events are to be appended once; then for
+--       each of these its number and that of its key; then for each run the number of its stream, its channel, "1" if it
+--       is not said, how many events it has, and their envelopes; then for each list the number of its event and of its
+--       key. An argument costs as much as a tenth of an event, so events share what they can.
+-- Returns the entry id of each event, or "!" with the error; then, for each that was heard, its number and by how many
+-- (-1: it was there already).
 local KEYS, ARGV, pcall = KEYS, ARGV, redis.pcall
 local streams = tonumber(ARGV[1])
 local window = ARGV[streams + 2]
 local out = {}
+local hearings = {}
 local n = 0
 -- Channels to which nobody listens: nobody begins to while this runs. Making a frame costs as much as appending.
 local unheard = {}
@@ -36,54 +39,70 @@ local function say(channel, envelope, place, id)
   return type(heard) == 'number' and heard or 0
 end
 
-local first = streams + 6
-local lists = first + 3 * tonumber(ARGV[streams + 5])
-for at = first, lists - 1, 3 do
-  local numbers = tonumber(ARGV[at])
-  local quiet = numbers < 0
-  numbers = math.abs(numbers)
-  local stream = numbers % 1000
-  local once = (numbers - stream) / 1000
-  local channel, envelope = ARGV[at + 1], ARGV[at + 2]
-  local id, heard = false, 0
-  if once > 0 then
-    id = pcall('GET', KEYS[once])
-    heard = -1
-  end
-  if not id then
-    id = pcall('XADD', KEYS[stream], '*', 't', channel, 'd', envelope)
-    if type(id) == 'string' then
-      if once > 0 then
-        pcall('SET', KEYS[once], id, 'PX', window)
-      end
+local at = streams + 7
+local once = {}
+for _ = 1, tonumber(ARGV[streams + 6]) do
+  once[tonumber(ARGV[at])] = KEYS[tonumber(ARGV[at + 1])]
+  at = at + 2
+end
+for _ = 1, tonumber(ARGV[streams + 5]) do
+  local stream, channel, quiet = tonumber(ARGV[at]), ARGV[at + 1], ARGV[at + 2] == '1'
+  local key, place = KEYS[stream], ARGV[stream + 1]
+  local last = at + 3 + tonumber(ARGV[at + 3])
+  for each = at + 4, last do
+    local envelope = ARGV[each]
+    n = n + 1
+    local id, heard = false, 0
+    local mark = once[n]
+    if mark then
+      id = pcall('GET', mark)
+      heard = -1
+    end
+    if not id then
+      id = pcall('XADD', key, '*', 't', channel, 'd', envelope)
       heard = 0
-      if not quiet and not unheard[channel] then
-        heard = say(channel, envelope, ARGV[stream + 1], id)
-        -- Asking is worth it only for some more.
-        unheard[channel] = heard == 0 and lists - at > 9 and is_alone()
+      if type(id) == 'string' then
+        if mark then
+          pcall('SET', mark, id, 'PX', window)
+        end
+        if not quiet and not unheard[channel] then
+          heard = say(channel, envelope, place, id)
+          -- Asking is worth it only for some more.
+          unheard[channel] = heard == 0 and last - each > 3 and is_alone()
+        end
       end
     end
+    if type(id) == 'table' then
+      id = '!' .. (id.err or 'ERR unknown')
+      heard = 0
+    end
+    out[n] = id
+    if heard ~= 0 then
+      hearings[n] = heard
+    end
   end
-  if type(id) == 'table' then
-    id = '!' .. (id.err or 'ERR unknown')
-    heard = 0
-  end
-  out[n + 1] = id
-  out[n + 2] = heard
-  n = n + 2
+  at = last + 1
 end
-for at = lists, #ARGV, 2 do
-  local event, list = tonumber(ARGV[at]), KEYS[tonumber(ARGV[at + 1])]
-  local id = out[event * 2 - 1]
+for list = at, #ARGV, 2 do
+  local event, key = tonumber(ARGV[list]), KEYS[tonumber(ARGV[list + 1])]
+  local id = out[event]
   -- One that was there already is in its lists already.
-  if out[event * 2] >= 0 and string.sub(id, 1, 1) ~= '!' then
-    local length = redis.pcall('RPUSH', list, id)
+  if hearings[event] ~= -1 and string.sub(id, 1, 1) ~= '!' then
+    local length = redis.pcall('RPUSH', key, id)
     if type(length) == 'number' then
       if length > tonumber(ARGV[streams + 3]) then
-        redis.call('LTRIM', list, 1, -1)
+        redis.call('LTRIM', key, 1, -1)
       end
-      redis.call('PEXPIRE', list, ARGV[streams + 4])
+      redis.call('PEXPIRE', key, ARGV[streams + 4])
     end
+  end
+end
+local events = n
+for event = 1, events do
+  if hearings[event] then
+    out[n + 1] = event
+    out[n + 2] = hearings[event]
+    n = n + 2
   end
 end
 return out
