@@ -17,7 +17,7 @@ struct Measured {
     value: f64,
 }
 
-enum Goal {
+pub(super) enum Goal {
     AtLeast(f64),
     AtMost(f64),
     ToCompare,
@@ -48,6 +48,16 @@ const FIGURES: &[(&str, &str, Goal)] = &[
 ];
 
 pub(super) fn run(quick: bool) -> Result<Vec<Figure>> {
+    let words: &[String] = if quick { &["quick".to_owned()] } else { &[] };
+    let mut rounds = measure(words)?;
+    FIGURES
+        .iter()
+        .map(|(name, unit, goal)| figure(&mut rounds, name, unit, goal))
+        .collect()
+}
+
+/// What the bench told when it was asked with these words: each figure's rounds.
+pub(super) fn measure(words: &[String]) -> Result<HashMap<String, Vec<f64>>> {
     let target = workspace::target()?;
     let redis = choice::find_binaries(&ThisMachine::new(target.join("testkit")), Server::Redis)?
         .context("no Redis here: `cargo xtask test` obtains one")?;
@@ -66,7 +76,7 @@ pub(super) fn run(quick: bool) -> Result<Vec<Figure>> {
             "bus",
             "--",
         ])
-        .args(quick.then_some("quick"))
+        .args(words)
         .env(names::TEST_REDIS_BIN, &redis.path)
         .env(names::TEST_DIR, &data);
     let mut rounds: HashMap<String, Vec<f64>> = HashMap::new();
@@ -75,21 +85,28 @@ pub(super) fn run(quick: bool) -> Result<Vec<Figure>> {
             serde_json::from_str(line).with_context(|| format!("the bench printed `{line}`"))?;
         rounds.entry(figure).or_default().push(value);
     }
-    let figures = FIGURES.iter().map(|(name, unit, goal)| {
-        let Some(mut rounds) = rounds.remove(*name) else {
-            bail!("the bench told nothing of {name}");
-        };
-        let (value, spread) = median(&mut rounds);
-        Ok(Figure {
-            figure: format!("bus.{name}"),
-            value,
-            spread,
-            unit,
-            goal: goal.to_string(),
-            ok: goal.is_met(value),
-        })
-    });
-    figures.collect()
+    Ok(rounds)
+}
+
+/// A figure's median beside its goal.
+pub(super) fn figure(
+    rounds: &mut HashMap<String, Vec<f64>>,
+    name: &str,
+    unit: &'static str,
+    goal: &Goal,
+) -> Result<Figure> {
+    let Some(mut rounds) = rounds.remove(name) else {
+        bail!("the bench told nothing of {name}");
+    };
+    let (value, spread) = median(&mut rounds);
+    Ok(Figure {
+        figure: format!("bus.{name}"),
+        value,
+        spread,
+        unit,
+        goal: goal.to_string(),
+        ok: goal.is_met(value),
+    })
 }
 
 // === impl Goal ===

@@ -2,10 +2,11 @@
 
 mod bus;
 mod events;
+mod peers;
 mod whole;
 
 use crate::workspace;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use std::fmt::Write;
 use std::process::Command;
@@ -17,6 +18,9 @@ pub(crate) struct Args {
     /// Shorter rounds: the same figures, less certain
     #[arg(long)]
     quick: bool,
+    /// Instead of the bus alone: BullMQ and apalis beside it, which come from npm and crates.io into target/peers
+    #[arg(long)]
+    peers: bool,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -62,8 +66,16 @@ impl Bench {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let benches = args.name.as_ref().map_or(Bench::ALL, std::slice::from_ref);
     let mut figures = Vec::new();
+    if args.peers && !matches!(args.name, Some(Bench::Bus)) {
+        bail!("--peers belongs to the bus: `cargo xtask bench bus --peers`");
+    }
     for bench in benches {
-        for figure in bench.run(args.quick)? {
+        let measured = if args.peers {
+            peers::run(args.quick)?
+        } else {
+            bench.run(args.quick)?
+        };
+        for figure in measured {
             if args.json {
                 println!(
                     "{}",

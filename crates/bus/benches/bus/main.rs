@@ -12,6 +12,7 @@ mod bare;
 mod events;
 mod load;
 mod offered;
+mod peers;
 mod process;
 mod server;
 
@@ -21,6 +22,7 @@ use load::Load;
 use lockdown_bus::EmbeddedEngine;
 use lockdown_runtime::{Clock, Metrics};
 use offered::Offered;
+use peers::Peer;
 use server::Server;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +71,13 @@ fn main() -> anyhow::Result<()> {
         [] => runtime.block_on(run(FULL)),
         ["quick"] => runtime.block_on(run(QUICK)),
         ["durable", rounds] => runtime.block_on(durable_alone(rounds.parse().context("how many rounds")?)),
+        ["peers", rounds, ref peers @ ..] => {
+            let peers: Vec<Peer> = peers
+                .iter()
+                .map(|peer| Peer::parse(peer))
+                .collect::<anyhow::Result<_>>()?;
+            runtime.block_on(peers::run(rounds.parse().context("how many rounds")?, &peers))
+        }
         ["backlog", url, entries] => runtime.block_on(backlog::consume(url, entries.parse()?)),
         _ => bail!("what is `{}`?", words.join(" ")),
     }
