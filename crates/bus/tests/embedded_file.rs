@@ -237,6 +237,80 @@ async fn a_damaged_file_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_file_of_an_older_format_is_brought_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events.db");
+    let ids = Ids::system(Clock::system());
+    let engine = open(&path, Durability::Full).unwrap();
+    engine.open_group(&group("g"), &Start::Oldest).await.unwrap();
+    let batch: Vec<_> = (0..100).map(|n| event(&ids, n, "from before")).collect();
+    engine.append(&batch).await.unwrap();
+    let held = engine.read(&group("g"), &me(), 40, Duration::ZERO).await.unwrap();
+    let settlements: Vec<_> = held.into_iter().map(|it| (it, Settlement::Ack)).collect();
+    engine.settle(&group("g"), &me(), &settlements).await.unwrap();
+    engine.close().await;
+    // As the first format was.
+    let older = rusqlite::Connection::open(&path).unwrap();
+    older
+        .execute_batch("DROP TABLE about; DROP TABLE marks; DROP TABLE boards; PRAGMA user_version = 1;")
+        .unwrap();
+    drop(older);
+
+    for _ in 0..2 {
+        let engine = open(&path, Durability::Full).unwrap();
+        assert_eq!(history(&engine).await.len(), 100);
+        assert_eq!(read_all(&engine, &group("g")).await.len(), 60);
+        engine
+            .post("presence", "me", "here", Duration::from_secs(60))
+            .await
+            .unwrap();
+        assert_eq!(engine.posted("presence", 10).await.unwrap().len(), 1);
+        engine.close().await;
+    }
+    let format = rusqlite::Connection::open(&path)
+        .unwrap()
+        .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+    assert_eq!(format.unwrap(), 2);
+}
+
+/// The tables and indexes of a new log. Where this fails, the format is another one: name the number, say what it added
+/// and see that an older file gets it.
+#[tokio::test]
+async fn a_format_has_these_tables() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events.db");
+    open(&path, Durability::Full).unwrap().close().await;
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let mut query = file
+        .prepare(
+            "SELECT name || ' ' || (SELECT group_concat(name, ',') FROM pragma_table_info(sqlite_schema.name)) FROM \
+             sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'log_%' ORDER BY 1",
+        )
+        .unwrap();
+    let tables: Vec<String> = query
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(
+        tables,
+        [
+            "about name,stream,seq",
+            "boards board,item,text,due",
+            "dead id,grp,consumer,stream,seq,channel,envelope,reason,attempts,first_failure,last_failure,error",
+            "groups id,name",
+            "inbox id,grp,stream,seq,channel,envelope",
+            "lanes grp,stream,floor,handed,settled",
+            "marks name,value,ends",
+            "meta identity",
+            "once n,event_id,stream,seq,at",
+            "pending grp,lane,seq,deliveries,attempts,first_failure,last_failure,error,due",
+            "streams stream,first,last",
+        ]
+    );
+}
+
+#[tokio::test]
 async fn a_full_disk_refuses_appends_and_breaks_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("events.db");

@@ -19,7 +19,8 @@ pub enum Durability {
 
 /// "LDEV": an event log of LOCKDOWN.
 const APPLICATION_ID: i64 = 0x4c44_4556;
-const FORMAT: i64 = 1;
+/// 2 added what entries are about, marks and boards.
+const FORMAT: i64 = 2;
 /// What the WAL is cut back to when it could be emptied.
 const WAL_KEPT: u64 = 16 << 20;
 
@@ -92,6 +93,7 @@ impl Place {
                     lock: claim.path().to_owned(),
                 });
             }
+            self.upgrade(&connection)?;
             found
         } else {
             self.create(&connection, identity)?;
@@ -203,6 +205,26 @@ impl Place {
             connection.execute_batch("COMMIT")
         };
         make().map_err(|source| self.failed(source))
+    }
+
+    /// Gives a log of an older format what it lacks, all of it or nothing.
+    fn upgrade(&self, connection: &Connection) -> Result<(), OpenError> {
+        let bring = || {
+            let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            if format == FORMAT {
+                return Ok(());
+            }
+            connection.execute_batch("BEGIN IMMEDIATE")?;
+            connection.execute_batch(include_str!("schema.sql"))?;
+            connection.pragma_update(None, "user_version", FORMAT)?;
+            connection.execute_batch("COMMIT")?;
+            tracing::info!(
+                log = %self.path.display(),
+                "Brought the event log from format {format} to {FORMAT}"
+            );
+            Ok(())
+        };
+        bring().map_err(|source| self.failed(source))
     }
 
     fn synchronous(&self) -> &'static str {
