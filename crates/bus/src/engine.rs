@@ -297,6 +297,27 @@ pub trait Engine: Send + Sync + 'static {
     /// letters in the same step; works when the stream has trimmed it. `false` when there is no such letter (any more).
     async fn replay_dead(&self, id: &DeadId) -> Result<bool, EngineError>;
 
+    /// Hands all dead letters that the filter takes to their groups again, oldest first, each as
+    /// [`Engine::replay_dead`] does; returns how many. One that dies again meanwhile stays. Cut off in the middle it has
+    /// handed out some, and the next call goes on with the rest.
+    async fn replay_dead_of(&self, filter: &DeadFilter) -> Result<u64, EngineError> {
+        const PAGE: usize = 256;
+        // All are looked up before, for whatever is handed out may die again at once.
+        let mut ids: Vec<DeadId> = Vec::new();
+        loop {
+            let page = self.dead_letters(filter, ids.last(), PAGE).await?;
+            if page.is_empty() {
+                break;
+            }
+            ids.extend(page.into_iter().map(|letter| letter.id));
+        }
+        let mut replayed = 0;
+        for id in &ids {
+            replayed += u64::from(self.replay_dead(id).await?);
+        }
+        Ok(replayed)
+    }
+
     /// Takes a dead letter away for good; says whether it was there.
     async fn drop_dead(&self, id: &DeadId) -> Result<bool, EngineError>;
 

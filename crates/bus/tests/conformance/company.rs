@@ -1,17 +1,15 @@
-//! A process's part of the bus over either engine: presence, caches, notifications, what is done once and
-//! what is published later.
+//! A process's part of the bus over either engine: caches, notifications, what is done once and what is published
+//! later.
 
 use super::{Fixture, LIMIT};
 use lockdown_bus::{
-    Bus, BusOptions, CacheOptions, Did, Heard, ListenOptions, OnceError, Posted, PresenceOptions,
-    Subscription,
+    Bus, BusOptions, CacheOptions, Did, Heard, ListenOptions, OnceError, PresenceOptions, Subscription,
 };
 use lockdown_events::{
     CacheInvalidation, Event, EventId, GuildId, Live, Names, Notification, NotificationId, NotificationLevel,
-    Platform, PresenceKind, PresenceState, Source, UserEvent, UserId, UserLeft,
+    Platform, Source, UserEvent, UserId, UserLeft,
 };
-use lockdown_runtime::Ids;
-use std::collections::BTreeSet;
+use lockdown_runtime::{Clock, Ids};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,13 +17,18 @@ use std::time::Duration;
 
 /// A process of its own on the fixture's bus.
 pub(super) async fn bus(fixture: &impl Fixture) -> Bus {
+    bus_under(fixture, fixture.clock()).await
+}
+
+/// The same on a machine that has another time.
+pub(super) async fn bus_under(fixture: &impl Fixture, clock: Clock) -> Bus {
     let mut options = BusOptions::new(Source::Worker);
     options.presence = PresenceOptions {
         heartbeat: fixture.silence() / 5,
         lasts: fixture.silence(),
     };
-    let ids = Ids::system(fixture.clock());
-    Bus::start(fixture.engine().await, options, fixture.clock(), ids)
+    let ids = Ids::system(clock.clone());
+    Bus::start(fixture.engine().await, options, clock, ids)
         .await
         .unwrap()
 }
@@ -45,7 +48,7 @@ pub(super) async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn()
     .await;
 }
 
-async fn said(subscription: &mut Subscription) -> Live {
+pub(super) async fn said(subscription: &mut Subscription) -> Live {
     match within("a word", subscription.next()).await {
         Some(Heard::Said(said)) => said.envelope().unwrap().live().unwrap(),
         other => panic!("heard {other:?}"),
@@ -59,115 +62,6 @@ fn left(user: u32) -> Event {
         user_id: UserId::new(&user.to_string()).unwrap(),
         names: Names::default(),
     }))
-}
-
-// --- presence ---
-
-pub(crate) async fn who_comes_and_goes_is_told_once(fixture: &impl Fixture) {
-    let processes = [bus(fixture).await, bus(fixture).await, bus(fixture).await];
-    let mut heard = processes[0]
-        .live()
-        .subscribe(&["presence"], &ListenOptions::default())
-        .await
-        .unwrap();
-    let presence = processes[1].presence();
-    let shard = presence
-        .online(
-            PresenceKind::Shard,
-            "discord:3",
-            Some("12 communities".to_owned()),
-        )
-        .await
-        .unwrap();
-    let Live::Presence(came) = said(&mut heard).await else {
-        panic!("not a presence")
-    };
-    assert_eq!((came.kind, came.id.as_str()), (PresenceKind::Shard, "discord:3"));
-    assert_eq!(came.state, PresenceState::Online);
-
-    // Who comes late sees all who are there.
-    let moderator = presence
-        .online(PresenceKind::Moderator, "42", None)
-        .await
-        .unwrap();
-    let late = bus(fixture).await;
-    let there: BTreeSet<String> = late
-        .presence()
-        .list()
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|there| there.id)
-        .collect();
-    assert_eq!(there, BTreeSet::from(["discord:3".to_owned(), "42".to_owned()]));
-    assert!(matches!(said(&mut heard).await, Live::Presence(came) if came.id == "42"));
-
-    // One says goodbye, one falls silent: each goes once, whoever looks.
-    moderator.leave().await.unwrap();
-    let Live::Presence(gone) = said(&mut heard).await else {
-        panic!("not a presence")
-    };
-    assert_eq!((gone.id.as_str(), gone.state), ("42", PresenceState::Offline));
-    drop(shard);
-    fixture.advance(fixture.silence() * 2).await;
-    let mut swept = 0;
-    for process in &processes {
-        swept += process.presence().sweep().await.unwrap();
-    }
-    assert!(swept <= 1);
-    let Live::Presence(gone) = said(&mut heard).await else {
-        panic!("not a presence")
-    };
-    assert_eq!(
-        (gone.id.as_str(), gone.state),
-        ("discord:3", PresenceState::Offline)
-    );
-    assert!(late.presence().list().await.unwrap().is_empty());
-    processes[1]
-        .presence()
-        .online(PresenceKind::Service, "last", None)
-        .await
-        .unwrap()
-        .leave()
-        .await
-        .unwrap();
-    assert!(
-        matches!(said(&mut heard).await, Live::Presence(came) if came.id == "last"),
-        "nothing was told twice"
-    );
-}
-
-pub(crate) async fn a_heartbeat_keeps_one_there(fixture: &impl Fixture) {
-    let (there, looking) = (bus(fixture).await, bus(fixture).await);
-    let mut heard = looking
-        .live()
-        .subscribe(&["presence"], &ListenOptions::default())
-        .await
-        .unwrap();
-    let online = there
-        .presence()
-        .online(PresenceKind::Bot, "discord", None)
-        .await
-        .unwrap();
-    assert!(matches!(said(&mut heard).await, Live::Presence(_)));
-    for _ in 0..10 {
-        // A step that the heart can follow. It may miss one that comes before it sleeps again, but not two.
-        fixture.advance(fixture.silence() / 4).await;
-        for _ in 0..100 {
-            let posted: Vec<Posted> = looking.engine().posted("presence", 10).await.unwrap();
-            assert_eq!(posted.len(), 1);
-            if posted[0].due_in > fixture.silence() * 4 / 5 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        assert_eq!(looking.presence().sweep().await.unwrap(), 0);
-    }
-    online.leave().await.unwrap();
-    let Live::Presence(gone) = said(&mut heard).await else {
-        panic!("not a presence")
-    };
-    assert_eq!(gone.state, PresenceState::Offline, "it never went before");
 }
 
 // --- caches ---

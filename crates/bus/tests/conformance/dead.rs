@@ -235,6 +235,64 @@ pub(crate) async fn a_letter_outlives_its_entry(fixture: &impl Fixture) {
     nothing(&engine, &group, &consumer("third"), fixture.silence()).await;
 }
 
+pub(crate) async fn letters_go_back_by_filter_and_all_at_once(fixture: &impl Fixture) {
+    let engine = fixture.engine().await;
+    let (many, few) = (open(&engine, "test.many").await, open(&engine, "test.few").await);
+    // More than one page of letters.
+    let all = events(300);
+    for batch in all.chunks(100) {
+        append(&engine, batch).await;
+    }
+    let me = consumer("undertaker");
+    let held = take(&engine, &many, &me, 300).await;
+    let [first, last] = [DeadReason::Permanent, DeadReason::Exhausted].map(|why| dead(fixture, "so", why));
+    settle(&engine, &many, &me, &held[..140], &first).await;
+    settle(&engine, &many, &me, &held[140..], &last).await;
+    let held = take(&engine, &few, &me, 300).await;
+    settle(&engine, &few, &me, &held[..5], &first).await;
+    settle(&engine, &few, &me, &held[5..], &Settlement::Ack).await;
+    // The entries themselves are gone.
+    engine.trim(stream(), fixture.now(), 0).await.unwrap();
+    assert!(history(&engine, stream(), 10).await.is_empty());
+
+    let (me, third) = (consumer("me"), consumer("third"));
+    let of_many = DeadFilter {
+        group: Some(many.name.clone()),
+        reason: Some(DeadReason::Permanent),
+        ..DeadFilter::default()
+    };
+    assert_eq!(engine.replay_dead_of(&of_many).await.unwrap(), 140);
+    assert_eq!(engine.replay_dead_of(&of_many).await.unwrap(), 0);
+    let held = take(&engine, &many, &me, 140).await;
+    assert_eq!(contents(&held), envelopes(&all[..140]), "in their order");
+    assert!(held.iter().all(|delivery| delivery.retry.is_none()));
+    // One of them dies again, and stays until somebody asks again.
+    settle(&engine, &many, &me, &held[..1], &last).await;
+    settle(&engine, &many, &me, &held[1..], &Settlement::Ack).await;
+    nothing(&engine, &many, &third, Duration::ZERO).await;
+    nothing(&engine, &few, &third, Duration::ZERO).await;
+
+    // All that are left, by three at once: each goes back once, and to its group only.
+    let mut replaying = tokio::task::JoinSet::new();
+    for _ in 0..3 {
+        let engine = fixture.engine().await;
+        replaying.spawn(async move { engine.replay_dead_of(&DeadFilter::default()).await.unwrap() });
+    }
+    let replayed: u64 = replaying.join_all().await.into_iter().sum();
+    assert_eq!(replayed, 160 + 1 + 5);
+    assert!(letters(&engine).await.is_empty());
+    for (group, expected) in [
+        (&many, [&all[..1], &all[140..]].concat()),
+        (&few, all[..5].to_vec()),
+    ] {
+        let held = take(&engine, group, &me, expected.len()).await;
+        assert_eq!(sorted(contents(&held)), sorted(envelopes(&expected)));
+        settle(&engine, group, &me, &held, &Settlement::Ack).await;
+        nothing(&engine, group, &third, Duration::ZERO).await;
+    }
+    assert_eq!(engine.replay_dead_of(&DeadFilter::default()).await.unwrap(), 0);
+}
+
 pub(crate) async fn a_replayed_event_can_die_again(fixture: &impl Fixture) {
     let engine = fixture.engine().await;
     let group = open(&engine, "test.reader").await;

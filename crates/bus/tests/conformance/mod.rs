@@ -20,6 +20,7 @@ pub(crate) mod life;
 pub(crate) mod listen;
 pub(crate) mod log;
 pub(crate) mod model;
+pub(crate) mod presence;
 pub(crate) mod requests;
 pub(crate) mod settle;
 pub(crate) mod stats;
@@ -88,6 +89,7 @@ macro_rules! conformance {
             dead: letters_are_found_by_filter_and_page;
             dead: a_letter_goes_back_to_its_group_once;
             dead: a_letter_outlives_its_entry;
+            dead: letters_go_back_by_filter_and_all_at_once;
             dead: a_replayed_event_can_die_again;
             dead: history_goes_to_one_group_only;
             dead: dead_letters_survive_a_restart;
@@ -122,8 +124,9 @@ macro_rules! conformance {
             requests: a_late_answer_is_ignored_and_an_expired_question_not_acted_on;
             requests: a_plain_client_is_answered_once_or_told_why_not;
             requests: ten_thousand_timeouts_leave_nothing_behind;
-            company: who_comes_and_goes_is_told_once;
-            company: a_heartbeat_keeps_one_there;
+            presence: who_comes_and_goes_is_told_once;
+            presence: a_heartbeat_keeps_one_there;
+            presence: clocks_that_differ_do_no_harm_to_who_is_there;
             company: every_cache_forgets_what_any_process_invalidates;
             company: what_is_loaded_meanwhile_is_not_remembered;
             company: a_notification_reaches_its_moderator_and_a_broadcast_all;
