@@ -26,6 +26,8 @@ struct Found {
     place: EntryId,
     pending: u64,
     lag: Option<u64>,
+    /// What Redis takes for the lag. It counts entries that were trimmed unread among those to come, for good.
+    claimed: Option<u64>,
 }
 
 /// Groups by name.
@@ -78,20 +80,21 @@ impl RedisEngine {
         let (mut streams, mut found) = (Vec::new(), Vec::new());
         for stream in Stream::all() {
             let (info, groups, bytes, dead) = (next(), next(), next(), next());
-            streams.push(StreamStats {
+            let stats = StreamStats {
                 // A server may forbid the question, and a stream that is not there takes nothing.
                 bytes: reply::count(&bytes, "MEMORY USAGE").ok(),
                 dead: reply::count(&dead, "XLEN")?,
                 ..stream_stats(stream, info)?
-            });
+            };
             for group in known(groups, "XINFO GROUPS")? {
-                found.extend(found_group(stream, &group)?);
+                found.extend(found_group(&stats, &group)?);
             }
+            streams.push(stats);
         }
         Ok((streams, found, now))
     }
 
-    /// Counts where Redis has lost count.
+    /// Counts where Redis may have lost count, as far as that is little.
     async fn count_unread(&self, found: &mut [Found]) -> Result<(), EngineError> {
         let uncounted = || found.iter().filter(|found| found.lag.is_none());
         let calls = uncounted().map(|found| {
@@ -103,7 +106,8 @@ impl RedisEngine {
         let counts = self.calls.many(calls.collect()).await?;
         let uncounted = found.iter_mut().filter(|found| found.lag.is_none());
         for (found, count) in uncounted.zip(counts) {
-            found.lag = u64::try_from(reply::integer(&count, "unread.lua")?).ok();
+            let counted = u64::try_from(reply::integer(&count, "unread.lua")?).ok();
+            found.lag = counted.or(found.claimed);
         }
         Ok(())
     }
@@ -271,21 +275,33 @@ fn stream_stats(stream: Stream, info: Value) -> Result<StreamStats, EngineError>
 }
 
 /// None for a group of somebody else, whose name is none of ours.
-fn found_group(stream: Stream, info: &Value) -> Result<Option<Found>, EngineError> {
+fn found_group(stream: &StreamStats, info: &Value) -> Result<Option<Found>, EngineError> {
     const WHAT: &str = "XINFO GROUPS";
     let member = |name| reply::member(info, name).ok_or_else(|| error::shape(WHAT));
     let Some(name) = reply::text(member("name")?).and_then(|name| GroupName::new(&name).ok()) else {
         return Ok(None);
     };
+    let place = reply::id(member("last-delivered-id")?, WHAT)?;
+    let claimed = match member("lag")? {
+        Value::Nil => None,
+        lag => Some(reply::count(lag, WHAT)?),
+    };
+    let lag = if place >= stream.last {
+        Some(0)
+    } else if stream.first.is_none_or(|first| place < first) {
+        Some(stream.length)
+    } else if stream.length == stream.appended {
+        claimed
+    } else {
+        None
+    };
     Ok(Some(Found {
         name,
-        stream,
-        place: reply::id(member("last-delivered-id")?, WHAT)?,
+        stream: stream.stream,
+        place,
         pending: reply::count(member("pending")?, WHAT)?,
-        lag: match member("lag")? {
-            Value::Nil => None,
-            lag => Some(reply::count(lag, WHAT)?),
-        },
+        lag,
+        claimed,
     }))
 }
 

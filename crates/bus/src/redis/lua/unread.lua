@@ -1,5 +1,5 @@
--- Counts what a group has not been handed yet, where Redis itself has lost count: it began somewhere in the middle, or
--- entries were removed one by one.
+-- Counts what a group has not been handed yet, where Redis itself may have lost count: the group began somewhere in the
+-- middle, or entries were removed before it had them.
 --
 -- KEYS: the stream. ARGV: the last entry handed out, where to stop counting. Returns the count, or -1 beyond it.
 local count, from = 0, '(' .. ARGV[1]

@@ -88,7 +88,10 @@ async fn handled(bus: &Bus) -> Arc<Mutex<BTreeMap<String, Vec<EventId>>>> {
 }
 
 const TODAY: &str = r#"{"eventId":"0199c2d4-0000-7000-8000-00000000000a","eventType":"user:banned","timestamp":"2026-11-20T09:06:00.123Z","source":"my-tool","correlationId":"my-1","version":1,"data":{"guildId":"1","userId":"PERSON"}}"#;
+const OLDER_MESSAGE: &str = r#"{"type":"MESSAGE_CREATED","payload":{"guildId":"1","messageId":"3","channelId":"4","authorId":"PERSON","content":"hello"},"timestamp":"2026-11-20T09:06:00.123Z","source":"my-tool"}"#;
 const OLDER: &str = r#"{"type":"MODERATION_ACTION","payload":{"guildId":"1","action":"ban","userId":"PERSON","moderatorId":"9","reason":"spam"},"timestamp":"2026-11-20T09:06:00.123Z","source":"my-tool"}"#;
+/// Without what the bus can derive.
+const BARE: &str = r#"{"eventType":"user:banned","timestamp":"2026-11-20T09:06:00.123Z","source":"my-tool","data":{"guildId":"1","userId":"PERSON"}}"#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_others_publish_reaches_the_same_handlers_once() {
@@ -112,6 +115,9 @@ async fn what_others_publish_reaches_the_same_handlers_once() {
     };
     for command in [
         publish("user:banned", &person(TODAY, "today")),
+        publish("user:banned", &person(BARE, "bare")),
+        // An older name, on the channel of today's.
+        publish("message:created", &person(OLDER_MESSAGE, "wrote")),
         publish("moderation:action", &person(OLDER, "older")),
         // Said twice by somebody who was not sure: one event, since it says the same.
         publish("moderation:action", &person(OLDER, "older")),
@@ -123,6 +129,8 @@ async fn what_others_publish_reaches_the_same_handlers_once() {
     }
     let today = person(TODAY, "added-today").replace("00000a", "00000b");
     xadd(&mut client, "lockdown:in", &[("d", &today)]).await;
+    let bare = person(BARE, "added-bare");
+    xadd(&mut client, "lockdown:in", &[("d", &bare)]).await;
     xadd(
         &mut client,
         "lockdown:in",
@@ -149,12 +157,15 @@ async fn what_others_publish_reaches_the_same_handlers_once() {
     .await;
 
     let all = [
+        "added-bare",
         "added-flat",
         "added-older",
         "added-today",
+        "bare",
         "older",
         "put-straight-in",
         "today",
+        "wrote",
     ];
     eventually("all of them are handled", || async {
         let seen = seen.lock().unwrap();
@@ -201,7 +212,10 @@ async fn what_others_publish_reaches_the_same_handlers_once() {
     }
     for (person, times) in [
         ("today", 1),
+        ("bare", 1),
+        ("wrote", 1),
         ("older", 2),
+        ("added-bare", 1),
         ("added-today", 1),
         ("added-older", 1),
         ("added-flat", 1),
@@ -331,6 +345,23 @@ async fn a_plain_subscriber_hears_what_we_publish() {
     };
     assert_eq!(said.position, Some(appended.position));
     assert_eq!(said.envelope().unwrap().event().unwrap(), event);
+
+    // After a break it reads on from the last `streamId` that it saw.
+    bus.publish(&event).await.unwrap();
+    let place = appended.position;
+    let mut range = cmd("XRANGE");
+    range
+        .arg(format!("lockdown:{{{}}}:ev", place.stream))
+        .arg(format!("({}", place.id))
+        .arg("+");
+    type Entries = Vec<(String, BTreeMap<String, String>)>;
+    let entries: Entries = range.query_async(&mut plain(&server).await).await.unwrap();
+    let [(_, fields)] = entries.as_slice() else {
+        panic!("{entries:?}")
+    };
+    assert_eq!(fields["t"], "user:banned");
+    let value: serde_json::Value = serde_json::from_str(&fields["d"]).unwrap();
+    assert_eq!(value["data"]["userId"], "7");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,4 @@
-//! A process that stands still, is taken for dead, and wakes up.
+//! A process that stands still, is taken for dead, and wakes up; and one that is dead.
 
 use super::{LIMIT, engine, eventually};
 use lockdown_bus::{
@@ -84,10 +84,20 @@ fn noted(notes: &Path) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_stopped_process_held_goes_to_another_and_its_late_word_harms_nobody() {
+    taken_over("-STOP").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_process_held_goes_to_another() {
+    taken_over("-KILL").await;
+}
+
+/// A process with something in hand gets this signal; another does its work.
+async fn taken_over(signal: &str) {
     let server = redis_private_with(RedisOptions::append_only(Fsync::EverySecond));
     let engine: Arc<dyn Engine> = Arc::new(engine(&server.url()).await);
     let (notes, ids) = (tempfile::tempdir().unwrap(), Ids::system(Clock::system()));
-    let stopped = Stopped::start(&server.url(), notes.path());
+    let mut stopped = Stopped::start(&server.url(), notes.path());
     let group = GroupName::new(GROUP).unwrap();
     let holds = async || {
         let stats = engine.stats().await.unwrap();
@@ -101,16 +111,20 @@ async fn what_a_stopped_process_held_goes_to_another_and_its_late_word_harms_nob
             result.unwrap();
         }
     };
-    // Stopped with something in hand: tried until the stop meets it so.
+    // With something in hand: tried until the signal meets it so.
     for round in 0.. {
-        assert!(round < 100, "a stop never met it in the middle of its work");
-        stopped.signal("-CONT");
+        assert!(round < 100, "a signal never met it in the middle of its work");
         publish(400).await;
         let before = noted(notes.path());
         eventually("it works", async || (noted(notes.path()) > before).then_some(())).await;
-        stopped.signal("-STOP");
+        stopped.signal(signal);
         if holds().await > 0 {
             break;
+        }
+        if signal == "-KILL" {
+            stopped = Stopped::start(&server.url(), notes.path());
+        } else {
+            stopped.signal("-CONT");
         }
     }
 
@@ -144,16 +158,18 @@ async fn what_a_stopped_process_held_goes_to_another_and_its_late_word_harms_nob
     eventually("the other has taken over and handled it", settled).await;
     assert!(!seen.lock().unwrap().is_empty());
 
-    // It wakes up with what it held then, says so, and goes on like nothing happened.
-    let before = noted(notes.path());
-    stopped.signal("-CONT");
-    other.stop(LIMIT).await;
-    publish(100).await;
-    eventually("it works again", async || {
-        (noted(notes.path()) > before).then_some(())
-    })
-    .await;
-    eventually("everything is settled", settled).await;
+    if signal == "-STOP" {
+        // It wakes up with what it held then, says so, and goes on like nothing happened.
+        let before = noted(notes.path());
+        stopped.signal("-CONT");
+        other.stop(LIMIT).await;
+        publish(100).await;
+        eventually("it works again", async || {
+            (noted(notes.path()) > before).then_some(())
+        })
+        .await;
+        eventually("everything is settled", settled).await;
+    }
     let dead = engine
         .dead_letters(&DeadFilter::default(), None, 10)
         .await
