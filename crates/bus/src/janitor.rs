@@ -4,6 +4,7 @@
 //! Of all processes one does it at a time. Two at once would do no harm: each step is safe to repeat.
 
 use crate::engine::{Engine, EngineError, Standing, Trimmed};
+use crate::history::{Archive, TrimError, archive_then_trim};
 use crate::place::{Class, ConsumerName, GroupName, Stream};
 use crate::stats::{GroupStats, Stats};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -42,6 +43,7 @@ pub struct Janitor {
     name: ConsumerName,
     options: JanitorOptions,
     clock: Clock,
+    archive: Option<Arc<dyn Archive>>,
     /// Since when nobody reads for a group, as far as this process saw, and when that was last reported.
     quiet: BTreeMap<GroupName, Quiet>,
     /// Groups that have gauges.
@@ -100,9 +102,17 @@ impl Janitor {
             name,
             options,
             clock,
+            archive: None,
             quiet: BTreeMap::new(),
             shown: BTreeSet::new(),
         }
+    }
+
+    /// Has what goes kept in an archive before, but for messages: what people write is kept no longer than is said.
+    #[must_use]
+    pub fn with_archive(mut self, archive: Arc<dyn Archive>) -> Self {
+        self.archive = Some(archive);
+        self
     }
 
     /// Makes its rounds until the engine is closed or this is dropped.
@@ -132,7 +142,7 @@ impl Janitor {
         let now = self.clock.now();
         for stream in Stream::all() {
             let Retention { keep, most } = self.options.of(stream.class);
-            let trimmed = self.engine.trim(stream, before(now, keep), most).await?;
+            let trimmed = self.trim(stream, before(now, keep), most).await?;
             tell(stream, trimmed);
         }
         let Retention { keep, most } = self.options.dead;
@@ -148,6 +158,37 @@ impl Janitor {
         self.report_silent(&stats, now);
         self.show(&stats);
         Ok(true)
+    }
+
+    async fn trim(&self, stream: Stream, old: DateTime<Utc>, most: u64) -> Result<Trimmed, EngineError> {
+        let archive = self.archive.as_deref();
+        let Some(archive) = archive.filter(|_| stream.class != Class::Message) else {
+            return self.engine.trim(stream, old, most).await;
+        };
+        let error = match archive_then_trim(&*self.engine, archive, stream, old, most).await {
+            Ok(trimmed) => return Ok(trimmed),
+            Err(TrimError::Engine { source, .. }) => return Err(source),
+            Err(error) => error,
+        };
+        metrics::counter!("lockdown_bus_archive_failures_total", "stream" => stream.to_string()).increment(1);
+        tracing::warn!(
+            %stream,
+            "What is old in {stream} stays for now, since it cannot be archived: {}",
+            chain(&error)
+        );
+        // The end of the server's memory would be worse.
+        let trimmed = self.engine.trim(stream, DateTime::UNIX_EPOCH, most).await?;
+        if trimmed.entries > 0 {
+            metrics::counter!("lockdown_bus_archive_missing_total", "stream" => stream.to_string())
+                .increment(trimmed.entries);
+            tracing::error!(
+                %stream,
+                entries = trimmed.entries,
+                "{} events of {stream} had to go and are in no archive: the stream had grown too long",
+                trimmed.entries,
+            );
+        }
+        Ok(trimmed)
     }
 
     fn report_silent(&mut self, stats: &Stats, now: DateTime<Utc>) {

@@ -1,18 +1,21 @@
 //! The background half: judging, ending, remembering, cleaning up.
 
-use lockdown_bus::{Bus, Janitor, JanitorOptions};
+use lockdown_bus::{Bus, FileArchive, Janitor, JanitorOptions};
 use lockdown_runtime::Context;
 use std::sync::Arc;
 
 /// Starts the worker's tasks in `ctx`; they end when it stops.
 pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
     let component = ctx.health.component("worker", true);
-    let janitor = Janitor::new(
+    let mut janitor = Janitor::new(
         Arc::clone(bus.engine()),
         bus.name().clone(),
         JanitorOptions::default(),
         ctx.clock.clone(),
     );
+    if let Some(directory) = &ctx.config.bus.archive_dir {
+        janitor = janitor.with_archive(Arc::new(FileArchive::new(directory)));
+    }
     let stopping = ctx.shutdown.soft_token();
     ctx.tasks.spawn("janitor", async move {
         stopping.run_until_cancelled(janitor.keep_house()).await;

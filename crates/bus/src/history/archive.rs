@@ -4,6 +4,7 @@ use crate::engine::{Engine, EngineError, Stored, Trimmed};
 use crate::place::{EntryId, Stream};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use std::path::PathBuf;
 
 /// Entries copied at once.
 const PAGE: usize = 512;
@@ -28,6 +29,12 @@ pub enum ArchiveError {
     /// Worth trying again.
     #[error("the archive cannot be used")]
     Away(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Worth trying again.
+    #[error(
+        "the archive is being written by process {holder}, which does not end: it holds `{}`",
+        lock.display()
+    )]
+    Busy { lock: PathBuf, holder: String },
     #[error("the archive holds something unreadable in {place}")]
     Unreadable {
         place: String,
@@ -43,7 +50,8 @@ pub enum TrimError {
     #[error("could not archive {stream}")]
     Archive { stream: Stream, source: ArchiveError },
     #[error(
-        "the archive has {stream} up to {archived}, but it ends with {last}: it is the archive of another log"
+        "the archive has {stream} up to {archived}, but it ends with {last}: it is the archive of another log; give this \
+         log a directory of its own"
     )]
     Foreign {
         stream: Stream,

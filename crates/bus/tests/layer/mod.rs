@@ -35,6 +35,9 @@ macro_rules! layer {
             consume: an_event_that_ends_its_process_again_and_again_is_poison;
             house: one_cleans_up_at_a_time;
             house: a_group_that_nobody_reads_for_is_reported_once_a_day;
+            house: a_bounded_stream_keeps_to_its_cap_and_its_loss_is_counted;
+            house: what_is_let_go_is_in_the_archive;
+            house: an_archive_that_cannot_be_used_keeps_what_is_old_but_not_too_much;
             house: metrics_say_what_happened;
             house: health_is_as_the_engine_is;
             odd: what_cannot_be_read_has_a_defined_end_and_its_neighbours_are_handled;

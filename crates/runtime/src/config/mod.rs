@@ -59,6 +59,8 @@ pub struct Store {
 pub struct Bus {
     /// Unset: the embedded bus.
     pub url: Option<SecretUrl>,
+    /// Unset: what the bus lets go is gone.
+    pub archive_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone)]
@@ -153,6 +155,7 @@ impl Config {
         let admin_token = reader.read(&var::ADMIN_TOKEN, parse::admin_token);
         let database_url = reader.read(&var::DATABASE_URL, parse::postgres_url);
         let redis_url = reader.read(&var::REDIS_URL, parse::redis_url);
+        let archive_dir = reader.read(&var::ARCHIVE_DIR, parse::path);
         let discord_token = reader.read(&var::DISCORD_TOKEN, parse::discord_token);
         let discord_api_url = reader.read(&var::DISCORD_API_URL, parse::http_url);
         let telegram_token = reader.read(&var::TELEGRAM_TOKEN, parse::telegram_token);
@@ -183,7 +186,10 @@ impl Config {
                 admin_token,
             },
             store: Store { url: database_url },
-            bus: Bus { url: redis_url },
+            bus: Bus {
+                url: redis_url,
+                archive_dir,
+            },
             discord: Discord {
                 token: discord_token,
                 api_url: discord_api_url,

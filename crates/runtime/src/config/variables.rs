@@ -113,6 +113,18 @@ pub(super) const REDIS_URL: Variable = Variable {
     shown: Shown::Masked,
 };
 
+pub(super) const ARCHIVE_DIR: Variable = Variable {
+    name: "LOCKDOWN_ARCHIVE_DIR",
+    section: Section::Bus,
+    meaning: "Directory in which the worker keeps events, but for messages, when the bus lets them go.",
+    expects: "the path of a directory, such as /var/lib/lockdown/archive",
+    default: Default::Unset {
+        means: "they are gone after 30 days (decisions) or 7 (people and communities)",
+        example: "./data/archive",
+    },
+    shown: Shown::Whole,
+};
+
 pub(super) const DISCORD_TOKEN: Variable = Variable {
     name: "DISCORD_TOKEN",
     section: Section::Discord,
@@ -199,6 +211,7 @@ pub const VARIABLES: &[Variable] = &[
     ADMIN_TOKEN,
     DATABASE_URL,
     REDIS_URL,
+    ARCHIVE_DIR,
     DISCORD_TOKEN,
     DISCORD_API_URL,
     TELEGRAM_TOKEN,

@@ -5,11 +5,12 @@
 //! {"id":"1763629560123-0","at":"2026-11-20T09:06:00.123Z","channel":"ban:created","envelope":{…}}
 //! ```
 //!
-//! An envelope that is no JSON, or has line breaks, stands as a text in `text` instead of `envelope`. One process writes.
-//! A last line that a crash cut off was never promised to anybody: it is passed over, and cut away by the next writer.
+//! An envelope that is no JSON, or has line breaks, stands as a text in `text` instead of `envelope`. Many
+//! processes may write, each in its turn (`lock`): what one put, the next finds there already. A last line that a crash cut off was never promised to anybody: it is passed over, and cut away by the next writer.
 
 mod day;
 mod line;
+mod turn;
 
 use super::archive::{Archive, ArchiveError};
 use crate::engine::Stored;
@@ -22,6 +23,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use turn::Turn;
 
 /// An archive in files, as the head of this module describes. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -32,13 +34,15 @@ pub struct FileArchive {
 #[derive(Debug)]
 struct Files {
     root: PathBuf,
+    /// Who we are among those who write.
+    name: String,
     /// What is known of the streams; held while a file is written.
     known: Mutex<HashMap<Stream, Known>>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
-    /// The last entry, once the file was looked at by us. Unknown after a failure.
+    /// The last entry, once the file was looked at by us. Unknown after a failure, or when others wrote.
     last: Option<EntryId>,
     /// Where the last page ended, for whoever reads on.
     mark: Option<Mark>,
@@ -59,6 +63,7 @@ impl FileArchive {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         let files = Files {
             root: root.into(),
+            name: turn::name(),
             known: Mutex::default(),
         };
         Self {
@@ -102,8 +107,13 @@ impl Archive for FileArchive {
 
     async fn last(&self, stream: Stream) -> Result<EntryId, ArchiveError> {
         self.run(move |files| {
-            let mut known = files.known();
-            files.last(known.entry(stream).or_default(), stream)
+            let mut streams = files.known();
+            // Where nothing was ever kept, nothing is made.
+            if !files.root.exists() {
+                return Ok(EntryId::ZERO);
+            }
+            let _turn = files.turn(&mut streams)?;
+            files.last(streams.entry(stream).or_default(), stream)
         })
         .await
     }
@@ -138,6 +148,15 @@ impl Files {
         Ok(days)
     }
 
+    /// Our turn to write. What was known before others wrote counts no more.
+    fn turn(&self, streams: &mut HashMap<Stream, Known>) -> Result<Turn, ArchiveError> {
+        let turn = Turn::take(&self.root, &self.name)?;
+        if turn.others {
+            streams.values_mut().for_each(|known| known.last = None);
+        }
+        Ok(turn)
+    }
+
     /// The last entry. Before the first answer, what a crash left behind is put in order: a line that was cut off goes,
     /// and what is there is made to last.
     fn last(&self, known: &mut Known, stream: Stream) -> Result<EntryId, ArchiveError> {
@@ -157,6 +176,8 @@ impl Files {
 
     fn put(&self, stream: Stream, entries: &[Stored]) -> Result<(), ArchiveError> {
         let mut streams = self.known();
+        fs::create_dir_all(&self.root).map_err(away)?;
+        let _turn = self.turn(&mut streams)?;
         let known = streams.entry(stream).or_default();
         let mut last = self.last(known, stream)?;
         // Until all of it is safe, nobody knows what is there.
@@ -379,6 +400,44 @@ mod tests {
         };
         assert_eq!(archive.last(other).await.unwrap(), EntryId::ZERO);
         assert!(archive.page(other, EntryId::ZERO, 9).await.unwrap().is_empty());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn many_writers_keep_one_order() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writing = tokio::task::JoinSet::new();
+        for writer in 1..=4 {
+            // As another process would have it.
+            let archive = FileArchive::new(directory.path());
+            writing.spawn(async move {
+                for end in 1..=30 {
+                    // What is there, and a little more.
+                    archive.put(&entries(1..=end * writer)).await.unwrap();
+                    let last = archive.last(stream()).await.unwrap().major;
+                    assert!(last >= end * writer);
+                }
+            });
+        }
+        writing.join_all().await;
+        same(
+            &all(&FileArchive::new(directory.path()), 50).await,
+            &entries(1..=120),
+        );
+    }
+
+    #[tokio::test]
+    async fn who_does_not_end_its_turn_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let turn = Turn::take(directory.path(), "4711 x").unwrap();
+        let refused = FileArchive::new(directory.path()).put(&entries(1..=1)).await;
+        let Err(ArchiveError::Busy { holder, .. }) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(holder, "4711");
+        drop(turn);
+        let archive = FileArchive::new(directory.path());
+        archive.put(&entries(1..=1)).await.unwrap();
+        same(&all(&archive, 9).await, &entries(1..=1));
     }
 
     #[tokio::test]
