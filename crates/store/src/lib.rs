@@ -11,6 +11,7 @@
 
 pub mod audit;
 pub mod cases;
+pub mod channels;
 pub mod dbx;
 mod error;
 pub mod guilds;
@@ -21,7 +22,9 @@ mod open;
 pub mod outbox;
 pub mod people;
 pub mod points;
+pub mod policies;
 pub mod sanctions;
+pub mod settings;
 mod store;
 mod wake;
 
@@ -35,13 +38,16 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
     [
         audit::TEXTS,
         cases::TEXTS,
+        channels::TEXTS,
         guilds::TEXTS,
         inbox::TEXTS,
         notes::TEXTS,
         outbox::TEXTS,
         people::TEXTS,
         points::TEXTS,
+        policies::TEXTS,
         sanctions::TEXTS,
+        settings::TEXTS,
         store::TEXTS,
     ]
     .into_iter()

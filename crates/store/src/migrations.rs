@@ -31,6 +31,7 @@ pub const CHANGES: &[Change] = changes! {
     2 "0002_cases"
     3 "0003_audit"
     4 "0004_bus"
+    10 "0010_policy"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

@@ -14,8 +14,10 @@ mod events;
 mod fixture;
 mod ledger;
 mod people;
+mod policies;
 mod sanctions;
 mod schema;
+mod settings;
 mod tx;
 
 use fixture::Fixture;
@@ -52,6 +54,16 @@ macro_rules! contract {
             people: what_is_not_said_leaves_what_was_known;
             people: a_guild_that_returns_keeps_its_numbers;
             people: settings_are_not_overwritten_unseen;
+            policies: of_two_who_saw_the_same_one_is_told;
+            policies: an_old_text_comes_back_as_a_new_version;
+            policies: versions_cannot_be_changed;
+            policies: a_name_is_used_once_in_a_community;
+            policies: bindings_say_what_judges_where;
+            settings: a_new_guild_has_safe_settings;
+            settings: guild_settings_are_not_overwritten_unseen;
+            settings: the_bots_state_is_new_once;
+            settings: a_setting_is_written_by_who_has_seen_it;
+            settings: channels_follow_the_platform;
             audit: a_chain_holds_under_many_writers;
             audit: acts_of_many_at_once_are_in_order;
             audit: a_changed_field_is_found;

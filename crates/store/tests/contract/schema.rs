@@ -4,7 +4,10 @@ use crate::fixture::Fixture;
 use lockdown_events::{Action, Origin, Platform};
 use lockdown_store::audit::ActorKind;
 use lockdown_store::cases::{CaseEventKind, CaseState};
+use lockdown_store::channels::ChannelKind;
+use lockdown_store::policies::{PolicyMode, PolicyState};
 use lockdown_store::sanctions::{SanctionKind, SanctionState};
+use lockdown_store::settings::BotState;
 use lockdown_store::{PostgresOptions, Store, texts};
 use sqlx::{Connection as _, Executor as _, PgConnection, SqlSafeStr as _, SqliteConnection};
 
@@ -48,6 +51,7 @@ pub(crate) async fn words_are_those_of_the_code(_: Fixture) {
                 words(Action::ALL, Action::as_str),
                 words(CaseEventKind::ALL, CaseEventKind::as_str),
                 words(SanctionKind::ALL, SanctionKind::as_str),
+                words(ChannelKind::ALL, ChannelKind::as_str),
             ],
         ),
         (
@@ -55,33 +59,31 @@ pub(crate) async fn words_are_those_of_the_code(_: Fixture) {
             vec![
                 words(CaseState::ALL, CaseState::as_str),
                 words(SanctionState::ALL, SanctionState::as_str),
+                words(PolicyState::ALL, PolicyState::as_str),
             ],
         ),
         ("origin", vec![words(Origin::ALL, Origin::as_str)]),
         ("actor_kind", vec![words(ActorKind::ALL, ActorKind::as_str)]),
+        ("bot_state", vec![words(BotState::ALL, BotState::as_str)]),
+        ("mode", vec![words(PolicyMode::ALL, PolicyMode::as_str)]),
     ];
     let mut checked = 0;
     for change in lockdown_store::migrations::CHANGES {
         for text in [change.postgres, change.sqlite] {
             for line in text.lines() {
-                let Some((column, rest)) = line.trim().split_once(" TEXT NOT NULL CHECK (") else {
+                let Some((before, list)) = line.split_once(" IN ('") else {
                     continue;
                 };
-                let Some((_, list)) = rest.split_once(" IN (") else {
-                    continue;
-                };
-                let list = list.trim_end_matches([')', ',']);
+                let (_, column) = before.rsplit_once("CHECK (").expect("words stand in a CHECK");
+                let list = format!("'{}", list.trim_end_matches([')', ',', ';']));
                 let (_, known) = lists.iter().find(|(name, _)| *name == column).unwrap();
-                assert!(
-                    known.iter().any(|words| words == list),
-                    "{}: {column}: {list}",
-                    change.name
-                );
+                assert!(known.contains(&list), "{}: {column}: {list}", change.name);
                 checked += 1;
             }
         }
     }
-    assert_eq!(checked, 2 * 9, "every list is looked at, on both engines");
+    let known: usize = lists.iter().map(|(_, words)| words.len()).sum();
+    assert!(checked >= 2 * known, "{checked} lists are all there are?");
 }
 
 pub(crate) async fn migrations_ran_already(fixture: Fixture) {
@@ -91,10 +93,8 @@ pub(crate) async fn migrations_ran_already(fixture: Fixture) {
     };
     let (store, migrated) = again.unwrap();
     assert_eq!(migrated.made, 0);
-    assert_eq!(
-        migrated.version,
-        i64::try_from(lockdown_store::migrations::CHANGES.len()).unwrap()
-    );
+    let newest = lockdown_store::migrations::CHANGES.last().unwrap();
+    assert_eq!(migrated.version, newest.version);
     store.ping().await.unwrap();
     store.close().await;
 }
