@@ -187,7 +187,7 @@ impl Conn {
 }
 
 /// A text that stands for itself in a pattern.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_")
 }
 

@@ -9,6 +9,7 @@
 //! To add a table: a pair of files in `migrations/`, their line in `migrations.rs`, a module with its statements in `sqls!`,
 //! the module's `TEXTS` in `texts()` below, and its cases in `tests/contract/`.
 
+pub mod activity;
 pub mod audit;
 pub mod cases;
 pub mod channels;
@@ -16,6 +17,8 @@ pub mod dbx;
 mod error;
 pub mod guilds;
 pub mod inbox;
+pub mod labels;
+pub mod members;
 pub mod migrations;
 pub mod notes;
 mod open;
@@ -36,11 +39,14 @@ pub use store::Store;
 /// Every statement of the crate, for the test that prepares them on both engines.
 pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
     [
+        activity::TEXTS,
         audit::TEXTS,
         cases::TEXTS,
         channels::TEXTS,
         guilds::TEXTS,
         inbox::TEXTS,
+        labels::TEXTS,
+        members::TEXTS,
         notes::TEXTS,
         outbox::TEXTS,
         people::TEXTS,

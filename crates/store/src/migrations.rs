@@ -32,6 +32,7 @@ pub const CHANGES: &[Change] = changes! {
     3 "0003_audit"
     4 "0004_bus"
     10 "0010_policy"
+    11 "0011_members"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

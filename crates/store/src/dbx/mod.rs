@@ -5,6 +5,7 @@
 //! there, a statement has a text for each. What is built at run time is built by [`Filter`], the one place that tells
 //! sqlx to trust a text.
 
+pub(crate) mod batch;
 mod conn;
 mod filter;
 pub(crate) mod query;

@@ -8,11 +8,14 @@
     reason = "this is a test: what is unwrapped is what the case holds"
 )]
 
+mod activity;
 mod audit;
 mod cases;
 mod events;
 mod fixture;
+mod labels;
 mod ledger;
+mod members;
 mod people;
 mod policies;
 mod sanctions;
@@ -64,6 +67,19 @@ macro_rules! contract {
             settings: the_bots_state_is_new_once;
             settings: a_setting_is_written_by_who_has_seen_it;
             settings: channels_follow_the_platform;
+            labels: a_label_counts_until_it_expires;
+            labels: a_label_is_borne_once_and_renewed;
+            labels: a_label_holds_where_it_was_put;
+            labels: bearers_are_listed_in_pages;
+            members: members_come_and_go;
+            members: looks_are_kept_and_searched;
+            members: a_raid_is_found_by_its_window;
+            members: sightings_are_noted_together;
+            members: members_are_listed_and_forgotten;
+            activity: batches_add_up;
+            activity: hours_of_a_guild_add_up;
+            activity: an_event_is_counted_once;
+            activity: old_activity_is_forgotten_in_portions;
             audit: a_chain_holds_under_many_writers;
             audit: acts_of_many_at_once_are_in_order;
             audit: a_changed_field_is_found;

@@ -5,6 +5,7 @@ use lockdown_events::{Action, Origin, Platform};
 use lockdown_store::audit::ActorKind;
 use lockdown_store::cases::{CaseEventKind, CaseState};
 use lockdown_store::channels::ChannelKind;
+use lockdown_store::members::MemberStatus;
 use lockdown_store::policies::{PolicyMode, PolicyState};
 use lockdown_store::sanctions::{SanctionKind, SanctionState};
 use lockdown_store::settings::BotState;
@@ -66,6 +67,7 @@ pub(crate) async fn words_are_those_of_the_code(_: Fixture) {
         ("actor_kind", vec![words(ActorKind::ALL, ActorKind::as_str)]),
         ("bot_state", vec![words(BotState::ALL, BotState::as_str)]),
         ("mode", vec![words(PolicyMode::ALL, PolicyMode::as_str)]),
+        ("status", vec![words(MemberStatus::ALL, MemberStatus::as_str)]),
     ];
     let mut checked = 0;
     for change in lockdown_store::migrations::CHANGES {
