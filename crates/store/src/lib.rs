@@ -15,10 +15,12 @@ pub mod cases;
 pub mod channels;
 pub mod dbx;
 mod error;
+pub mod evidence;
 pub mod guilds;
 pub mod inbox;
 pub mod labels;
 pub mod members;
+pub mod messages;
 pub mod migrations;
 pub mod notes;
 mod open;
@@ -43,10 +45,12 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
         audit::TEXTS,
         cases::TEXTS,
         channels::TEXTS,
+        evidence::TEXTS,
         guilds::TEXTS,
         inbox::TEXTS,
         labels::TEXTS,
         members::TEXTS,
+        messages::TEXTS,
         notes::TEXTS,
         outbox::TEXTS,
         people::TEXTS,

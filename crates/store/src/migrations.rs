@@ -33,6 +33,7 @@ pub const CHANGES: &[Change] = changes! {
     4 "0004_bus"
     10 "0010_policy"
     11 "0011_members"
+    12 "0012_messages"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

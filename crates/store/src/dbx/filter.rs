@@ -41,9 +41,7 @@ impl Filter {
         reason = "as `Query::bind`: values are made on the spot"
     )]
     pub fn and(mut self, condition: &'static str, value: impl Bind) -> Self {
-        self.text
-            .push_str(if self.conditions == 0 { " WHERE " } else { " AND " });
-        self.conditions += 1;
+        self.begin_condition();
         self.push(condition, &value);
         self
     }
@@ -57,6 +55,19 @@ impl Filter {
         }
     }
 
+    /// For pages that are ordered by two columns, the last first: what comes after a row that had these values, if there
+    /// is one.
+    #[must_use]
+    pub fn and_below_if(mut self, columns: &'static str, values: Option<(impl Bind, impl Bind)>) -> Self {
+        if let Some((first, second)) = values {
+            self.begin_condition();
+            self.text.push_str(columns);
+            self.push(" < (?", &first);
+            self.push(", ?)", &second);
+        }
+        self
+    }
+
     /// How it ends: `ORDER BY c.number DESC LIMIT ?`.
     #[must_use]
     #[expect(
@@ -67,6 +78,12 @@ impl Filter {
         self.text.push(' ');
         self.push(ending, &value);
         self
+    }
+
+    fn begin_condition(&mut self) {
+        self.text
+            .push_str(if self.conditions == 0 { " WHERE " } else { " AND " });
+        self.conditions += 1;
     }
 
     fn push(&mut self, piece: &'static str, value: &impl Bind) {

@@ -170,7 +170,7 @@ impl Scalar for DateTime<Utc> {
 
 impl<T: Serialize + DeserializeOwned> Scalar for Json<T> {
     fn bind(&self, args: &mut Args) -> Result<(), BoxDynError> {
-        let text = serde_json::to_string(&self.0)?;
+        let text = without_nul(serde_json::to_string(&self.0)?);
         match args {
             Args::Postgres(args) => {
                 args.add(sqlx::types::Json(serde_json::value::RawValue::from_string(text)?))
@@ -197,6 +197,28 @@ impl<T: Serialize + DeserializeOwned> Scalar for Json<T> {
             }
         }
     }
+}
+
+/// Postgres refuses NUL in JSON, as it does in texts.
+fn without_nul(json: String) -> String {
+    if !json.contains(r"\u0000") {
+        return json;
+    }
+    let mut kept = String::with_capacity(json.len());
+    let mut rest = json.as_str();
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        kept.push_str(before);
+        rest = match escape.strip_prefix(r"\u0000") {
+            Some(rest) => rest,
+            // The sign after it belongs to it, also where that is another backslash.
+            None => {
+                kept.push_str(&escape[..2]);
+                &escape[2..]
+            }
+        };
+    }
+    kept + rest
 }
 
 impl<T: Scalar> Bind for T {
