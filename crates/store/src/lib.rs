@@ -10,10 +10,12 @@
 //! the module's `TEXTS` in `texts()` below, and its cases in `tests/contract/`.
 
 pub mod activity;
+pub mod archive;
 pub mod audit;
 pub mod cases;
 pub mod channels;
 pub mod dbx;
+pub mod dead_letters;
 mod error;
 pub mod evidence;
 pub mod guilds;
@@ -23,6 +25,7 @@ pub mod members;
 pub mod messages;
 pub mod migrations;
 pub mod notes;
+pub mod notifications;
 mod open;
 pub mod outbox;
 pub mod people;
@@ -42,9 +45,11 @@ pub use store::Store;
 pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
     [
         activity::TEXTS,
+        archive::TEXTS,
         audit::TEXTS,
         cases::TEXTS,
         channels::TEXTS,
+        dead_letters::TEXTS,
         evidence::TEXTS,
         guilds::TEXTS,
         inbox::TEXTS,
@@ -52,6 +57,7 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
         members::TEXTS,
         messages::TEXTS,
         notes::TEXTS,
+        notifications::TEXTS,
         outbox::TEXTS,
         people::TEXTS,
         points::TEXTS,

@@ -34,6 +34,7 @@ pub const CHANGES: &[Change] = changes! {
     10 "0010_policy"
     11 "0011_members"
     12 "0012_messages"
+    13 "0013_events"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

@@ -381,7 +381,9 @@ text_scalars!(
     lockdown_events::UserId,
     lockdown_events::ChannelId,
     lockdown_events::MessageId,
+    lockdown_events::NotificationLevel,
 );
 uuid_ids!(@ lockdown_events::CaseId);
 uuid_ids!(@ lockdown_events::EventId);
+uuid_ids!(@ lockdown_events::NotificationId);
 uuid_ids!(@ lockdown_events::TraceId);

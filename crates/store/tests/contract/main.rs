@@ -9,14 +9,17 @@
 )]
 
 mod activity;
+mod archive;
 mod audit;
 mod cases;
+mod dead_letters;
 mod events;
 mod fixture;
 mod labels;
 mod ledger;
 mod members;
 mod messages;
+mod notifications;
 mod people;
 mod policies;
 mod sanctions;
@@ -87,6 +90,17 @@ macro_rules! contract {
             messages: recent_messages_come_in_pages;
             messages: messages_go_when_their_time_has_come;
             messages: evidence_stays_when_messages_go;
+            archive: entries_come_back_in_their_order;
+            archive: archiving_twice_or_at_once_archives_once;
+            archive: what_retention_took_does_not_come_back;
+            archive: history_is_found_by_guild_person_time_and_type;
+            archive: what_was_said_in_one_guild_can_go;
+            dead_letters: a_dead_letter_is_listed_once_and_settled_once;
+            dead_letters: dead_letters_come_in_pages;
+            dead_letters: what_the_bus_no_longer_has_expires;
+            notifications: a_mailbox_has_what_is_for_it;
+            notifications: reading_counts_once_for_each_reader;
+            notifications: old_notifications_go_with_their_reads;
             audit: a_chain_holds_under_many_writers;
             audit: acts_of_many_at_once_are_in_order;
             audit: a_changed_field_is_found;

@@ -1,10 +1,11 @@
 //! Whether the statements, the words and the migrations fit the schema.
 
 use crate::fixture::Fixture;
-use lockdown_events::{Action, Origin, Platform};
+use lockdown_events::{Action, NotificationLevel, Origin, Platform};
 use lockdown_store::audit::ActorKind;
 use lockdown_store::cases::{CaseEventKind, CaseState};
 use lockdown_store::channels::ChannelKind;
+use lockdown_store::dead_letters::{DeadLetterState, DeadReason};
 use lockdown_store::members::MemberStatus;
 use lockdown_store::policies::{PolicyMode, PolicyState};
 use lockdown_store::sanctions::{SanctionKind, SanctionState};
@@ -61,12 +62,18 @@ pub(crate) async fn words_are_those_of_the_code(_: Fixture) {
                 words(CaseState::ALL, CaseState::as_str),
                 words(SanctionState::ALL, SanctionState::as_str),
                 words(PolicyState::ALL, PolicyState::as_str),
+                words(DeadLetterState::ALL, DeadLetterState::as_str),
             ],
         ),
         ("origin", vec![words(Origin::ALL, Origin::as_str)]),
         ("actor_kind", vec![words(ActorKind::ALL, ActorKind::as_str)]),
         ("bot_state", vec![words(BotState::ALL, BotState::as_str)]),
+        (
+            "level",
+            vec![words(NotificationLevel::ALL, NotificationLevel::as_str)],
+        ),
         ("mode", vec![words(PolicyMode::ALL, PolicyMode::as_str)]),
+        ("reason", vec![words(DeadReason::ALL, DeadReason::as_str)]),
         ("status", vec![words(MemberStatus::ALL, MemberStatus::as_str)]),
     ];
     let mut checked = 0;

@@ -1,0 +1,233 @@
+//! Dead letters: an index over what groups of the bus gave up, and what became of it. Their text is the bus's.
+
+use crate::archive::About;
+use crate::dbx::batch::{micros, moment};
+use crate::dbx::query::row;
+use crate::dbx::{Conn, Filter, Json, Tx, sqls, text_enum};
+use crate::error::StoreError;
+use crate::people::storable;
+use chrono::{DateTime, Utc};
+use lockdown_events::{EventId, GuildId, Platform, UserId};
+use serde_json::{Value, json};
+
+text_enum! {
+    /// Why an event is dead: the bus's own words.
+    DeadReason {
+        Exhausted = "exhausted",
+        Permanent = "permanent",
+        Undecodable = "undecodable",
+        Poison = "poison",
+    }
+}
+
+text_enum! {
+    /// What became of a dead letter.
+    DeadLetterState {
+        /// Somebody should look at it.
+        Waiting = "waiting",
+        /// It was handed to its group again.
+        Replayed = "replayed",
+        Dropped = "dropped",
+        /// The bus no longer has it.
+        Expired = "expired",
+    }
+}
+
+/// A dead letter as the bus has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDeadLetter {
+    /// The bus's id.
+    pub id: String,
+    pub group: String,
+    pub consumer: String,
+    /// Where the event lay in the log.
+    pub position: String,
+    pub topic: String,
+    /// Read for where and about whom it is, and not kept.
+    pub envelope: String,
+    pub reason: DeadReason,
+    pub attempts: u64,
+    pub first_failure: DateTime<Utc>,
+    pub last_failure: DateTime<Utc>,
+    pub error: String,
+}
+
+row! {
+    pub DeadLetter {
+        id: String,
+        consumer_group: String,
+        consumer: String,
+        position: String,
+        /// Absent, as the next three, where the envelope cannot be read.
+        event_id: Option<EventId>,
+        platform: Option<Platform>,
+        guild_native_id: Option<GuildId>,
+        user_native_id: Option<UserId>,
+        topic: String,
+        reason: DeadReason,
+        attempts: u64,
+        first_failure: DateTime<Utc>,
+        last_failure: DateTime<Utc>,
+        error: String,
+        state: DeadLetterState,
+        settled_at: Option<DateTime<Utc>>,
+        /// An identity's own id, `token:<name>` or `system`.
+        settled_by: Option<String>,
+    }
+}
+
+/// Which dead letters, those that died last first.
+#[derive(Debug, Clone, Default)]
+pub struct DeadLetterQuery {
+    pub guild: Option<(Platform, GuildId)>,
+    pub group: Option<String>,
+    pub topic: Option<String>,
+    pub reason: Option<DeadReason>,
+    pub state: Option<DeadLetterState>,
+    /// Where the last page ended: `last_failure` and `id` of its last one.
+    pub before: Option<(DateTime<Utc>, String)>,
+}
+
+macro_rules! columns {
+    ($tail:literal) => {
+        concat!(
+            "SELECT id, consumer_group, consumer, position, event_id, platform, guild_native_id, user_native_id, topic, \
+                 reason, attempts, first_failure, last_failure, error, state, settled_at, settled_by \
+             FROM dead_letters",
+            $tail
+        )
+    };
+}
+
+/// For [`Filter`], which adds the conditions.
+const SELECT: &str = columns!("");
+
+sqls! {
+    ADD =>
+        concat!(
+            "INSERT INTO dead_letters (id, consumer_group, consumer, position, event_id, platform, guild_native_id, \
+                 user_native_id, topic, reason, attempts, first_failure, last_failure, error, state) \
+             SELECT r.id, r.consumer_group, r.consumer, r.position, r.event_id, r.platform, r.guild, r.\"user\", \
+                 r.topic, r.reason, r.attempts, ", moment!("r.first_failure"), ", ", moment!("r.last_failure"),
+            ", r.error, 'waiting' FROM jsonb_to_recordset($1) AS r (id TEXT, consumer_group TEXT, consumer TEXT, \
+                 position TEXT, event_id UUID, platform TEXT, guild TEXT, \"user\" TEXT, topic TEXT, reason TEXT, \
+                 attempts BIGINT, first_failure BIGINT, last_failure BIGINT, error TEXT) ORDER BY r.id \
+             ON CONFLICT (id) DO NOTHING"
+        ),
+        "INSERT INTO dead_letters (id, consumer_group, consumer, position, event_id, platform, guild_native_id, \
+             user_native_id, topic, reason, attempts, first_failure, last_failure, error, state) \
+         SELECT value ->> 'id', value ->> 'consumer_group', value ->> 'consumer', value ->> 'position', \
+             unhex(value ->> 'event_id', '-'), value ->> 'platform', value ->> 'guild', value ->> 'user', \
+             value ->> 'topic', value ->> 'reason', value ->> 'attempts', value ->> 'first_failure', \
+             value ->> 'last_failure', value ->> 'error', 'waiting' \
+         FROM json_each($1) WHERE TRUE ON CONFLICT (id) DO NOTHING";
+    FIND = columns!(" WHERE id = $1");
+    SETTLE = "UPDATE dead_letters SET state = $2, settled_at = $3, settled_by = $4 WHERE id = $1 AND state = 'waiting'";
+    EXPIRE = "UPDATE dead_letters SET state = 'expired', settled_at = $2, settled_by = 'system' WHERE id IN \
+        (SELECT id FROM dead_letters WHERE state = 'waiting' AND last_failure < $1 ORDER BY last_failure LIMIT $3)";
+    WAITING = "SELECT COUNT(*) AS waiting FROM dead_letters WHERE state = 'waiting'";
+    FORGET = "DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters \
+        WHERE state <> 'waiting' AND last_failure < $1 ORDER BY last_failure LIMIT $2)";
+}
+
+// === impl Conn ===
+
+impl Conn {
+    pub async fn dead_letter(&mut self, id: &str) -> Result<Option<DeadLetter>, StoreError> {
+        self.query(&FIND).bind(id).optional().await
+    }
+
+    pub async fn dead_letters(
+        &mut self,
+        query: &DeadLetterQuery,
+        limit: u64,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        let before = query.before.as_ref().map(|(at, id)| (*at, id.as_str()));
+        let filter = Filter::new(self, "dead_letters::page", SELECT)
+            .and_if(
+                "platform = ?",
+                query.guild.as_ref().map(|(platform, _)| *platform),
+            )
+            .and_if(
+                "guild_native_id = ?",
+                query.guild.as_ref().map(|(_, id)| id.as_str()),
+            )
+            .and_if("consumer_group = ?", query.group.as_deref())
+            .and_if("topic = ?", query.topic.as_deref())
+            .and_if("reason = ?", query.reason)
+            .and_if("state = ?", query.state)
+            .and_below_if("(last_failure, id)", before)
+            .ending("ORDER BY last_failure DESC, id DESC LIMIT ?", limit);
+        self.filtered(filter).all().await
+    }
+
+    /// How many wait for somebody.
+    pub async fn dead_letters_waiting(&mut self) -> Result<u64, StoreError> {
+        Ok(self.query(&WAITING).value("waiting").await?.unwrap_or(0))
+    }
+}
+
+// === impl Tx ===
+
+impl Tx {
+    /// Adds those that are not there yet; says how many.
+    pub async fn add_dead_letters(&mut self, letters: &[NewDeadLetter]) -> Result<u64, StoreError> {
+        let row = |letter: &NewDeadLetter| -> Value {
+            let about = About::of(&letter.envelope);
+            json!({
+                "id": letter.id,
+                "consumer_group": letter.group,
+                "consumer": letter.consumer,
+                "position": letter.position,
+                "event_id": about.event_id,
+                "platform": about.platform,
+                "guild": about.guild,
+                "user": about.user,
+                "topic": storable(&letter.topic),
+                "reason": letter.reason,
+                "attempts": letter.attempts,
+                "first_failure": micros(letter.first_failure),
+                "last_failure": micros(letter.last_failure),
+                "error": storable(&letter.error),
+            })
+        };
+        let rows: Vec<Value> = letters.iter().map(row).collect();
+        self.query(&ADD).bind(Json(rows)).execute().await
+    }
+
+    /// Notes what became of one that waits; `false` when that was settled before, or there is none.
+    pub async fn settle_dead_letter(
+        &mut self,
+        id: &str,
+        state: DeadLetterState,
+        at: DateTime<Utc>,
+        by: &str,
+    ) -> Result<bool, StoreError> {
+        let query = self.query(&SETTLE).bind(id).bind(state).bind(at).bind(by);
+        Ok(query.execute().await? == 1)
+    }
+
+    /// Notes of some that died before a time that the bus no longer has them; says of how many.
+    pub async fn expire_dead_letters(
+        &mut self,
+        before: DateTime<Utc>,
+        at: DateTime<Utc>,
+        limit: u64,
+    ) -> Result<u64, StoreError> {
+        self.query(&EXPIRE)
+            .bind(before)
+            .bind(at)
+            .bind(limit)
+            .execute()
+            .await
+    }
+
+    /// Removes some of those that died before a time and wait no more; says how many.
+    pub async fn forget_dead_letters(
+        &mut self,
+        before: DateTime<Utc>,
+        limit: u64,
+    ) -> Result<u64, StoreError> {
+        self.query(&FORGET).bind(before).bind(limit).execute().await
+    }
+}
