@@ -9,9 +9,11 @@
 //! To add a table: a pair of files in `migrations/`, their line in `migrations.rs`, a module with its statements in `sqls!`,
 //! the module's `TEXTS` in `texts()` below, and its cases in `tests/contract/`.
 
+pub mod accounts;
 pub mod activity;
 pub mod archive;
 pub mod audit;
+mod bearer;
 pub mod cases;
 pub mod channels;
 pub mod dbx;
@@ -31,11 +33,15 @@ pub mod outbox;
 pub mod people;
 pub mod points;
 pub mod policies;
+pub mod roles;
 pub mod sanctions;
+pub mod sessions;
 pub mod settings;
 mod store;
+pub mod tokens;
 mod wake;
 
+pub use bearer::Bearer;
 pub use dbx::{Conn, Reader, Tx};
 pub use error::{Retry, StoreError};
 pub use open::{OpenError, PostgresOptions, migrate, open};
@@ -44,6 +50,7 @@ pub use store::Store;
 /// Every statement of the crate, for the test that prepares them on both engines.
 pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
     [
+        accounts::TEXTS,
         activity::TEXTS,
         archive::TEXTS,
         audit::TEXTS,
@@ -62,9 +69,12 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
         people::TEXTS,
         points::TEXTS,
         policies::TEXTS,
+        roles::TEXTS,
         sanctions::TEXTS,
+        sessions::TEXTS,
         settings::TEXTS,
         store::TEXTS,
+        tokens::TEXTS,
     ]
     .into_iter()
     .flatten()

@@ -35,6 +35,7 @@ pub const CHANGES: &[Change] = changes! {
     11 "0011_members"
     12 "0012_messages"
     13 "0013_events"
+    20 "0020_access"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

@@ -19,6 +19,9 @@ static PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r#"(?<before>/bot)[0-9]+(?::|%3[Aa])[^/\s"'?#]+(?<after>)"#,
         r"(?<before>)[0-9]{6,}:[A-Za-z0-9_-]{30,}(?<after>)",
         r#"(?<before>\b[Bb][Ee][Aa][Rr][Ee][Rr]\s+)[^\s"',;\\]+(?<after>)"#,
+        // Our own tokens, but not the beginning that is shown; and what signs webhooks.
+        r"(?<before>\bldk_)[0-9a-f]{16,}(?<after>)",
+        r"(?<before>\bwhsec_)[A-Za-z0-9+/=_-]{16,}(?<after>)",
         // user:password@ in an address; the user stays, since it helps.
         r#"(?<before>[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@"'?#]*:)[^\s/"'?#]+(?<after>@)"#,
     ];
@@ -243,6 +246,14 @@ mod tests {
                 r#"{"authorization":"bearer [redacted]"}"#,
             ),
             ("postgres://app:hunter2@db/x", "postgres://app:[redacted]@db/x"),
+            (
+                "ldk_0123456789abcdef0123456789abcdef begins with ldk_01234567",
+                "ldk_[redacted] begins with ldk_01234567",
+            ),
+            (
+                r#"{"secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}"#,
+                r#"{"secret":"whsec_[redacted]"}"#,
+            ),
             (
                 "redis://:p@ss@host and rediss://u:p@h",
                 "redis://:[redacted]@host and rediss://u:[redacted]@h",

@@ -35,6 +35,18 @@ enum Place {
     Server(Database),
 }
 
+fn community(clock: &Clock, ids: &Ids, slug: &str) -> Community {
+    Community {
+        id: CommunityId(ids.next()),
+        slug: slug.into(),
+        name: "Town".into(),
+        settings: Json(json!({ "language": "en" })),
+        created_at: clock.now(),
+        updated_at: clock.now(),
+        deleted_at: None,
+    }
+}
+
 // === impl Fixture ===
 
 impl Fixture {
@@ -58,15 +70,7 @@ impl Fixture {
     async fn over(store: Store, place: Place) -> Self {
         let (clock, time) = Clock::mock("2026-11-20T09:06:00.123456Z".parse().unwrap());
         let ids = Ids::system(clock.clone());
-        let community = Community {
-            id: CommunityId(ids.next()),
-            slug: "town".into(),
-            name: "Town".into(),
-            settings: Json(json!({ "language": "en" })),
-            created_at: clock.now(),
-            updated_at: clock.now(),
-            deleted_at: None,
-        };
+        let community = community(&clock, &ids, "town");
         in_tx!(store, |tx| { tx.insert_community(&community).await }).unwrap();
         let mut fixture = Self {
             guild: GuildKey(ids.next()),
@@ -100,6 +104,26 @@ impl Fixture {
             left_at: None,
         };
         in_tx!(self.store, |tx| { tx.save_guild(&guild).await }).unwrap()
+    }
+
+    /// A community that has nothing to do with the first one, and its guild.
+    pub(crate) async fn add_community(&self, slug: &str) -> (Community, Guild) {
+        let community = community(&self.clock, &self.ids, slug);
+        let guild = Guild {
+            id: GuildKey(self.ids.next()),
+            community_id: community.id,
+            platform: Platform::Telegram,
+            native_id: GuildId::new("-100").unwrap(),
+            title: "Elsewhere".into(),
+            joined_at: self.now(),
+            left_at: None,
+        };
+        in_tx!(self.store, |tx| {
+            tx.insert_community(&community).await?;
+            tx.save_guild(&guild).await
+        })
+        .unwrap();
+        (community, guild)
     }
 
     pub(crate) async fn see(&self, native_id: &str, name: Option<&str>) -> Identity {
@@ -217,6 +241,17 @@ impl Fixture {
         for _ in 0..count {
             self.record(self.case(0)).await;
         }
+    }
+
+    /// The same database, as another process has it.
+    pub(crate) async fn another_process(&self) -> Store {
+        let opened = match &self.place {
+            Place::File(_) => Store::open_sqlite(&self.file()).await,
+            Place::Server(database) => {
+                Store::open_postgres(&database.url(), &PostgresOptions::default()).await
+            }
+        };
+        opened.unwrap().0
     }
 
     /// Changes the database behind the store's back, as somebody with its password could.

@@ -8,6 +8,7 @@
     reason = "this is a test: what is unwrapped is what the case holds"
 )]
 
+mod access;
 mod activity;
 mod archive;
 mod audit;
@@ -25,6 +26,7 @@ mod policies;
 mod sanctions;
 mod schema;
 mod settings;
+mod tokens;
 mod tx;
 
 use fixture::Fixture;
@@ -117,6 +119,21 @@ macro_rules! contract {
             events: a_relay_that_dies_leaves_its_lane_to_others;
             events: an_effect_is_had_once;
             events: what_is_old_is_forgotten;
+            access: a_login_is_one_persons_in_any_letters;
+            access: an_identity_belongs_to_one_account;
+            access: a_session_is_opened_by_its_secret_while_it_lasts;
+            access: a_session_moves_on_once_a_minute;
+            access: browsers_are_signed_out;
+            access: roles_are_given_here_or_everywhere;
+            access: a_person_is_one_by_every_door;
+            access: a_disabled_account_may_do_nothing_by_any_door;
+            access: what_a_platform_calls_a_role_counts_in_its_guild;
+            access: a_role_is_given_once_by_many_and_taken_back;
+            tokens: a_token_is_found_by_its_secret_alone;
+            tokens: a_use_is_noted_once_a_minute;
+            tokens: a_name_is_given_once;
+            tokens: a_token_does_what_it_was_given_where_it_belongs;
+            tokens: tokens_are_listed_page_by_page;
             schema: every_statement_can_be_prepared;
             schema: words_are_those_of_the_code;
             schema: migrations_ran_already;

@@ -9,6 +9,7 @@ use lockdown_store::dead_letters::{DeadLetterState, DeadReason};
 use lockdown_store::members::MemberStatus;
 use lockdown_store::migrations::{CHANGES, Change};
 use lockdown_store::policies::{PolicyMode, PolicyState};
+use lockdown_store::roles::SubjectKind;
 use lockdown_store::sanctions::{SanctionKind, SanctionState};
 use lockdown_store::settings::BotState;
 use lockdown_store::{PostgresOptions, Store, texts};
@@ -77,6 +78,7 @@ pub(crate) async fn words_are_those_of_the_code(_: Fixture) {
         ("mode", vec![words(PolicyMode::ALL, PolicyMode::as_str)]),
         ("reason", vec![words(DeadReason::ALL, DeadReason::as_str)]),
         ("status", vec![words(MemberStatus::ALL, MemberStatus::as_str)]),
+        ("subject_kind", vec![words(SubjectKind::ALL, SubjectKind::as_str)]),
     ];
     let engines: [fn(&Change) -> &'static str; 2] = [|change| change.postgres, |change| change.sqlite];
     for text in engines {
