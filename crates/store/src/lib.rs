@@ -21,6 +21,7 @@ pub mod dead_letters;
 mod error;
 pub mod evidence;
 pub mod guilds;
+pub mod idempotency;
 pub mod inbox;
 pub mod labels;
 pub mod members;
@@ -59,6 +60,7 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
         dead_letters::TEXTS,
         evidence::TEXTS,
         guilds::TEXTS,
+        idempotency::TEXTS,
         inbox::TEXTS,
         labels::TEXTS,
         members::TEXTS,

@@ -36,6 +36,7 @@ pub const CHANGES: &[Change] = changes! {
     12 "0012_messages"
     13 "0013_events"
     20 "0020_access"
+    21 "0021_idempotency"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.
