@@ -11,6 +11,7 @@
 
 pub mod accounts;
 pub mod activity;
+pub mod appeals;
 pub mod archive;
 pub mod audit;
 mod bearer;
@@ -34,6 +35,7 @@ pub mod outbox;
 pub mod people;
 pub mod points;
 pub mod policies;
+pub mod reports;
 pub mod roles;
 pub mod sanctions;
 pub mod sessions;
@@ -53,6 +55,7 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
     [
         accounts::TEXTS,
         activity::TEXTS,
+        appeals::TEXTS,
         archive::TEXTS,
         audit::TEXTS,
         cases::TEXTS,
@@ -71,6 +74,7 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
         people::TEXTS,
         points::TEXTS,
         policies::TEXTS,
+        reports::TEXTS,
         roles::TEXTS,
         sanctions::TEXTS,
         sessions::TEXTS,

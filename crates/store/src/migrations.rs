@@ -37,6 +37,7 @@ pub const CHANGES: &[Change] = changes! {
     13 "0013_events"
     20 "0020_access"
     21 "0021_idempotency"
+    22 "0022_reports"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

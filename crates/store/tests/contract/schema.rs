@@ -2,6 +2,8 @@
 
 use crate::fixture::Fixture;
 use lockdown_events::{Action, NotificationLevel, Origin, Platform};
+use lockdown_events::{Action, Origin, Platform};
+use lockdown_store::appeals::{AppealState, AuthorKind};
 use lockdown_store::audit::ActorKind;
 use lockdown_store::cases::{CaseEventKind, CaseState};
 use lockdown_store::channels::ChannelKind;
@@ -9,6 +11,7 @@ use lockdown_store::dead_letters::{DeadLetterState, DeadReason};
 use lockdown_store::members::MemberStatus;
 use lockdown_store::migrations::{CHANGES, Change};
 use lockdown_store::policies::{PolicyMode, PolicyState};
+use lockdown_store::reports::ReportState;
 use lockdown_store::roles::SubjectKind;
 use lockdown_store::sanctions::{SanctionKind, SanctionState};
 use lockdown_store::settings::BotState;
@@ -66,6 +69,8 @@ pub(crate) async fn words_are_those_of_the_code(_: Fixture) {
                 words(SanctionState::ALL, SanctionState::as_str),
                 words(PolicyState::ALL, PolicyState::as_str),
                 words(DeadLetterState::ALL, DeadLetterState::as_str),
+                words(ReportState::ALL, ReportState::as_str),
+                words(AppealState::ALL, AppealState::as_str),
             ],
         ),
         ("origin", vec![words(Origin::ALL, Origin::as_str)]),
@@ -78,6 +83,7 @@ pub(crate) async fn words_are_those_of_the_code(_: Fixture) {
         ("mode", vec![words(PolicyMode::ALL, PolicyMode::as_str)]),
         ("reason", vec![words(DeadReason::ALL, DeadReason::as_str)]),
         ("status", vec![words(MemberStatus::ALL, MemberStatus::as_str)]),
+        ("author_kind", vec![words(AuthorKind::ALL, AuthorKind::as_str)]),
         ("subject_kind", vec![words(SubjectKind::ALL, SubjectKind::as_str)]),
     ];
     let engines: [fn(&Change) -> &'static str; 2] = [|change| change.postgres, |change| change.sqlite];
