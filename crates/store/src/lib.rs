@@ -24,7 +24,9 @@ pub mod evidence;
 pub mod guilds;
 pub mod idempotency;
 pub mod inbox;
+pub mod jobs;
 pub mod labels;
+pub mod leases;
 pub mod members;
 pub mod messages;
 pub mod migrations;
@@ -43,6 +45,7 @@ pub mod settings;
 mod store;
 pub mod tokens;
 mod wake;
+pub mod webhooks;
 
 pub use bearer::Bearer;
 pub use dbx::{Conn, Reader, Tx};
@@ -65,7 +68,9 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
         guilds::TEXTS,
         idempotency::TEXTS,
         inbox::TEXTS,
+        jobs::TEXTS,
         labels::TEXTS,
+        leases::TEXTS,
         members::TEXTS,
         messages::TEXTS,
         notes::TEXTS,
@@ -81,6 +86,8 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
         settings::TEXTS,
         store::TEXTS,
         tokens::TEXTS,
+        webhooks::DELIVERY_TEXTS,
+        webhooks::TEXTS,
     ]
     .into_iter()
     .flatten()

@@ -38,6 +38,7 @@ pub const CHANGES: &[Change] = changes! {
     20 "0020_access"
     21 "0021_idempotency"
     22 "0022_reports"
+    23 "0023_work"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

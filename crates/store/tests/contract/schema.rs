@@ -15,6 +15,7 @@ use lockdown_store::reports::ReportState;
 use lockdown_store::roles::SubjectKind;
 use lockdown_store::sanctions::{SanctionKind, SanctionState};
 use lockdown_store::settings::BotState;
+use lockdown_store::webhooks::{DeliveryState, WebhookState};
 use lockdown_store::{PostgresOptions, Store, texts};
 use sqlx::{Connection as _, Executor as _, PgConnection, SqlSafeStr as _, SqliteConnection};
 use std::collections::BTreeSet;
@@ -71,6 +72,8 @@ pub(crate) async fn words_are_those_of_the_code(_: Fixture) {
                 words(DeadLetterState::ALL, DeadLetterState::as_str),
                 words(ReportState::ALL, ReportState::as_str),
                 words(AppealState::ALL, AppealState::as_str),
+                words(WebhookState::ALL, WebhookState::as_str),
+                words(DeliveryState::ALL, DeliveryState::as_str),
             ],
         ),
         ("origin", vec![words(Origin::ALL, Origin::as_str)]),
