@@ -44,6 +44,7 @@ sqls! {
     INSERT_COMMUNITY = "INSERT INTO communities (id, slug, name, settings, created_at, updated_at, deleted_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
     COMMUNITY = "SELECT id, slug, name, settings, created_at, updated_at, deleted_at FROM communities WHERE id = $1";
+    BY_SLUG = "SELECT id, slug, name, settings, created_at, updated_at, deleted_at FROM communities WHERE slug = $1";
     SET_SETTINGS = "UPDATE communities SET settings = $2, updated_at = $3 WHERE id = $1 AND updated_at = $4";
     // One that returns keeps its history: its row, its numbers and its chain.
     UPSERT_GUILD = "INSERT INTO guilds \
@@ -64,6 +65,10 @@ sqls! {
 impl Conn {
     pub async fn community(&mut self, id: CommunityId) -> Result<Option<Community>, StoreError> {
         self.query(&COMMUNITY).bind(id).optional().await
+    }
+
+    pub async fn community_by_slug(&mut self, slug: &str) -> Result<Option<Community>, StoreError> {
+        self.query(&BY_SLUG).bind(slug).optional().await
     }
 
     pub async fn guild(

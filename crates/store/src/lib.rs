@@ -50,7 +50,7 @@ pub mod webhooks;
 pub use bearer::Bearer;
 pub use dbx::{Conn, Reader, Tx};
 pub use error::{Retry, StoreError};
-pub use open::{OpenError, PostgresOptions, migrate, open};
+pub use open::{OpenError, PostgresOptions, migrate, open, open_once};
 pub use store::Store;
 
 /// Every statement of the crate, for the test that prepares them on both engines.

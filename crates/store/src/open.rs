@@ -114,12 +114,17 @@ pub async fn open(ctx: &Context) -> Result<Store, OpenError> {
     Ok(store)
 }
 
+/// Opens the store for one command, its schema up to date: waits for nothing. Close it at the end.
+pub async fn open_once(ctx: &Context) -> Result<(Store, Migrated), OpenError> {
+    match &ctx.config.store.url {
+        None => Store::open_sqlite(&file(ctx)).await,
+        Some(url) => Store::open_postgres(url.expose(), &PostgresOptions::default()).await,
+    }
+}
+
 /// Brings the schema up to date, waits for nothing and leaves nothing open.
 pub async fn migrate(ctx: &Context) -> Result<Migrated, OpenError> {
-    let (store, migrated) = match &ctx.config.store.url {
-        None => Store::open_sqlite(&file(ctx)).await?,
-        Some(url) => Store::open_postgres(url.expose(), &PostgresOptions::default()).await?,
-    };
+    let (store, migrated) = open_once(ctx).await?;
     store.close().await;
     Ok(migrated)
 }

@@ -3,6 +3,7 @@
 mod cli;
 mod config_check;
 mod migrate;
+mod token;
 mod up;
 
 use clap::Parser;
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
             command: ConfigCommand::Check { json },
         } => config_check::run(json),
         Command::Migrate => migrate::run(),
+        Command::Token { command } => token::run(command),
         Command::Completions { shell } => cli::completions(shell),
     }
 }

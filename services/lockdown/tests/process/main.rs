@@ -3,6 +3,8 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod token;
+
 use lockdown_testkit::fakes::FakeDiscord;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -369,7 +371,7 @@ fn config_check_tells_what_is_in_force_and_hides_secrets() {
 fn wrong_usage_is_exit_code_2_and_help_names_every_command() {
     assert_eq!(output(&["frobnicate"], &[]).status.code(), Some(2));
     let help = String::from_utf8(output(&["--help"], &[]).stdout).unwrap();
-    for command in ["up", "config", "completions"] {
+    for command in ["up", "config", "migrate", "token", "completions"] {
         assert!(help.contains(command), "{help}");
     }
     let completions = String::from_utf8(output(&["completions", "bash"], &[]).stdout).unwrap();
