@@ -39,6 +39,7 @@ pub const CHANGES: &[Change] = changes! {
     21 "0021_idempotency"
     22 "0022_reports"
     23 "0023_work"
+    24 "0024_outbox_parked"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

@@ -2,11 +2,12 @@
 //!
 //! An event is written with the rows it tells of, so that one is never there without the other. [`Relay`] publishes what
 //! is there, in the order of commits within a guild: guilds share sixteen lanes, and a lane is drained by one relay at a
-//! time, under a lease that a relay's death ends. An event may be published twice, under the same id; the bus knows.
+//! time, under a lease that a relay's death ends. An event may be published twice, under the same id; the bus knows. One
+//! that the bus refuses for good is parked, with the bus's word, and its guild's others go on.
 
 mod relay;
 
-pub use relay::{Publish, Relay};
+pub use relay::{Publish, Relay, Unpublished};
 
 use crate::dbx::query::row;
 use crate::dbx::{Conn, Json, Tx, sqls};
@@ -37,6 +38,20 @@ row! {
     }
 }
 
+row! {
+    /// An event that the bus refuses for good.
+    pub Parked {
+        id: i64,
+        event_id: EventId,
+        guild_id: GuildKey,
+        topic: String,
+        payload: String,
+        created_at: DateTime<Utc>,
+        parked_at: DateTime<Utc>,
+        last_error: Option<String>,
+    }
+}
+
 sqls! {
     // Locks the guild first: within one, ids are given in the order of commits.
     INSERT =>
@@ -47,16 +62,18 @@ sqls! {
     CLAIM =>
         "UPDATE outbox_lanes SET lease_by = $2, lease_until = $3 WHERE lane = ( \
             SELECT lane FROM outbox_lanes WHERE (lease_until IS NULL OR lease_until <= $1) \
-                AND EXISTS (SELECT 1 FROM outbox o WHERE o.lane = outbox_lanes.lane AND o.published_at IS NULL) \
+                AND EXISTS (SELECT 1 FROM outbox o WHERE o.lane = outbox_lanes.lane AND o.published_at IS NULL \
+                    AND o.parked_at IS NULL) \
             ORDER BY lease_until NULLS FIRST, lane LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING lane",
         "UPDATE outbox_lanes SET lease_by = $2, lease_until = $3 WHERE lane = ( \
             SELECT lane FROM outbox_lanes WHERE (lease_until IS NULL OR lease_until <= $1) \
-                AND EXISTS (SELECT 1 FROM outbox o WHERE o.lane = outbox_lanes.lane AND o.published_at IS NULL) \
+                AND EXISTS (SELECT 1 FROM outbox o WHERE o.lane = outbox_lanes.lane AND o.published_at IS NULL \
+                    AND o.parked_at IS NULL) \
             ORDER BY lease_until NULLS FIRST, lane LIMIT 1) RETURNING lane";
     EXTEND = "UPDATE outbox_lanes SET lease_until = $3 WHERE lane = $1 AND lease_by = $2";
     RELEASE = "UPDATE outbox_lanes SET lease_by = NULL, lease_until = $3 WHERE lane = $1 AND lease_by = $2";
     PAGE = "SELECT id, event_id, guild_id, topic, payload, created_at, attempts FROM outbox \
-        WHERE lane = $1 AND published_at IS NULL ORDER BY id LIMIT $2";
+        WHERE lane = $1 AND published_at IS NULL AND parked_at IS NULL ORDER BY id LIMIT $2";
     PUBLISHED =>
         "UPDATE outbox SET published_at = $1, last_error = NULL WHERE published_at IS NULL \
             AND id IN (SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text($2))",
@@ -65,7 +82,14 @@ sqls! {
     FAILED = "UPDATE outbox SET attempts = attempts + 1, last_error = $2 WHERE id = $1";
     FORGET = "DELETE FROM outbox WHERE id IN \
         (SELECT id FROM outbox WHERE published_at IS NOT NULL AND published_at < $1 ORDER BY published_at LIMIT $2)";
-    WAITING = "SELECT COUNT(*) AS waiting FROM outbox WHERE published_at IS NULL";
+    WAITING = "SELECT COUNT(*) AS waiting FROM outbox WHERE published_at IS NULL AND parked_at IS NULL";
+    PARK = "UPDATE outbox SET parked_at = $2, attempts = attempts + 1, last_error = $3 \
+        WHERE id = $1 AND published_at IS NULL AND parked_at IS NULL";
+    PARKED = "SELECT id, event_id, guild_id, topic, payload, created_at, parked_at, last_error FROM outbox \
+        WHERE parked_at IS NOT NULL AND id > $1 ORDER BY id LIMIT $2";
+    PARKED_COUNT = "SELECT COUNT(*) AS parked FROM outbox WHERE parked_at IS NOT NULL";
+    PUT_BACK = "UPDATE outbox SET parked_at = NULL, attempts = 0 WHERE id = $1 AND parked_at IS NOT NULL";
+    DROP_PARKED = "DELETE FROM outbox WHERE id = $1 AND parked_at IS NOT NULL";
     NOTIFY => "SELECT CAST(pg_notify('lockdown_outbox', '') AS TEXT) AS told", "SELECT CAST(NULL AS TEXT) AS told";
 }
 
@@ -104,6 +128,20 @@ impl Conn {
     /// How many events wait.
     pub async fn outbox_waiting(&mut self) -> Result<u64, StoreError> {
         Ok(self.query(&WAITING).value("waiting").await?.unwrap_or(0))
+    }
+
+    /// How many events are parked.
+    pub async fn outbox_parked(&mut self) -> Result<u64, StoreError> {
+        Ok(self.query(&PARKED_COUNT).value("parked").await?.unwrap_or(0))
+    }
+
+    /// A page of what is parked, oldest first, with the bus's word on each.
+    pub async fn parked_events(&mut self, after: Option<i64>, limit: u64) -> Result<Vec<Parked>, StoreError> {
+        self.query(&PARKED)
+            .bind(after.unwrap_or(0))
+            .bind(limit)
+            .all()
+            .await
     }
 
     /// The first of a lane, in their order.
@@ -184,6 +222,27 @@ impl Tx {
     pub async fn mark_event_failed(&mut self, id: i64, error: &str) -> Result<(), StoreError> {
         let query = self.query(&FAILED).bind(id).bind(storable(error));
         query.execute().await.map(drop)
+    }
+
+    /// Sets an event aside that is refused for good, so that it holds up no others. It stays until somebody puts it back or
+    /// drops it.
+    pub async fn park_event(&mut self, id: i64, error: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        let query = self.query(&PARK).bind(id).bind(at).bind(storable(error));
+        Ok(query.execute().await? == 1)
+    }
+
+    /// Gives a parked event another chance: it goes out before whatever of its guild waits; `false` when it is not parked.
+    pub async fn put_back_event(&mut self, id: i64) -> Result<bool, StoreError> {
+        let done = self.query(&PUT_BACK).bind(id).execute().await? == 1;
+        if done {
+            self.mark_published();
+        }
+        Ok(done)
+    }
+
+    /// Removes a parked event, which then nobody ever hears of; `false` when it is not parked.
+    pub async fn drop_parked_event(&mut self, id: i64) -> Result<bool, StoreError> {
+        Ok(self.query(&DROP_PARKED).bind(id).execute().await? == 1)
     }
 
     /// Removes some of what was published before a time; says how many.

@@ -5,8 +5,12 @@ use lockdown_events::{AuditLogged, Envelope, Event, EventId, GuildId, Moderation
 use lockdown_runtime::{Clock, Config, Context, Ids, Metrics};
 use lockdown_store::dbx::Json;
 use lockdown_store::guilds::{Community, CommunityId, Guild, GuildKey};
+use lockdown_store::outbox::lane;
 use lockdown_store::{StoreError, in_read, in_tx};
 use serde_json::json;
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_decided_is_published_once_it_is_committed() {
@@ -30,8 +34,6 @@ async fn what_was_decided_is_published_once_it_is_committed() {
         .subscribe(&["audit:logged"], &lockdown_bus::ListenOptions::default())
         .await
         .unwrap();
-    lockdown_backend::relay(&ctx, store.clone(), bus.clone());
-
     let now = clock.now();
     let community = Community {
         id: CommunityId(ids.next()),
@@ -65,15 +67,21 @@ async fn what_was_decided_is_published_once_it_is_committed() {
         Envelope::new(EventId(ids.next()), now, Source::Backend, None, &event).unwrap()
     };
     let events: Vec<Envelope> = (1..=3).map(event).collect();
+    let refused = event(4);
     in_tx!(store, |tx| {
         tx.insert_community(&community).await?;
         tx.save_guild(&guild).await?;
+        // As if the bus had refused it.
+        tx.publish(guild.id, &refused, now).await?;
+        let page = tx.outbox_page(lane(guild.id), 1).await?;
+        tx.park_event(page[0].id, "too large", now).await?;
         for event in &events {
             tx.publish(guild.id, event, now).await?;
         }
         Ok::<_, StoreError>(())
     })
     .unwrap();
+    lockdown_backend::relay(&ctx, store.clone(), bus.clone());
     for event in &events {
         let Some(Heard::Said(said)) = heard.next().await else {
             panic!("an event was missed")
@@ -83,6 +91,24 @@ async fn what_was_decided_is_published_once_it_is_committed() {
     while in_read!(store, |conn| { conn.outbox_waiting().await }).unwrap() > 0 {
         tokio::task::yield_now().await;
     }
+    let mut reports = ctx.health.watch();
+    let told = reports.wait_for(|report| {
+        let outbox = report.components.iter().find(|part| part.name == "outbox");
+        outbox
+            .and_then(|part| part.detail.as_deref())
+            .is_some_and(|detail| detail.contains("parked"))
+    });
+    tokio::time::timeout(LIMIT, told).await.unwrap().unwrap();
+    assert!(ctx.health.ready(), "it goes on with a fault");
+    let put_back = in_tx!(store, |tx| {
+        let parked = tx.parked_events(None, 10).await?;
+        tx.put_back_event(parked[0].id).await
+    });
+    assert!(put_back.unwrap());
+    let Some(Heard::Said(said)) = heard.next().await else {
+        panic!("the event that was put back was missed")
+    };
+    assert_eq!(said.envelope().unwrap().event_id, refused.event_id);
     ctx.shutdown.request("test");
     ctx.tasks.all_ended().await;
 }

@@ -21,10 +21,34 @@ const POLL: Duration = Duration::from_millis(500);
 /// How long a lane rests when an event could not be published, and a relay when the database is away.
 const REST: Duration = Duration::from_secs(1);
 
+/// An event that was refused so often is parked. One refusal may be a mistake in the settings of the bus that somebody is
+/// about to mend, and parking breaks the order of what is put back later.
+const REFUSALS: u64 = 5;
+
 /// Where events go.
 pub trait Publish: Send + Sync {
     /// Returns once the event is kept there. It may have been published before, and is then not again.
-    fn publish(&self, envelope: &Envelope) -> impl Future<Output = Result<(), String>> + Send;
+    fn publish(&self, envelope: &Envelope) -> impl Future<Output = Result<(), Unpublished>> + Send;
+}
+
+/// Why an event was not published.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unpublished {
+    /// Another try may work.
+    #[error("{0}")]
+    Away(String),
+    /// Another try would fail the same way.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What came of a page.
+#[derive(Default)]
+struct Page {
+    published: Vec<i64>,
+    parked: Vec<(i64, String)>,
+    /// The events after these stay, each in its guild.
+    failed: Vec<(i64, String)>,
 }
 
 /// Drains the outbox. Any number of them may, in any number of processes.
@@ -87,61 +111,84 @@ impl<P: Publish> Relay<P> {
     async fn drain_lane(&self, lane: u64) -> Result<u64, StoreError> {
         let mut published = 0;
         loop {
-            let page = in_read!(self.store, |conn| { conn.outbox_page(lane, PAGE).await })?;
-            let (done, failed) = self.publish_page(&page).await;
-            published += done.len() as u64;
+            let waiting = in_read!(self.store, |conn| { conn.outbox_page(lane, PAGE).await })?;
+            let page = self.publish_page(&waiting).await;
+            published += page.published.len() as u64;
             let now = self.clock.now();
-            let last = failed.is_some() || (page.len() as u64) < PAGE;
+            let last = !page.failed.is_empty() || (waiting.len() as u64) < PAGE;
             let kept = in_tx!(self.store, |tx| {
-                tx.mark_events_published(&done, now).await?;
-                if let Some((id, error)) = &failed {
+                tx.mark_events_published(&page.published, now).await?;
+                for (id, error) in &page.parked {
+                    tx.park_event(*id, error, now).await?;
+                }
+                for (id, error) in &page.failed {
                     tx.mark_event_failed(*id, error).await?;
                 }
                 if last {
-                    let rest = failed.as_ref().and(TimeDelta::from_std(REST).ok());
+                    let rest = TimeDelta::from_std(REST).ok().filter(|_| !page.failed.is_empty());
                     tx.release_lane(lane, &self.name, rest.map(|rest| now + rest))
                         .await?;
                     return Ok::<_, StoreError>(false);
                 }
                 tx.extend_lane(lane, &self.name, now + LEASE).await
             })?;
-            self.count(&page, &done, now);
+            self.count(&waiting, &page, now);
             if !kept {
                 return Ok(published);
             }
         }
     }
 
-    /// One guild's events one after the other, guilds beside each other. What comes after one that failed, stays.
-    async fn publish_page(&self, page: &[Pending]) -> (Vec<i64>, Option<(i64, String)>) {
+    /// One guild's events one after the other, guilds beside each other. What comes after one that failed, stays; what comes
+    /// after one that is parked, goes on.
+    async fn publish_page(&self, waiting: &[Pending]) -> Page {
         let mut guilds: BTreeMap<_, Vec<&Pending>> = BTreeMap::new();
-        for pending in page {
+        for pending in waiting {
             guilds.entry(pending.guild_id).or_default().push(pending);
         }
         let one_guild = async |events: Vec<&Pending>| {
-            let mut done = Vec::new();
+            let mut page = Page::default();
             for pending in events {
-                if let Err(error) = self.publish_one(pending).await {
-                    tracing::warn!(event.id = %pending.event_id, "Could not publish from the outbox: {error}");
-                    return (done, Some((pending.id, error)));
+                match self.publish_one(pending).await {
+                    Ok(()) => page.published.push(pending.id),
+                    Err(Unpublished::Refused(error)) if pending.attempts + 1 >= REFUSALS => {
+                        tracing::error!(
+                            event.id = %pending.event_id, event.topic = pending.topic,
+                            "Parked an event that is refused for good, and that nobody will hear of: {error}"
+                        );
+                        page.parked.push((pending.id, error));
+                    }
+                    Err(error) => {
+                        tracing::warn!(event.id = %pending.event_id, "Could not publish from the outbox: {error}");
+                        page.failed.push((pending.id, error.to_string()));
+                        break;
+                    }
                 }
-                done.push(pending.id);
             }
-            (done, None)
+            page
         };
-        let outcomes = join_all(guilds.into_values().map(one_guild)).await;
-        let failed = outcomes.iter().find_map(|(_, failed)| failed.clone());
-        (outcomes.into_iter().flat_map(|(done, _)| done).collect(), failed)
+        let mut whole = Page::default();
+        for page in join_all(guilds.into_values().map(one_guild)).await {
+            whole.published.extend(page.published);
+            whole.parked.extend(page.parked);
+            whole.failed.extend(page.failed);
+        }
+        whole
     }
 
-    async fn publish_one(&self, pending: &Pending) -> Result<(), String> {
-        let envelope = Envelope::decode(&pending.payload).map_err(|error| chain(&error))?;
+    async fn publish_one(&self, pending: &Pending) -> Result<(), Unpublished> {
+        let envelope =
+            Envelope::decode(&pending.payload).map_err(|error| Unpublished::Refused(chain(&error)))?;
         self.publish.publish(&envelope).await
     }
 
-    fn count(&self, page: &[Pending], done: &[i64], now: DateTime<Utc>) {
-        metrics::counter!("lockdown_store_outbox_published_total").increment(done.len() as u64);
-        for pending in page.iter().filter(|pending| done.contains(&pending.id)) {
+    fn count(&self, waiting: &[Pending], page: &Page, now: DateTime<Utc>) {
+        metrics::counter!("lockdown_store_outbox_published_total").increment(page.published.len() as u64);
+        metrics::counter!("lockdown_store_outbox_parked_total").increment(page.parked.len() as u64);
+        for pending in waiting
+            .iter()
+            .filter(|pending| page.published.contains(&pending.id))
+        {
             let waited = (now - pending.created_at).to_std().unwrap_or_default();
             metrics::histogram!("lockdown_store_outbox_seconds").record(waited);
         }

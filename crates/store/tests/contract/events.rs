@@ -4,7 +4,7 @@ use crate::fixture::Fixture;
 use chrono::TimeDelta;
 use lockdown_events::{Envelope, Event, EventId, ModerationEvent};
 use lockdown_store::guilds::GuildKey;
-use lockdown_store::outbox::{Publish, Relay, lane};
+use lockdown_store::outbox::{Publish, Relay, Unpublished, lane};
 use lockdown_store::{StoreError, in_read, in_tx};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -14,17 +14,21 @@ use std::sync::{Arc, Mutex};
 struct Sink {
     /// The guild by whose name an event goes, and its number.
     published: Arc<Mutex<Vec<(EventId, u64)>>>,
+    unheard: Arc<Mutex<BTreeSet<EventId>>>,
     refused: Arc<Mutex<BTreeSet<EventId>>>,
 }
 
 // === impl Sink ===
 
 impl Publish for Sink {
-    async fn publish(&self, envelope: &Envelope) -> Result<(), String> {
+    async fn publish(&self, envelope: &Envelope) -> Result<(), Unpublished> {
         // Others come in between here.
         tokio::task::yield_now().await;
+        if self.unheard.lock().unwrap().contains(&envelope.event_id) {
+            return Err(Unpublished::Away("the bus is away".into()));
+        }
         if self.refused.lock().unwrap().contains(&envelope.event_id) {
-            return Err("the bus is away".into());
+            return Err(Unpublished::Refused("too large\0".into()));
         }
         let Event::Moderation(ModerationEvent::AuditLogged(body)) = envelope.event().unwrap() else {
             panic!("another event than was put in")
@@ -144,7 +148,7 @@ pub(crate) async fn an_event_that_fails_holds_back_its_guild_alone(mut fixture: 
         .unwrap()
         .event_id;
     let sink = Sink::default();
-    sink.refused.lock().unwrap().insert(second);
+    sink.unheard.lock().unwrap().insert(second);
     let relay = relay(&fixture, &sink);
     assert_eq!(
         relay.drain().await.unwrap(),
@@ -153,12 +157,100 @@ pub(crate) async fn an_event_that_fails_holds_back_its_guild_alone(mut fixture: 
     );
     assert_eq!(relay.drain().await.unwrap(), 0, "the lane rests");
 
-    sink.refused.lock().unwrap().clear();
+    // However often it fails, an event that may get through is not parked.
+    for _ in 0..20 {
+        fixture.time.advance(TimeDelta::seconds(1));
+        assert_eq!(relay.drain().await.unwrap(), 0);
+    }
+    sink.unheard.lock().unwrap().clear();
     fixture.time.advance(TimeDelta::seconds(1));
     assert_eq!(relay.drain().await.unwrap(), 2);
     let published = sink.published.lock().unwrap();
     let last: Vec<u64> = published[5..].iter().map(|(_, number)| *number).collect();
     assert_eq!(last, [2, 3]);
+}
+
+pub(crate) async fn an_event_that_is_refused_for_good_is_parked(fixture: Fixture) {
+    fixture.record_many(3).await;
+    let page = in_read!(fixture.store, |conn| {
+        conn.outbox_page(lane(fixture.guild), 10).await
+    })
+    .unwrap();
+    let second = page[1].event_id;
+    let sink = Sink::default();
+    sink.refused.lock().unwrap().insert(second);
+    let relay = relay(&fixture, &sink);
+    let mut published = Vec::new();
+    for _ in 0..10 {
+        published.push(relay.drain().await.unwrap());
+        fixture.time.advance(TimeDelta::seconds(1));
+    }
+    assert_eq!(
+        published,
+        [1, 0, 0, 0, 1, 0, 0, 0, 0, 0],
+        "it holds its guild up for five tries, and not for ever"
+    );
+    let parked = async || {
+        in_read!(fixture.store, |conn| {
+            assert_eq!(
+                conn.outbox_parked().await?,
+                conn.parked_events(None, 10).await?.len() as u64
+            );
+            conn.parked_events(None, 10).await
+        })
+        .unwrap()
+    };
+    let only = &parked().await[0];
+    assert_eq!(
+        (only.event_id, &only.payload, only.last_error.as_deref()),
+        (second, &page[1].payload, Some("too large"))
+    );
+    assert_eq!(waiting(&fixture).await, 0);
+    fixture.time.advance(TimeDelta::days(400));
+    let forgotten = in_tx!(fixture.store, |tx| {
+        tx.forget_published(fixture.now(), 10).await
+    });
+    assert_eq!(
+        (forgotten.unwrap(), parked().await.len()),
+        (2, 1),
+        "it is not lost"
+    );
+
+    let put_back = async || in_tx!(fixture.store, |tx| { tx.put_back_event(only.id).await }).unwrap();
+    assert!(put_back().await);
+    assert!(!put_back().await);
+    assert_eq!((waiting(&fixture).await, parked().await.len()), (1, 0));
+    sink.refused.lock().unwrap().clear();
+    assert_eq!(relay.drain().await.unwrap(), 1);
+    let order: Vec<u64> = sink
+        .published
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(_, number)| *number)
+        .collect();
+    assert_eq!(order, [1, 3, 2]);
+}
+
+pub(crate) async fn what_cannot_be_read_is_parked_and_can_be_dropped(fixture: Fixture) {
+    fixture.record_many(2).await;
+    fixture
+        .behind_its_back("UPDATE outbox SET payload = 'no envelope' WHERE id = (SELECT MIN(id) FROM outbox)")
+        .await;
+    let relay = relay(&fixture, &Sink::default());
+    for _ in 0..5 {
+        relay.drain().await.unwrap();
+        fixture.time.advance(TimeDelta::seconds(1));
+    }
+    assert_eq!(waiting(&fixture).await, 0, "the other one went out");
+    let parked = in_read!(fixture.store, |conn| { conn.parked_events(None, 10).await }).unwrap();
+    assert_eq!(parked[0].payload, "no envelope");
+    assert!(parked[0].last_error.is_some());
+    let drop_it = async || in_tx!(fixture.store, |tx| { tx.drop_parked_event(parked[0].id).await }).unwrap();
+    assert!(drop_it().await);
+    assert!(!drop_it().await);
+    let left = in_read!(fixture.store, |conn| { conn.outbox_parked().await });
+    assert_eq!(left.unwrap(), 0);
 }
 
 pub(crate) async fn a_relay_that_dies_leaves_its_lane_to_others(fixture: Fixture) {

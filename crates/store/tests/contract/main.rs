@@ -120,6 +120,8 @@ macro_rules! contract {
             events: an_event_is_there_with_its_case_or_not_at_all;
             events: events_go_out_in_order_by_many_relays;
             events: an_event_that_fails_holds_back_its_guild_alone;
+            events: an_event_that_is_refused_for_good_is_parked;
+            events: what_cannot_be_read_is_parked_and_can_be_dropped;
             events: a_relay_that_dies_leaves_its_lane_to_others;
             events: an_effect_is_had_once;
             events: what_is_old_is_forgotten;
