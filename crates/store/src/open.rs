@@ -223,7 +223,9 @@ impl Store {
         let settings = PgConnectOptions::from_str(url)
             .map_err(OpenError::Address)?
             .application_name(&options.name);
-        let mut first = settings.connect().await.map_err(OpenError::Connect)?;
+        // The server's NOTICE that a table is there already is no news to anybody.
+        let quiet = settings.clone().options([("client_min_messages", "warning")]);
+        let mut first = quiet.connect().await.map_err(OpenError::Connect)?;
         if first
             .server_version_num()
             .is_some_and(|version| version < 150_000)

@@ -5,6 +5,7 @@
 
 mod token;
 
+use lockdown_testkit::database::{self, Database};
 use lockdown_testkit::fakes::FakeDiscord;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -404,6 +405,18 @@ fn the_schema_is_made_once() {
     assert!(again.status.success(), "{again:?}");
     let said = String::from_utf8(again.stdout).unwrap();
     assert!(said.starts_with("The schema is up to date: version "), "{said}");
+}
+
+#[tokio::test]
+async fn fleet_a_start_has_nothing_to_say_of_what_is_there_already() {
+    let database = Database::create(&database::migrations()).await.unwrap();
+    let url = database.url();
+    for arguments in [&["migrate"][..], &["token", "list"]] {
+        let output = output(arguments, &[("DATABASE_URL", &url)]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        assert!(!said.contains("already exists"), "{said}");
+    }
 }
 
 #[test]
