@@ -2,7 +2,6 @@
 
 use crate::fixture::Fixture;
 use lockdown_events::{Action, NotificationLevel, Origin, Platform};
-use lockdown_events::{Action, Origin, Platform};
 use lockdown_store::appeals::{AppealState, AuthorKind};
 use lockdown_store::audit::ActorKind;
 use lockdown_store::cases::{CaseEventKind, CaseState};
