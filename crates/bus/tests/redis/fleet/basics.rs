@@ -2,12 +2,29 @@
 
 use super::*;
 use lockdown_bus::{DeadFilter, DeadReason, EngineError, Start};
-use lockdown_testkit::servers::redis_private;
+use lockdown_testkit::servers::{self, Fsync, redis_private, redis_private_with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_are_appended_read_and_settled_in_order() {
     let server = redis_private();
-    let engine = engine(&server.url()).await;
+    goes_the_plain_way(engine(&server.url()).await).await;
+}
+
+/// Here the crate connects and reads replies by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_over_a_socket_of_the_system() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("redis.sock").display().to_string();
+    let mut options = servers::RedisOptions::append_only(Fsync::Always);
+    options.settings.push(("unixsocket".into(), socket.clone()));
+    let server = redis_private_with(options);
+    let engine = engine(&format!("redis+unix://{socket}")).await;
+    // A script that the server forgot is told again.
+    server.command(&["SCRIPT", "FLUSH"]).unwrap();
+    goes_the_plain_way(engine).await;
+}
+
+async fn goes_the_plain_way(engine: RedisEngine) {
     let (group, me) = (readers(), consumer("a"));
     engine.open_group(&group, &Start::Oldest).await.unwrap();
     let batch = bans(300);
