@@ -5,8 +5,8 @@ use ::redis::{ErrorKind, RedisError, ServerError, ServerErrorKind};
 use std::error::Error as _;
 
 /// Codes of a server that may answer otherwise in a moment: it is starting, failing over, busy, or cannot write to
-/// its disk.
-const PASSING: [&str; 10] = [
+/// its disk; or it was told wrong what we may do, which says nothing against an event.
+const PASSING: [&str; 13] = [
     "LOADING",
     "MASTERDOWN",
     "READONLY",
@@ -17,7 +17,13 @@ const PASSING: [&str; 10] = [
     "NOREPLICAS",
     "UNBLOCKED",
     "NOSCRIPT",
+    "NOAUTH",
+    "NOPERM",
+    "WRONGPASS",
 ];
+
+/// `NOPERM` of a command within a script, which has no code of its own.
+const NOT_ALLOWED: &str = "user executing the script can't run this command";
 
 /// A reply that has another shape than the command promises.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +57,7 @@ pub(super) fn text(message: &str) -> EngineError {
     let source = Box::new(Silent(message.to_owned()));
     if code == "OOM" {
         EngineError::Full(source)
-    } else if PASSING.contains(&code) {
+    } else if PASSING.contains(&code) || message.contains(NOT_ALLOWED) {
         EngineError::Away(source)
     } else {
         EngineError::Refused(source)

@@ -575,3 +575,23 @@ async fn a_publisher_does_not_wait_out_its_pause_when_the_server_is_back() {
     let published = tokio::time::timeout(LIMIT, publishing).await;
     published.expect("an event that is out").unwrap().unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_right_that_is_missing_says_nothing_against_an_event() {
+    let server = redis_private();
+    let engine = engine(&server.url()).await;
+    let acl = |rule: &str| server.command(&["ACL", "SETUSER", "default", rule]).unwrap();
+    for command in ["evalsha", "xadd"] {
+        acl(&format!("-{command}"));
+        let refused = match engine.append(&bans(1)).await {
+            Err(error) => error,
+            Ok(results) => results.into_iter().next().unwrap().unwrap_err(),
+        };
+        assert!(
+            matches!(refused, EngineError::Away(_)),
+            "without {command}: {refused:?}"
+        );
+        acl(&format!("+{command}"));
+        assert!(engine.append(&bans(1)).await.unwrap()[0].is_ok());
+    }
+}
