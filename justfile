@@ -18,6 +18,10 @@ check:
 test *FILTERS:
     cargo xtask test {{FILTERS}}
 
+# Which lines the tests reach: `just coverage -p lockdown-store` for one crate
+coverage *ARGS:
+    cargo xtask coverage {{ARGS}}
+
 # Measure, each figure beside its goal
 bench *NAME:
     cargo xtask bench {{NAME}}

@@ -4,6 +4,7 @@ mod bench;
 mod chaos;
 mod check;
 mod contract;
+mod coverage;
 mod fuzz;
 mod generate;
 mod test;
@@ -25,6 +26,8 @@ enum Command {
     Check,
     /// Obtain Redis and Postgres and run the tests
     Test(test::Args),
+    /// Which lines the tests reach, crate by crate
+    Coverage(coverage::Args),
     /// Measure, each figure beside its goal
     Bench(bench::Args),
     /// Kill what runs, and account for what was promised
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Check => check::run().map(|()| ExitCode::SUCCESS),
         Command::Test(args) => test::run(&args),
+        Command::Coverage(args) => coverage::run(&args),
         Command::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Chaos(args) => chaos::run(&args),
         Command::Fuzz(args) => fuzz::run(&args).map(|()| ExitCode::SUCCESS),
