@@ -2,13 +2,19 @@
 
 mod bus;
 mod events;
+mod measured;
 mod peers;
+mod store;
 mod whole;
 
 use crate::workspace;
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum as _;
+use lockdown_testkit::names;
+use lockdown_testkit::provision::choice::{self, Binaries, Server};
+use lockdown_testkit::provision::machine::ThisMachine;
 use serde::Serialize;
-use std::fmt::Write;
+use std::ffi::OsString;
 use std::process::Command;
 
 #[derive(clap::Args)]
@@ -32,6 +38,8 @@ enum Bench {
     Events,
     /// The event bus over both engines, beside redis-benchmark on the same machine
     Bus,
+    /// Cases, pages, due sanctions and the outbox, beside pgbench on the same server
+    Store,
     /// The embedded system: size, start, memory at rest
     Whole,
 }
@@ -52,12 +60,13 @@ pub(crate) struct Figure {
 // === impl Bench ===
 
 impl Bench {
-    const ALL: &[Self] = &[Self::Events, Self::Bus, Self::Whole];
+    const ALL: &[Self] = &[Self::Events, Self::Bus, Self::Store, Self::Whole];
 
     fn run(self, quick: bool) -> Result<Vec<Figure>> {
         match self {
             Self::Events => events::run(quick),
             Self::Bus => bus::run(quick),
+            Self::Store => store::run(quick),
             Self::Whole => whole::run(quick),
         }
     }
@@ -65,35 +74,52 @@ impl Bench {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let benches = args.name.as_ref().map_or(Bench::ALL, std::slice::from_ref);
-    let mut figures = Vec::new();
+    let mut all = Vec::new();
     if args.peers && !matches!(args.name, Some(Bench::Bus)) {
         bail!("--peers belongs to the bus: `cargo xtask bench bus --peers`");
     }
     for bench in benches {
-        let measured = if args.peers {
+        let figures = if args.peers {
             peers::run(args.quick)?
         } else {
             bench.run(args.quick)?
         };
-        for figure in measured {
+        for figure in &figures {
             if args.json {
                 println!(
                     "{}",
-                    serde_json::to_string(&figure).context("could not write a figure")?
+                    serde_json::to_string(figure).context("could not write a figure")?
                 );
             } else {
-                println!("{}", row(&figure));
+                println!("{}", row(figure));
             }
-            figures.push(figure);
         }
+        all.push((*bench, figures));
     }
     if args.name.is_none() {
         let path = workspace::root().join("docs/BENCHMARKS.md");
-        std::fs::write(&path, page(&figures, args.quick))
+        std::fs::write(&path, page(&all, args.quick)?)
             .with_context(|| format!("could not write {}", path.display()))?;
         eprintln!("bench: wrote docs/BENCHMARKS.md");
     }
     Ok(())
+}
+
+/// Where a measuring program finds the servers that are here.
+fn servers(wanted: &[Server]) -> Result<Vec<(&'static str, OsString)>> {
+    let machine = ThisMachine::new(workspace::target()?.join("testkit"));
+    let mut found = Vec::new();
+    for server in wanted {
+        let binaries = choice::find_binaries(&machine, *server)?
+            .with_context(|| format!("no {server:?} here: `cargo xtask test` obtains one"))?;
+        eprintln!("bench: {server:?} {binaries}");
+        let variable = match server {
+            Server::Redis => names::TEST_REDIS_BIN,
+            Server::Postgres => names::TEST_PG_BIN,
+        };
+        found.push((variable, binaries.path.into()));
+    }
+    Ok(found)
 }
 
 /// The median of the rounds, and the median distance from it.
@@ -115,27 +141,71 @@ fn median(rounds: &mut [f64]) -> (f64, f64) {
 fn row(figure: &Figure) -> String {
     let verdict = if figure.ok { "ok" } else { "MISSED" };
     format!(
-        "{:<33} {:>10.3} ±{:<9.3} {:<6} goal {:<22} {verdict}",
-        figure.figure, figure.value, figure.spread, figure.unit, figure.goal
+        "{:<33} {:>10} ±{:<9} {:<6} goal {:<22} {verdict}",
+        figure.figure,
+        shown(figure.value, figure.value),
+        shown(figure.spread, figure.value),
+        figure.unit,
+        figure.goal
     )
 }
 
-fn page(figures: &[Figure], quick: bool) -> String {
-    let mut page = String::from(
-        "# Benchmarks\n\nWritten by `cargo xtask bench`: medians, with the median distance of the rounds from them.\n\n",
-    );
-    let rounds = if quick { "quick rounds" } else { "full rounds" };
-    let mut push = |line: String| writeln!(page, "{line}").expect("a String takes every text");
-    push(format!("Machine: {}; {}; {rounds}.\n", machine(), version()));
-    push("| figure | median | spread | unit | goal | |\n|---|---:|---:|---|---|---|".to_owned());
-    for figure in figures {
-        let verdict = if figure.ok { "met" } else { "**missed**" };
-        push(format!(
-            "| `{}` | {:.3} | {:.3} | {} | {} | {verdict} |",
-            figure.figure, figure.value, figure.spread, figure.unit, figure.goal
-        ));
+/// With as many places as a value of this size is worth.
+fn shown(value: f64, size: f64) -> String {
+    match size {
+        1_000.0.. => format!("{value:.0}"),
+        10.0.. => format!("{value:.1}"),
+        _ => format!("{value:.3}"),
     }
-    page
+}
+
+fn page(all: &[(Bench, Vec<Figure>)], quick: bool) -> Result<String> {
+    let rounds = if quick { "Quick rounds" } else { "Full rounds" };
+    let mut page = format!(
+        "# Benchmarks\n\n\
+        Written by `cargo xtask bench`, which measures anew: medians of interleaved rounds, and as their spread the median\n\
+        distance of the rounds from them. What is only there to compare has no goal. {rounds}.\n\n\
+        - Machine: {}\n- Built with: {}\n",
+        machine(),
+        version(Command::new("rustc").arg("--version")),
+    );
+    let system = ThisMachine::new(workspace::target()?.join("testkit"));
+    for server in [Server::Redis, Server::Postgres] {
+        if let Some(Binaries {
+            version: (major, minor),
+            ..
+        }) = choice::find_binaries(&system, server)?
+        {
+            page += &format!("- {server:?}: {major}.{minor}\n");
+        }
+    }
+    for (bench, figures) in all {
+        let known = bench.to_possible_value();
+        let (name, about) = known
+            .as_ref()
+            .map_or(("", None), |known| (known.get_name(), known.get_help()));
+        page += &format!("\n## `{name}`\n\n");
+        if let Some(about) = about {
+            page += &format!("{about}.\n\n");
+        }
+        page += "| figure | median | spread | unit | goal | |\n|---|---:|---:|---|---|---|\n";
+        for figure in figures {
+            let verdict = match (figure.ok, figure.goal.as_str()) {
+                (false, _) => "**missed**",
+                (true, "to compare") => "",
+                (true, _) => "met",
+            };
+            let name = figure.figure.split_once('.').map_or("", |(_, name)| name);
+            page += &format!(
+                "| `{name}` | {} | {} | {} | {} | {verdict} |\n",
+                shown(figure.value, figure.value),
+                shown(figure.spread, figure.value),
+                figure.unit,
+                figure.goal.replace('<', "\\<").replace('>', "\\>"),
+            );
+        }
+    }
+    Ok(page)
 }
 
 /// The processor and how many of them, where the system tells.
@@ -151,16 +221,54 @@ fn machine() -> String {
     )
 }
 
-fn version() -> String {
-    workspace::output(Command::new("rustc").arg("--version"))
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
+fn version(command: &mut Command) -> String {
+    workspace::output(command).unwrap_or_default().trim().to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_have_the_places_that_they_are_worth() {
+        for (value, size, expected) in [
+            (0.123_45, 0.123_45, "0.123"),
+            (12.345, 12.345, "12.3"),
+            (1_234.5, 1_234.5, "1234"),
+            (3.21, 4_567.0, "3"),
+        ] {
+            assert_eq!(shown(value, size), expected);
+        }
+    }
+
+    #[test]
+    fn a_page_names_what_was_missed() {
+        let figure = |name: &str, goal: &str, ok| Figure {
+            figure: format!("store.{name}"),
+            value: 4.0,
+            spread: 0.5,
+            unit: "ms",
+            goal: goal.into(),
+            ok,
+        };
+        let figures = vec![
+            figure("page_ms", "<=2", false),
+            figure("due_ms", "<=5", true),
+            figure("one_ms", "to compare", true),
+        ];
+        let page = page(&[(Bench::Store, figures)], true).unwrap();
+        for line in [
+            "## `store`",
+            r"| `page_ms` | 4.000 | 0.500 | ms | \<=2 | **missed** |",
+            r"| `due_ms` | 4.000 | 0.500 | ms | \<=5 | met |",
+            "| `one_ms` | 4.000 | 0.500 | ms | to compare |  |",
+        ] {
+            assert!(
+                page.lines().any(|found| found == line),
+                "{line} is missing:\n{page}"
+            );
+        }
+    }
 
     #[test]
     fn medians_take_the_middle() {

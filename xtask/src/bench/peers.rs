@@ -3,10 +3,12 @@
 //! Their programs lie in `xtask/peers`, each with a manifest of its own. What they need comes from their registries into
 //! `target/peers`; nothing else of the project needs any of it. To add one: a folder there, and a [`Peer`] here.
 
-use super::bus::Goal::{AtLeast, ToCompare};
-use super::{Figure, bus};
+use super::bus::BUS;
+use super::measured::Goal::{AtLeast, ToCompare};
+use super::{Figure, servers};
 use crate::workspace;
 use anyhow::{Context, Result, bail};
+use lockdown_testkit::provision::choice::Server;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -54,10 +56,10 @@ pub(super) fn run(quick: bool) -> Result<Vec<Figure>> {
     if !missing.is_empty() {
         bail!("these peers are missing:{missing}");
     }
-    let mut rounds = bus::measure(&words)?;
+    let mut rounds = BUS.measure(&words, &servers(&[Server::Redis])?)?;
     let mut figures = vec![
-        bus::figure(&mut rounds, "durable_eps", "1/s", &ToCompare)?,
-        bus::figure(&mut rounds, "cpu_us", "us", &ToCompare)?,
+        BUS.figure(&mut rounds, "durable_eps", "1/s", &ToCompare)?,
+        BUS.figure(&mut rounds, "cpu_us", "us", &ToCompare)?,
     ];
     for peer in PEERS {
         let name = peer.name;
@@ -66,7 +68,7 @@ pub(super) fn run(quick: bool) -> Result<Vec<Figure>> {
             (format!("{name}_cpu_us"), "us", ToCompare),
             (format!("vs_{name}_ratio"), "ratio", AtLeast(peer.goal)),
         ] {
-            figures.push(bus::figure(&mut rounds, &figure, unit, &goal)?);
+            figures.push(BUS.figure(&mut rounds, &figure, unit, &goal)?);
         }
     }
     Ok(figures)
