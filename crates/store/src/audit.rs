@@ -86,11 +86,11 @@ sqls! {
         "SELECT audit_seq, audit_head FROM guilds WHERE id = $1 FOR NO KEY UPDATE",
         "SELECT audit_seq, audit_head FROM guilds WHERE id = $1";
     HEAD = "SELECT audit_seq, audit_head FROM guilds WHERE id = $1";
-    SET_HEAD = "UPDATE guilds SET audit_seq = $2, audit_head = $3 WHERE id = $1";
     INSERT = "INSERT INTO audit_log \
             (guild_id, seq, at, actor_kind, actor, act, subject, body, commitment, prev_hash, hash) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     INSERT_PII = "INSERT INTO audit_pii (guild_id, seq, salt, pii, subject_id) VALUES ($1, $2, $3, $4, $5)";
+    SET_HEAD = "UPDATE guilds SET audit_seq = $2, audit_head = $3 WHERE id = $1";
     PAGE = "SELECT seq, at, actor_kind, actor, act, subject, body, commitment, prev_hash, hash FROM audit_log \
         WHERE guild_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
     CHAIN = "SELECT l.seq, l.at, l.actor_kind, l.actor, l.act, l.subject, l.body, l.commitment, l.prev_hash, l.hash, \
@@ -167,9 +167,19 @@ impl Conn {
 // === impl Tx ===
 
 impl Tx {
+    /// Locks a guild's row until the end of the transaction; answers the head of its chain.
+    pub(crate) async fn hold_guild(&mut self, guild: GuildKey) -> Result<Head, StoreError> {
+        if let Some(head) = self.held(guild) {
+            return Ok(head.clone());
+        }
+        let head: Head = self.query(&LOCK_HEAD).bind(guild).one().await?;
+        self.hold(guild, head.clone());
+        Ok(head)
+    }
+
     /// Adds an entry to the guild's chain. Holds the guild until the end of the transaction.
     pub async fn append_audit(&mut self, new: &NewEntry<'_>) -> Result<Entry, StoreError> {
-        let head: Head = self.query(&LOCK_HEAD).bind(new.guild).one().await?;
+        let head = self.hold_guild(new.guild).await?;
         let personal = new.personal.as_ref().map(|personal| {
             let salt = random_token(SALT_BYTES).into_bytes();
             (salt, storable(&personal.text.to_string()), personal.of)
@@ -190,8 +200,8 @@ impl Tx {
             hash: Vec::new(),
         };
         entry.hash = hash(new.guild, &entry).to_vec();
-        let query = self
-            .query(&INSERT)
+        self.write(&INSERT)
+            .await?
             .bind(new.guild)
             .bind(entry.seq)
             .bind(entry.at)
@@ -203,23 +213,25 @@ impl Tx {
             .bind(&entry.commitment[..])
             .bind(&entry.prev_hash[..])
             .bind(&entry.hash[..]);
-        query.execute().await?;
         if let Some((salt, text, of)) = personal {
-            let query = self
-                .query(&INSERT_PII)
+            self.write(&INSERT_PII)
+                .await?
                 .bind(new.guild)
                 .bind(entry.seq)
                 .bind(salt)
                 .bind(text)
                 .bind(of);
-            query.execute().await?;
         }
-        let query = self
-            .query(&SET_HEAD)
+        self.write(&SET_HEAD)
+            .await?
             .bind(new.guild)
             .bind(entry.seq)
             .bind(&entry.hash[..]);
-        query.execute().await?;
+        let head = Head {
+            audit_seq: entry.seq,
+            audit_head: entry.hash.clone(),
+        };
+        self.hold(new.guild, head);
         Ok(entry)
     }
 

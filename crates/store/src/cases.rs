@@ -202,8 +202,8 @@ impl Tx {
     /// Adds a case. Its number is of [`Tx::next_case_number`], in the same transaction.
     pub async fn insert_case(&mut self, case: &Case) -> Result<(), StoreError> {
         let reason = case.reason.as_deref().map(storable);
-        let query = self
-            .query(&INSERT)
+        self.write(&INSERT)
+            .await?
             .bind(case.id)
             .bind(case.guild_id)
             .bind(case.number)
@@ -222,7 +222,7 @@ impl Tx {
             .bind(case.parent_id)
             .bind(case.idempotency_key.as_deref())
             .bind(case.created_at);
-        query.execute().await.map(drop)
+        Ok(())
     }
 
     /// Writes what may change in a case: its state, reason, end and evidence.
@@ -252,13 +252,13 @@ impl Tx {
         kind: CaseEventKind,
         body: Value,
     ) -> Result<(), StoreError> {
-        let query = self
-            .query(&ADD_EVENT)
+        self.write(&ADD_EVENT)
+            .await?
             .bind(id)
             .bind(at)
             .bind(actor)
             .bind(kind)
             .bind(Json(body));
-        query.execute().await.map(drop)
+        Ok(())
     }
 }

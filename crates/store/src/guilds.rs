@@ -1,5 +1,6 @@
 //! Communities, and the guilds they are made of.
 
+use crate::audit::Head;
 use crate::dbx::query::row;
 use crate::dbx::{Conn, Json, Tx, sqls, uuid_ids};
 use crate::error::StoreError;
@@ -57,7 +58,17 @@ sqls! {
     GUILD_BY_KEY = "SELECT id, community_id, platform, native_id, title, joined_at, left_at FROM guilds WHERE id = $1";
     GUILDS = "SELECT id, community_id, platform, native_id, title, joined_at, left_at FROM guilds \
         ORDER BY platform, native_id";
-    NEXT_CASE = "UPDATE guilds SET last_case = last_case + 1 WHERE id = $1 RETURNING last_case";
+    NEXT_CASE = "UPDATE guilds SET last_case = last_case + 1 WHERE id = $1 \
+        RETURNING last_case, audit_seq, audit_head";
+}
+
+row! {
+    /// What a guild's row says once it is held.
+    Numbered {
+        last_case: u64,
+        audit_seq: u64,
+        audit_head: Vec<u8>,
+    }
 }
 
 // === impl Conn ===
@@ -142,6 +153,21 @@ impl Tx {
     /// The number of the next case. Whoever has it holds the guild until the end of the transaction, and a
     /// transaction that is rolled back gives it back: numbers have no gaps and are never used twice.
     pub async fn next_case_number(&mut self, guild: GuildKey) -> Result<Option<u64>, StoreError> {
-        self.query(&NEXT_CASE).bind(guild).value("last_case").await
+        let numbered: Option<Numbered> = self.query(&NEXT_CASE).bind(guild).optional().await?;
+        Ok(numbered.map(|row| {
+            let Numbered {
+                last_case,
+                audit_seq,
+                audit_head,
+            } = row;
+            self.hold(
+                guild,
+                Head {
+                    audit_seq,
+                    audit_head,
+                },
+            );
+            last_case
+        }))
     }
 }

@@ -24,7 +24,13 @@ const IDLE: &str = "30s";
 /// How long a caller waits for a connection before the database is said to be away.
 const ACQUIRE: Duration = Duration::from_secs(3);
 const READERS: u32 = 4;
+/// KiB of pages, with a minus as SQLite wants it. What a commit of many writers changes would not fit into the usual 2 MiB and
+/// be written twice.
+const WRITER_CACHE: &str = "-32768";
 const BUSY: Duration = Duration::from_secs(5);
+/// A connection that was in use so lately is not asked whether it is still there, which would cost every transaction a
+/// round trip.
+const FRESH: Duration = Duration::from_millis(100);
 /// How often the health is looked at, and how long a look may take.
 const EVERY: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -204,7 +210,8 @@ impl Store {
             .await
             .map_err(OpenError::Migration)?;
         first.close().await.map_err(failed)?;
-        let writer = Writer::open(options.clone()).await.map_err(failed)?;
+        let writing = options.clone().pragma("cache_size", WRITER_CACHE);
+        let writer = Writer::open(writing).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(ACQUIRE)
@@ -244,6 +251,10 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(options.connections)
             .acquire_timeout(options.acquire)
+            .test_before_acquire(false)
+            .before_acquire(|connection, known| {
+                Box::pin(async move { Ok(known.idle_for < FRESH || connection.ping().await.is_ok()) })
+            })
             .connect_lazy_with(settings.options([
                 ("statement_timeout", STATEMENT),
                 ("lock_timeout", LOCK),

@@ -18,6 +18,7 @@ use crate::store::Store;
 use chrono::{DateTime, Utc};
 use lockdown_events::{Envelope, EventId};
 use lockdown_runtime::chain;
+use serde::{Deserialize, Serialize};
 
 /// As many as the migration that made them; another number would break the order of what waits.
 pub const LANES: u64 = 16;
@@ -52,26 +53,55 @@ row! {
     }
 }
 
+/// An event on its way into the outbox.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Told {
+    event: String,
+    guild: String,
+    lane: u64,
+    topic: String,
+    payload: String,
+    at: DateTime<Utc>,
+    micros: i64,
+}
+
+row! {
+    Lane {
+        lane: u64,
+    }
+}
+
 sqls! {
-    // Locks the guild first: within one, ids are given in the order of commits.
     INSERT =>
         "INSERT INTO outbox (event_id, guild_id, lane, topic, payload, created_at) \
-            SELECT CAST($1 AS UUID), id, CAST($3 AS BIGINT), CAST($4 AS TEXT), CAST($5 AS TEXT), \
-                CAST($6 AS TIMESTAMPTZ) FROM guilds WHERE id = $2 FOR NO KEY UPDATE",
-        "INSERT INTO outbox (event_id, guild_id, lane, topic, payload, created_at) VALUES ($1, $2, $3, $4, $5, $6)";
+            SELECT CAST(told ->> 'event' AS UUID), CAST(told ->> 'guild' AS UUID), CAST(told ->> 'lane' AS BIGINT), \
+                told ->> 'topic', told ->> 'payload', CAST(told ->> 'at' AS TIMESTAMPTZ) \
+            FROM jsonb_array_elements($1) WITH ORDINALITY AS list (told, place) ORDER BY place",
+        "INSERT INTO outbox (event_id, guild_id, lane, topic, payload, created_at) \
+            SELECT unhex(value ->> 'event'), unhex(value ->> 'guild'), value ->> 'lane', value ->> 'topic', \
+                value ->> 'payload', value ->> 'micros' \
+            FROM json_each($1) ORDER BY key";
     CLAIM =>
-        "UPDATE outbox_lanes SET lease_by = $2, lease_until = $3 WHERE lane = ( \
+        "UPDATE outbox_lanes SET lease_by = $2, lease_until = $3 WHERE lane IN ( \
             SELECT lane FROM outbox_lanes WHERE (lease_until IS NULL OR lease_until <= $1) \
                 AND EXISTS (SELECT 1 FROM outbox o WHERE o.lane = outbox_lanes.lane AND o.published_at IS NULL \
                     AND o.parked_at IS NULL) \
-            ORDER BY lease_until NULLS FIRST, lane LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING lane",
-        "UPDATE outbox_lanes SET lease_by = $2, lease_until = $3 WHERE lane = ( \
+            FOR UPDATE SKIP LOCKED) RETURNING lane",
+        "UPDATE outbox_lanes SET lease_by = $2, lease_until = $3 WHERE lane IN ( \
             SELECT lane FROM outbox_lanes WHERE (lease_until IS NULL OR lease_until <= $1) \
                 AND EXISTS (SELECT 1 FROM outbox o WHERE o.lane = outbox_lanes.lane AND o.published_at IS NULL \
-                    AND o.parked_at IS NULL) \
-            ORDER BY lease_until NULLS FIRST, lane LIMIT 1) RETURNING lane";
-    EXTEND = "UPDATE outbox_lanes SET lease_until = $3 WHERE lane = $1 AND lease_by = $2";
-    RELEASE = "UPDATE outbox_lanes SET lease_by = NULL, lease_until = $3 WHERE lane = $1 AND lease_by = $2";
+                    AND o.parked_at IS NULL)) \
+            RETURNING lane";
+    EXTEND =>
+        "UPDATE outbox_lanes SET lease_until = $3 WHERE lease_by = $2 \
+            AND lane IN (SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text($1)) RETURNING lane",
+        "UPDATE outbox_lanes SET lease_until = $3 WHERE lease_by = $2 AND lane IN (SELECT value FROM json_each($1)) \
+            RETURNING lane";
+    RELEASE =>
+        "UPDATE outbox_lanes SET lease_by = NULL, lease_until = $3 WHERE lease_by = $2 \
+            AND lane IN (SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text($1))",
+        "UPDATE outbox_lanes SET lease_by = NULL, lease_until = $3 WHERE lease_by = $2 \
+            AND lane IN (SELECT value FROM json_each($1))";
     PAGE = "SELECT id, event_id, guild_id, topic, payload, created_at, attempts FROM outbox \
         WHERE lane = $1 AND published_at IS NULL AND parked_at IS NULL ORDER BY id LIMIT $2";
     PUBLISHED =>
@@ -97,6 +127,16 @@ sqls! {
 pub fn lane(guild: GuildKey) -> u64 {
     // The last byte of an id is random.
     u64::from(guild.0.as_bytes()[15]) % LANES
+}
+
+/// Of one transaction, in the order in which they were told.
+pub(crate) async fn insert(tx: &mut Tx, told: Json<Vec<Told>>) -> Result<(), StoreError> {
+    tx.write(&INSERT).await?.bind(told);
+    Ok(())
+}
+
+fn lanes(rows: Vec<Lane>) -> Vec<u64> {
+    rows.into_iter().map(|row| row.lane).collect()
 }
 
 /// Tells other processes, after commits, that there is something in the outbox: one word for all that came meanwhile.
@@ -153,61 +193,59 @@ impl Conn {
 // === impl Tx ===
 
 impl Tx {
-    /// Puts an event into the outbox. Holds the guild until the end of the transaction.
+    /// Puts an event into the outbox with the commit. Holds the guild until the end of the transaction: within one, ids are
+    /// given in the order of commits.
     pub async fn publish(
         &mut self,
         guild: GuildKey,
         envelope: &Envelope,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let payload = envelope.encode();
-        let query = self
-            .query(&INSERT)
-            .bind(envelope.event_id)
-            .bind(guild)
-            .bind(lane(guild))
-            .bind(envelope.event_type())
-            .bind(payload)
-            .bind(now);
-        if query.execute().await? == 0 {
-            return Err(StoreError::Missing {
-                statement: INSERT.name,
-            });
-        }
-        self.mark_published();
+        self.hold_guild(guild).await?;
+        self.tell(Told {
+            event: envelope.event_id.0.simple().to_string(),
+            guild: guild.0.simple().to_string(),
+            lane: lane(guild),
+            topic: envelope.event_type().to_owned(),
+            payload: envelope.encode(),
+            at: now,
+            micros: now.timestamp_micros(),
+        });
         Ok(())
     }
 
-    /// Takes a lane in which something waits, until `lease_until`.
-    pub async fn claim_lane(
+    /// Takes every lane in which something waits and that nobody has, until `lease_until`.
+    pub async fn claim_lanes(
         &mut self,
         now: DateTime<Utc>,
         by: &str,
         lease_until: DateTime<Utc>,
-    ) -> Result<Option<u64>, StoreError> {
+    ) -> Result<Vec<u64>, StoreError> {
         let query = self.query(&CLAIM).bind(now).bind(by).bind(lease_until);
-        query.value("lane").await
+        Ok(lanes(query.all().await?))
     }
 
-    /// Keeps a lane for longer; `false` when it was lost.
-    pub async fn extend_lane(
+    /// Keeps lanes for longer; answers those that were not lost.
+    pub async fn extend_lanes(
         &mut self,
-        lane: u64,
+        kept: &[u64],
         by: &str,
         lease_until: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
-        let query = self.query(&EXTEND).bind(lane).bind(by).bind(lease_until);
-        Ok(query.execute().await? == 1)
+    ) -> Result<Vec<u64>, StoreError> {
+        let kept = Json(kept.to_vec());
+        let query = self.query(&EXTEND).bind(kept).bind(by).bind(lease_until);
+        Ok(lanes(query.all().await?))
     }
 
-    /// Gives a lane back; nobody takes it before `not_before`.
-    pub async fn release_lane(
+    /// Gives lanes back; nobody takes them before `not_before`.
+    pub async fn release_lanes(
         &mut self,
-        lane: u64,
+        given: &[u64],
         by: &str,
         not_before: Option<DateTime<Utc>>,
     ) -> Result<(), StoreError> {
-        let query = self.query(&RELEASE).bind(lane).bind(by).bind(not_before);
+        let given = Json(given.to_vec());
+        let query = self.query(&RELEASE).bind(given).bind(by).bind(not_before);
         query.execute().await.map(drop)
     }
 
@@ -235,7 +273,7 @@ impl Tx {
     pub async fn put_back_event(&mut self, id: i64) -> Result<bool, StoreError> {
         let done = self.query(&PUT_BACK).bind(id).execute().await? == 1;
         if done {
-            self.mark_published();
+            self.mark_put_back();
         }
         Ok(done)
     }

@@ -142,7 +142,8 @@ impl Tx {
     /// Adds a live sanction; `false` when the person has one of this kind already, which stays as it is.
     pub async fn insert_sanction(&mut self, sanction: &Sanction) -> Result<bool, StoreError> {
         let query = self
-            .query(&INSERT)
+            .write(&INSERT)
+            .await?
             .bind(sanction.id)
             .bind(sanction.case_id)
             .bind(sanction.guild_id)

@@ -3,8 +3,13 @@
 use super::filter::Filter;
 use super::query::Query;
 use super::sql::Sql;
+use super::together::{Together, Write};
+use super::value::Json;
 use super::writer::Turn;
+use crate::audit::Head;
 use crate::error::StoreError;
+use crate::guilds::GuildKey;
+use crate::outbox::{self, Told};
 use crate::wake::Wake;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
@@ -13,17 +18,26 @@ use std::ops::{Deref, DerefMut};
 /// What statements run on. Reading works on any of them; what writes is defined on [`Tx`].
 pub struct Conn {
     inner: Inner,
+    /// What a transaction wrote and nobody asked about yet.
+    pub(super) pending: Together,
 }
 
 /// A connection that only reads.
 pub struct Reader(Conn);
 
 /// A transaction. Dropped without a commit, it leaves no trace.
+///
+/// What it writes without asking for an answer goes to the engine together, with the next statement that has one or with the
+/// commit: by then at the latest it is told what the engine refuses.
 pub struct Tx {
     conn: Conn,
     wake: Wake,
-    /// Whether there is something in the outbox once this is committed.
-    published: bool,
+    /// What goes into the outbox with the commit.
+    told: Vec<Told>,
+    /// Whether something that was set aside in the outbox waits again.
+    put_back: bool,
+    /// A guild that this transaction holds, and the head of its chain, which nobody else moves until the end.
+    held: Option<(GuildKey, Head)>,
 }
 
 pub(crate) enum Inner {
@@ -41,6 +55,14 @@ pub(super) enum Raw<'c> {
 // === impl Conn ===
 
 impl Conn {
+    fn new(inner: Inner) -> Self {
+        let is_postgres = matches!(inner, Inner::Postgres(_) | Inner::PostgresTx(_));
+        Self {
+            inner,
+            pending: Together::new(is_postgres),
+        }
+    }
+
     pub fn query(&mut self, sql: &'static Sql) -> Query<'_> {
         Query::of(self, sql)
     }
@@ -48,6 +70,16 @@ impl Conn {
     /// A statement with conditions that were put together at run time.
     pub fn filtered(&mut self, filter: Filter) -> Query<'_> {
         filter.on(self)
+    }
+
+    /// Lets what was written reach the engine; says how many rows the last statement changed.
+    pub(super) async fn flush(&mut self) -> Result<u64, StoreError> {
+        if self.pending.is_empty() {
+            return Ok(0);
+        }
+        let next = Together::new(self.is_postgres());
+        let together = std::mem::replace(&mut self.pending, next);
+        together.run(self).await
     }
 
     pub fn is_postgres(&self) -> bool {
@@ -77,7 +109,7 @@ impl Conn {
 
 impl Reader {
     pub(crate) fn new(inner: Inner) -> Self {
-        Self(Conn { inner })
+        Self(Conn::new(inner))
     }
 }
 
@@ -100,25 +132,58 @@ impl DerefMut for Reader {
 impl Tx {
     pub(crate) fn new(inner: Inner, wake: Wake) -> Self {
         Self {
-            conn: Conn { inner },
+            conn: Conn::new(inner),
             wake,
-            published: false,
+            told: Vec::new(),
+            put_back: false,
+            held: None,
         }
     }
 
-    /// Once this is committed, whoever drains the outbox is told.
-    pub(crate) fn mark_published(&mut self) {
-        self.published = true;
+    /// The guild's row is locked by this transaction, and this is what it says of the chain.
+    pub(crate) fn hold(&mut self, guild: GuildKey, head: Head) {
+        self.held = Some((guild, head));
+    }
+
+    /// The head of the chain of a guild that this transaction holds.
+    pub(crate) fn held(&self, guild: GuildKey) -> Option<&Head> {
+        let (held, head) = self.held.as_ref()?;
+        (*held == guild).then_some(head)
+    }
+
+    /// A statement that is not asked about, or that is run with all that waits before it.
+    pub(crate) async fn write(&mut self, sql: &'static Sql) -> Result<Write<'_>, StoreError> {
+        if self.conn.pending.has(sql) {
+            self.conn.flush().await?;
+        }
+        self.conn.pending.begin(sql);
+        Ok(Write::new(&mut self.conn))
+    }
+
+    /// Once this is committed, whoever drains the outbox is told, although nothing new is in it.
+    pub(crate) fn mark_put_back(&mut self) {
+        self.put_back = true;
+    }
+
+    /// Puts an event into the outbox when this is committed.
+    pub(crate) fn tell(&mut self, event: Told) {
+        self.told.push(event);
     }
 
     /// Returns once everything is on the disk.
-    pub async fn commit(self) -> Result<(), StoreError> {
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        let published = !self.told.is_empty();
+        if published {
+            let told = Json(std::mem::take(&mut self.told));
+            outbox::insert(&mut self, told).await?;
+        }
+        self.conn.flush().await?;
         match self.conn.inner {
             Inner::PostgresTx(tx) => tx.commit().await.map_err(commit_error)?,
             Inner::SqliteTx(turn) => turn.commit().await?,
             Inner::Postgres(_) | Inner::Sqlite(_) => unreachable!("a transaction is made of one"),
         }
-        if self.published {
+        if published || self.put_back {
             self.wake.wake();
         }
         Ok(())

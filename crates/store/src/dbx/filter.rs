@@ -1,4 +1,4 @@
-//! Optional conditions: the one place where a statement is put together at run time.
+//! Optional conditions: a statement that is put together at run time.
 
 use super::conn::Conn;
 use super::query::Query;
@@ -20,15 +20,10 @@ pub struct Filter {
 impl Filter {
     /// Begins with a `SELECT .. FROM ..` that has no `WHERE`.
     pub fn new(conn: &Conn, name: &'static str, select: &'static str) -> Self {
-        let args = if conn.is_postgres() {
-            Args::Postgres(sqlx::postgres::PgArguments::default())
-        } else {
-            Args::Sqlite(sqlx::sqlite::SqliteArguments::default())
-        };
         Self {
             name,
             text: select.to_owned(),
-            args,
+            args: Args::new(conn.is_postgres()),
             fault: None,
             conditions: 0,
         }

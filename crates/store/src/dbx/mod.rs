@@ -2,8 +2,8 @@
 //!
 //! A statement is a constant made by `sqls!`, with `$n` for its parameters; values go straight into the engine's own
 //! argument buffer ([`Scalar`]), rows come back through [`FromRow`]. Where the engines need different words, and only
-//! there, a statement has a text for each. What is built at run time is built by [`Filter`], the one place that tells
-//! sqlx to trust a text.
+//! there, a statement has a text for each. What is built at run time is built by [`Filter`], and from whole statements by
+//! `Together`: the two places that tell sqlx to trust a text.
 
 pub(crate) mod batch;
 mod conn;
@@ -11,6 +11,7 @@ mod filter;
 pub(crate) mod query;
 mod retry;
 mod sql;
+mod together;
 mod value;
 mod writer;
 

@@ -62,16 +62,13 @@ impl Row {
 
 impl<'c> Query<'c> {
     pub(super) fn of(conn: &'c mut Conn, sql: &'static Sql) -> Self {
-        let (text, args) = if conn.is_postgres() {
-            (sql.postgres, Args::Postgres(Default::default()))
-        } else {
-            (sql.sqlite, Args::Sqlite(Default::default()))
-        };
+        let is_postgres = conn.is_postgres();
+        let text = if is_postgres { sql.postgres } else { sql.sqlite };
         Self {
             conn,
             name: sql.name,
             text: text.into_sql_str(),
-            args,
+            args: Args::new(is_postgres),
             fault: None,
         }
     }
@@ -94,6 +91,7 @@ impl<'c> Query<'c> {
         let name = self.name;
         self.ready()?;
         let Self { conn, text, args, .. } = self;
+        conn.flush().await?;
         let run = async {
             match (conn.raw()?, args) {
                 (Raw::Postgres(conn), Args::Postgres(args)) => {
@@ -135,6 +133,7 @@ impl<'c> Query<'c> {
         let name = self.name;
         self.ready()?;
         let Self { conn, text, args, .. } = self;
+        conn.flush().await?;
         let run = async {
             match (conn.raw()?, args) {
                 (Raw::Postgres(conn), Args::Postgres(args)) => {
@@ -172,7 +171,7 @@ impl<'c> Query<'c> {
     }
 }
 
-async fn timed<T>(
+pub(super) async fn timed<T>(
     name: &'static str,
     run: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, StoreError> {

@@ -52,6 +52,13 @@ pub struct Json<T>(pub T);
 // === impl Args ===
 
 impl Args {
+    pub(super) fn new(is_postgres: bool) -> Self {
+        match is_postgres {
+            true => Self::Postgres(PgArguments::default()),
+            false => Self::Sqlite(SqliteArguments::default()),
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Postgres(args) => args.len(),

@@ -35,8 +35,9 @@ struct State {
     options: SqliteConnectOptions,
     conn: Option<SqliteConnection>,
     outer: Outer,
-    /// There is a savepoint. Where nobody has a turn, it is that of one that ended without a commit.
-    savepoint: bool,
+    /// What was done since the savepoint, which is there as long as the outer transaction is. Where nobody has a turn, it is
+    /// what one did that ended without a commit.
+    begun: bool,
     waiting: Vec<oneshot::Sender<Result<(), StoreError>>>,
 }
 
@@ -59,7 +60,7 @@ impl Writer {
                 options,
                 conn: Some(conn),
                 outer: Outer::None,
-                savepoint: false,
+                begun: false,
                 waiting: Vec::new(),
             })),
             due: Arc::new(Notify::new()),
@@ -119,7 +120,7 @@ impl Writer {
 
 impl State {
     async fn begin(&mut self) -> Result<(), sqlx::Error> {
-        if self.savepoint && self.undo().await.is_err() {
+        if self.begun && self.undo().await.is_err() {
             self.outer = Outer::Broken;
         }
         if self.outer == Outer::Broken || self.conn.is_none() {
@@ -128,20 +129,19 @@ impl State {
         if self.outer == Outer::None {
             self.run("BEGIN IMMEDIATE").await?;
             self.outer = Outer::Open;
+            if let Err(error) = self.run("SAVEPOINT turn").await {
+                self.outer = Outer::Broken;
+                return Err(error);
+            }
         }
-        if let Err(error) = self.run("SAVEPOINT turn").await {
-            self.outer = Outer::Broken;
-            return Err(error);
-        }
-        self.savepoint = true;
+        self.begun = true;
         Ok(())
     }
 
-    /// Takes back what the last turn did and did not commit.
+    /// Takes back what the last turn did and did not commit. The savepoint stays.
     async fn undo(&mut self) -> Result<(), sqlx::Error> {
         self.run("ROLLBACK TO turn").await?;
-        self.run("RELEASE turn").await?;
-        self.savepoint = false;
+        self.begun = false;
         Ok(())
     }
 
@@ -150,7 +150,7 @@ impl State {
         if self.outer == Outer::None {
             return;
         }
-        let sound = self.outer == Outer::Open && (!self.savepoint || self.undo().await.is_ok());
+        let sound = self.outer == Outer::Open && (!self.begun || self.undo().await.is_ok());
         let outcome = if sound {
             self.run("COMMIT").await
         } else {
@@ -185,7 +185,7 @@ impl State {
         }
         self.conn = Some(self.options.connect().await?);
         self.outer = Outer::None;
-        self.savepoint = false;
+        self.begun = false;
         Ok(())
     }
 
@@ -221,8 +221,9 @@ impl Turn {
         let (done, outcome) = oneshot::channel();
         // As in `begin`, what is begun here comes to its end.
         tokio::spawn(async move {
-            if state.outer == Outer::Open && state.run("RELEASE turn").await.is_ok() {
-                state.savepoint = false;
+            // In one go: each call is a change of threads.
+            if state.outer == Outer::Open && state.run("RELEASE turn; SAVEPOINT turn").await.is_ok() {
+                state.begun = false;
                 state.waiting.push(done);
                 due.notify_one();
             } else {

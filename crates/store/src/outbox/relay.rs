@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// How long a lane is kept for a relay that has gone silent.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
-/// How many events are taken at once.
+/// How many events of a lane are taken at once.
 const PAGE: u64 = 200;
 /// How long what nobody rang for waits: another process's events when its word was lost.
 const POLL: Duration = Duration::from_millis(500);
@@ -96,47 +96,72 @@ impl<P: Publish> Relay<P> {
     /// Publishes what waits, as far as nobody else is at it; says how many.
     pub async fn drain(&self) -> Result<u64, StoreError> {
         let mut published = 0;
-        loop {
-            let now = self.clock.now();
-            let lane = in_tx!(self.store, |tx| {
-                tx.claim_lane(now, &self.name, now + LEASE).await
+        let now = self.clock.now();
+        let mut held = in_tx!(self.store, |tx| {
+            tx.claim_lanes(now, &self.name, now + LEASE).await
+        })?;
+        while !held.is_empty() {
+            let lanes = in_read!(self.store, |conn| {
+                let mut lanes = Vec::with_capacity(held.len());
+                for lane in &held {
+                    lanes.push((*lane, conn.outbox_page(*lane, PAGE).await?));
+                }
+                Ok::<_, StoreError>(lanes)
             })?;
-            let Some(lane) = lane else {
-                return Ok(published);
-            };
-            published += self.drain_lane(lane).await?;
+            let mut publishing = Vec::with_capacity(lanes.len());
+            for (_, waiting) in &lanes {
+                publishing.push(self.publish_page(waiting));
+            }
+            let pages = join_all(publishing).await;
+            published += pages.iter().map(|page| page.published.len() as u64).sum::<u64>();
+            held = self.settle(&lanes, &pages).await?;
         }
+        Ok(published)
     }
 
-    async fn drain_lane(&self, lane: u64) -> Result<u64, StoreError> {
-        let mut published = 0;
-        loop {
-            let waiting = in_read!(self.store, |conn| { conn.outbox_page(lane, PAGE).await })?;
-            let page = self.publish_page(&waiting).await;
-            published += page.published.len() as u64;
-            let now = self.clock.now();
-            let last = !page.failed.is_empty() || (waiting.len() as u64) < PAGE;
-            let kept = in_tx!(self.store, |tx| {
-                tx.mark_events_published(&page.published, now).await?;
+    /// Writes down what came of some pages, and takes what waits by now: one commit for both, since a commit is what costs.
+    async fn settle(&self, lanes: &[(u64, Vec<Pending>)], pages: &[Page]) -> Result<Vec<u64>, StoreError> {
+        let now = self.clock.now();
+        let (mut drained, mut resting, mut going_on) = (Vec::new(), Vec::new(), Vec::new());
+        for ((lane, waiting), page) in lanes.iter().zip(pages) {
+            let like = if !page.failed.is_empty() {
+                &mut resting
+            } else if (waiting.len() as u64) < PAGE {
+                &mut drained
+            } else {
+                &mut going_on
+            };
+            like.push(*lane);
+        }
+        let published: Vec<i64> = pages.iter().flat_map(|page| page.published.clone()).collect();
+        let rest = TimeDelta::from_std(REST).unwrap_or_default();
+        let held = in_tx!(self.store, |tx| {
+            tx.mark_events_published(&published, now).await?;
+            for page in pages {
                 for (id, error) in &page.parked {
                     tx.park_event(*id, error, now).await?;
                 }
                 for (id, error) in &page.failed {
                     tx.mark_event_failed(*id, error).await?;
                 }
-                if last {
-                    let rest = TimeDelta::from_std(REST).ok().filter(|_| !page.failed.is_empty());
-                    tx.release_lane(lane, &self.name, rest.map(|rest| now + rest))
-                        .await?;
-                    return Ok::<_, StoreError>(false);
-                }
-                tx.extend_lane(lane, &self.name, now + LEASE).await
-            })?;
-            self.count(&waiting, &page, now);
-            if !kept {
-                return Ok(published);
             }
+            if !resting.is_empty() {
+                tx.release_lanes(&resting, &self.name, Some(now + rest)).await?;
+            }
+            if !drained.is_empty() {
+                tx.release_lanes(&drained, &self.name, None).await?;
+            }
+            let mut held = Vec::new();
+            if !going_on.is_empty() {
+                held = tx.extend_lanes(&going_on, &self.name, now + LEASE).await?;
+            }
+            held.extend(tx.claim_lanes(now, &self.name, now + LEASE).await?);
+            Ok::<_, StoreError>(held)
+        })?;
+        for ((_, waiting), page) in lanes.iter().zip(pages) {
+            self.count(waiting, page, now);
         }
+        Ok(held)
     }
 
     /// One guild's events one after the other, guilds beside each other. What comes after one that failed, stays; what comes

@@ -103,6 +103,38 @@ pub(crate) async fn acts_of_many_at_once_are_in_order(fixture: Fixture) {
     assert!(report.holds() && report.entries == 30, "{report:?}");
 }
 
+/// Each act follows the one before in its own guild's chain, whether or not others came between them.
+pub(crate) async fn one_transaction_acts_in_two_guilds(mut fixture: Fixture) {
+    let (first, second) = (fixture.guild, fixture.add_guild("200").await.id);
+    let now = fixture.now();
+    let body = serde_json::json!({});
+    let places = in_tx!(fixture.store, |tx| {
+        let mut places = Vec::new();
+        for guild in [first, second, first, first, second] {
+            let entry = NewEntry {
+                guild,
+                at: now,
+                actor_kind: ActorKind::System,
+                actor: "system",
+                act: "settings:changed",
+                subject: "guild",
+                body: &body,
+                personal: None,
+            };
+            places.push(tx.append_audit(&entry).await?.seq);
+        }
+        let case = fixture.case(0);
+        fixture.write_case(tx, case).await?;
+        Ok::<_, StoreError>(places)
+    });
+    assert_eq!(places.unwrap(), [1, 1, 2, 3, 2]);
+    for (guild, entries) in [(first, 4), (second, 2)] {
+        fixture.guild = guild;
+        let report = verify(&fixture).await;
+        assert!(report.holds() && report.entries == entries, "{report:?}");
+    }
+}
+
 pub(crate) async fn a_changed_field_is_found(fixture: Fixture) {
     fixture.record_many(12).await;
     unlock(&fixture).await;

@@ -257,9 +257,9 @@ pub(crate) async fn a_relay_that_dies_leaves_its_lane_to_others(fixture: Fixture
     fixture.record_many(2).await;
     let now = fixture.now();
     let taken = in_tx!(fixture.store, |tx| {
-        tx.claim_lane(now, "dead", now + TimeDelta::seconds(30)).await
+        tx.claim_lanes(now, "dead", now + TimeDelta::seconds(30)).await
     });
-    assert_eq!(taken.unwrap(), Some(lane(fixture.guild)));
+    assert_eq!(taken.unwrap(), [lane(fixture.guild)]);
     let sink = Sink::default();
     let relay = relay(&fixture, &sink);
     assert_eq!(relay.drain().await.unwrap(), 0);
@@ -267,10 +267,14 @@ pub(crate) async fn a_relay_that_dies_leaves_its_lane_to_others(fixture: Fixture
     assert_eq!(relay.drain().await.unwrap(), 2);
     // The dead one's late word changes nothing.
     let kept = in_tx!(fixture.store, |tx| {
-        tx.extend_lane(lane(fixture.guild), "dead", fixture.now() + TimeDelta::hours(1))
-            .await
+        tx.extend_lanes(
+            &[lane(fixture.guild)],
+            "dead",
+            fixture.now() + TimeDelta::hours(1),
+        )
+        .await
     });
-    assert!(!kept.unwrap());
+    assert!(kept.unwrap().is_empty());
 }
 
 pub(crate) async fn an_effect_is_had_once(fixture: Fixture) {

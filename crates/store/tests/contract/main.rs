@@ -109,6 +109,7 @@ macro_rules! contract {
             notifications: old_notifications_go_with_their_reads;
             audit: a_chain_holds_under_many_writers;
             audit: acts_of_many_at_once_are_in_order;
+            audit: one_transaction_acts_in_two_guilds;
             audit: a_changed_field_is_found;
             audit: a_removed_entry_is_found;
             audit: swapped_entries_are_found;
