@@ -109,7 +109,8 @@ fn uuid_of(value: u128) -> Uuid {
     Uuid::from_u128((millis << 80) | (0x7 << 76) | (random_a << 64) | (0b10 << 62) | random_b)
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

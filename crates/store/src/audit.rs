@@ -5,17 +5,20 @@
 //! erased and the chain still verifies. The guild's row holds the newest number and hash, and its lock is what
 //! puts entries in order.
 
+mod heads;
 mod verify;
 
-pub use verify::{AuditFault, AuditReport, Fault};
+pub use heads::{AuditKey, AuditKeyError, HeadError, SignedHead};
+pub use verify::{AuditFault, AuditReport, Fault, Walk};
 
 use crate::dbx::query::row;
 use crate::dbx::{Conn, Tx, sqls, text_enum};
 use crate::error::StoreError;
-use crate::guilds::GuildKey;
+use crate::guilds::{Guild, GuildKey};
 use crate::people::{IdentityId, storable};
 use chrono::{DateTime, Utc};
-use lockdown_runtime::ids::random_token;
+use lockdown_events::{AuditLogged, Envelope, Event, EventId, ModerationEvent, Source};
+use lockdown_runtime::ids::{hex, random_token};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -96,7 +99,7 @@ sqls! {
     CHAIN = "SELECT l.seq, l.at, l.actor_kind, l.actor, l.act, l.subject, l.body, l.commitment, l.prev_hash, l.hash, \
             p.seq AS pii_seq, p.salt, p.pii, p.erased_at \
         FROM audit_log l LEFT JOIN audit_pii p ON p.guild_id = l.guild_id AND p.seq = l.seq \
-        WHERE l.guild_id = $1 AND l.seq > $2 ORDER BY l.seq LIMIT $3";
+        WHERE l.guild_id = $1 AND l.seq > $2 AND l.seq <= $3 ORDER BY l.seq LIMIT $4";
     // In one statement, so that an entry which is added meanwhile is in both or in neither.
     BEYOND_HEAD = "SELECT MIN(l.seq) AS seq FROM audit_log l JOIN guilds g ON g.id = l.guild_id \
         WHERE l.guild_id = $1 AND l.seq > g.audit_seq";
@@ -104,8 +107,10 @@ sqls! {
     ERASE = "UPDATE audit_pii SET salt = NULL, pii = NULL, erased_at = $2 WHERE subject_id = $1 AND erased_at IS NULL";
     ANCHOR = "INSERT INTO audit_anchors (guild_id, seq, hash, sink, at) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (guild_id, seq, sink) DO NOTHING";
-    ANCHORS = "SELECT a.seq, a.hash AS anchored, l.hash FROM audit_anchors a \
-        LEFT JOIN audit_log l ON l.guild_id = a.guild_id AND l.seq = a.seq WHERE a.guild_id = $1 ORDER BY a.seq";
+    UNLIKE_SHOWN = "SELECT a.seq, a.hash AS anchored, l.hash FROM audit_anchors a \
+        LEFT JOIN audit_log l ON l.guild_id = a.guild_id AND l.seq = a.seq \
+        WHERE a.guild_id = $1 AND (l.hash IS NULL OR l.hash <> a.hash) ORDER BY a.seq LIMIT $2";
+    HASH = "SELECT hash FROM audit_log WHERE guild_id = $1 AND seq = $2";
 }
 
 /// The hash of an entry of a guild.
@@ -232,6 +237,29 @@ impl Tx {
             audit_head: entry.hash.clone(),
         };
         self.hold(new.guild, head);
+        Ok(entry)
+    }
+
+    /// Adds an entry, and the event that tells of it: for an act that is no case.
+    pub async fn record_act(
+        &mut self,
+        guild: &Guild,
+        new: &NewEntry<'_>,
+        event: EventId,
+    ) -> Result<Entry, StoreError> {
+        let entry = self.append_audit(new).await?;
+        let told = Event::Moderation(ModerationEvent::AuditLogged(AuditLogged {
+            platform: guild.platform,
+            guild_id: guild.native_id.clone(),
+            sequence: entry.seq,
+            actor: entry.actor.clone(),
+            act: entry.act.clone(),
+            subject: entry.subject.clone(),
+            hash: hex(&entry.hash),
+        }));
+        let envelope = Envelope::new(event, new.at, Source::Backend, None, &told)
+            .expect("a body of a few words is never too long");
+        self.publish(guild.id, &envelope, new.at).await?;
         Ok(entry)
     }
 

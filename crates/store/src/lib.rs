@@ -7,7 +7,7 @@
 //! What cannot be reached is [`StoreError::Unavailable`], never "not found". Times and ids come from the caller.
 //!
 //! To add a table: a pair of files in `migrations/`, their line in `migrations.rs`, a module with its statements in `sqls!`,
-//! the module's `TEXTS` in `texts()` below, and its cases in `tests/contract/`.
+//! the module's `TEXTS` in `texts()` below, its cases in `tests/contract/`, and what [`privacy`] asks for.
 
 pub mod accounts;
 pub mod activity;
@@ -37,6 +37,7 @@ pub mod outbox;
 pub mod people;
 pub mod points;
 pub mod policies;
+pub mod privacy;
 pub mod reports;
 pub mod roles;
 pub mod sanctions;
@@ -55,7 +56,7 @@ pub use store::Store;
 
 /// Every statement of the crate, for the test that prepares them on both engines.
 pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
-    [
+    let own = [
         accounts::TEXTS,
         activity::TEXTS,
         appeals::TEXTS,
@@ -88,8 +89,6 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
         tokens::TEXTS,
         webhooks::DELIVERY_TEXTS,
         webhooks::TEXTS,
-    ]
-    .into_iter()
-    .flatten()
-    .copied()
+    ];
+    own.into_iter().chain(privacy::TEXTS).flatten().copied()
 }

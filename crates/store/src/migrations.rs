@@ -40,6 +40,8 @@ pub const CHANGES: &[Change] = changes! {
     22 "0022_reports"
     23 "0023_work"
     24 "0024_outbox_parked"
+    30 "0030_erasures"
+    31 "0031_retention"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

@@ -49,10 +49,15 @@ sqls! {
             display_name, is_bot, first_seen, last_seen) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) \
         ON CONFLICT (platform, native_id) DO NOTHING";
-    SEEN_AGAIN = "UPDATE identities SET username = COALESCE($2, username), \
-            username_folded = COALESCE($3, username_folded), display_name = COALESCE($4, display_name), \
+    // Of somebody who asked for their data to go, the account stays for as long as a ban does, and has no names.
+    SEEN_AGAIN = "UPDATE identities SET username = COALESCE(CASE WHEN (SELECT p.erased_at FROM people p \
+                WHERE p.id = person_id) IS NULL THEN $2 END, username), \
+            username_folded = COALESCE(CASE WHEN (SELECT p.erased_at FROM people p \
+                WHERE p.id = person_id) IS NULL THEN $3 END, username_folded), \
+            display_name = COALESCE(CASE WHEN (SELECT p.erased_at FROM people p \
+                WHERE p.id = person_id) IS NULL THEN $4 END, display_name), \
             last_seen = CASE WHEN last_seen < $5 THEN $5 ELSE last_seen END \
-        WHERE id = $1";
+        WHERE id = $1 AND native_id = $6";
 }
 
 /// A text as it is searched for: the engines fold letters differently, and one of them only those of English.
@@ -95,16 +100,20 @@ impl Tx {
             seen.display_name.as_deref().map(storable),
         );
         let username_folded = username.as_deref().map(folded);
+        let mut is_known = false;
         if let Some(known) = self.identity(seen.platform, &seen.native_id).await? {
             let query = self
                 .query(&SEEN_AGAIN)
                 .bind(known.id)
-                .bind(username)
-                .bind(username_folded)
-                .bind(display_name)
-                .bind(seen.at);
-            query.execute().await?;
-        } else {
+                .bind(username.as_deref())
+                .bind(username_folded.as_deref())
+                .bind(display_name.as_deref())
+                .bind(seen.at)
+                .bind(seen.native_id.as_str());
+            // An erasure may have let the account go a moment ago: then this is somebody new.
+            is_known = query.execute().await? == 1;
+        }
+        if !is_known {
             self.query(&INSERT_PERSON)
                 .bind(new.0)
                 .bind(seen.at)

@@ -74,6 +74,15 @@ impl Database {
     pub fn url(&self) -> String {
         with_database(&self.server, &self.name)
     }
+
+    /// Runs statements behind the back of whoever uses the database.
+    pub async fn execute(&self, statements: &str) -> Result<()> {
+        let mut connection = PgConnection::connect(&self.url())
+            .await
+            .context("could not reach the test's database")?;
+        statement(&mut connection, statements).await?;
+        connection.close().await.context("could not close the connection")
+    }
 }
 
 impl Drop for Database {

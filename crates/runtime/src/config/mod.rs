@@ -53,6 +53,8 @@ pub struct Http {
 pub struct Store {
     /// Unset: the embedded store.
     pub url: Option<SecretUrl>,
+    /// Unset: the one in the data directory.
+    pub audit_key: Option<Secret>,
 }
 
 #[derive(Debug, Clone)]
@@ -154,6 +156,7 @@ impl Config {
         let public_url = reader.read(&var::PUBLIC_URL, parse::http_url);
         let admin_token = reader.read(&var::ADMIN_TOKEN, parse::admin_token);
         let database_url = reader.read(&var::DATABASE_URL, parse::postgres_url);
+        let audit_key = reader.read(&var::AUDIT_KEY, parse::audit_key);
         let redis_url = reader.read(&var::REDIS_URL, parse::redis_url);
         let archive_dir = reader.read(&var::ARCHIVE_DIR, parse::path);
         let discord_token = reader.read(&var::DISCORD_TOKEN, parse::discord_token);
@@ -185,7 +188,10 @@ impl Config {
                 public_url,
                 admin_token,
             },
-            store: Store { url: database_url },
+            store: Store {
+                url: database_url,
+                audit_key,
+            },
             bus: Bus {
                 url: redis_url,
                 archive_dir,
@@ -212,7 +218,12 @@ impl Config {
 
     /// Every configured text that must not reach a log line.
     pub fn secrets(&self) -> Vec<Secret> {
-        let tokens = [&self.http.admin_token, &self.discord.token, &self.telegram.token];
+        let tokens = [
+            &self.http.admin_token,
+            &self.store.audit_key,
+            &self.discord.token,
+            &self.telegram.token,
+        ];
         let urls = [
             Some(&self.http.public_url),
             self.store.url.as_ref(),

@@ -79,6 +79,14 @@ pub(super) fn admin_token(text: &str) -> Result<Secret, Refused> {
     }
 }
 
+pub(super) fn audit_key(text: &str) -> Result<Secret, Refused> {
+    if text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        Ok(Secret::new(text))
+    } else {
+        Err(None)
+    }
+}
+
 pub(super) fn discord_token(text: &str) -> Result<Secret, Refused> {
     if text.starts_with("Bot ") {
         return Err(Some("leave out the word Bot".into()));

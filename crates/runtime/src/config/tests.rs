@@ -124,6 +124,11 @@ fn each_kind_refuses_what_it_cannot_use() {
         ("LOCKDOWN_PUBLIC_URL", "ftp://mod.example.org"),
         ("LOCKDOWN_ADMIN_TOKEN", "fifteen-letters"),
         ("LOCKDOWN_ADMIN_TOKEN", "with blanks between the words"),
+        ("LOCKDOWN_AUDIT_KEY", "0f1e"),
+        (
+            "LOCKDOWN_AUDIT_KEY",
+            "g000000000000000000000000000000000000000000000000000000000000000",
+        ),
         ("DATABASE_URL", "sqlite://x.db"),
         ("DATABASE_URL", "postgres://u:p@h:port/db"),
         ("REDIS_URL", "localhost:6379"),
@@ -144,6 +149,10 @@ fn each_kind_refuses_what_it_cannot_use() {
         );
     }
     for (name, value) in [
+        (
+            "LOCKDOWN_AUDIT_KEY",
+            "9f86d081884c7d659a2feaa0c55ad015A3BF4F1B2B0B822CD15D6C15B0F00A08",
+        ),
         ("REDIS_URL", "rediss://:p@host:6380/1"),
         ("REDIS_URL", "unix:///run/redis.sock"),
         ("DATABASE_URL", "postgres:///lockdown?host=/run/postgresql"),

@@ -101,6 +101,18 @@ pub(super) const DATABASE_URL: Variable = Variable {
     shown: Shown::Masked,
 };
 
+pub(super) const AUDIT_KEY: Variable = Variable {
+    name: "LOCKDOWN_AUDIT_KEY",
+    section: Section::Store,
+    meaning: "Signs the heads of the audit chains that `lockdown audit head` prints.",
+    expects: "64 hexadecimal digits, such as the output of `openssl rand -hex 32`",
+    default: Default::Unset {
+        means: "one is made and kept in LOCKDOWN_DATA_DIR",
+        example: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    },
+    shown: Shown::Never,
+};
+
 pub(super) const REDIS_URL: Variable = Variable {
     name: "REDIS_URL",
     section: Section::Bus,
@@ -210,6 +222,7 @@ pub const VARIABLES: &[Variable] = &[
     PUBLIC_URL,
     ADMIN_TOKEN,
     DATABASE_URL,
+    AUDIT_KEY,
     REDIS_URL,
     ARCHIVE_DIR,
     DISCORD_TOKEN,

@@ -110,7 +110,12 @@ impl<'c> Query<'c> {
 
     /// Every row.
     pub async fn all<T: FromRow>(self) -> Result<Vec<T>, StoreError> {
-        self.rows().await?.iter().map(T::from_row).collect()
+        self.map(T::from_row).await
+    }
+
+    /// What is made of every row.
+    pub async fn map<T>(self, make: impl Fn(&Row) -> Result<T, StoreError>) -> Result<Vec<T>, StoreError> {
+        self.rows().await?.iter().map(make).collect()
     }
 
     /// The first row, if there is one.

@@ -199,7 +199,10 @@ pub(crate) async fn a_removed_entry_is_found(fixture: Fixture) {
     fixture
         .behind_its_back("DELETE FROM audit_log WHERE seq = 3")
         .await;
-    assert_eq!(faults(&verify(&fixture).await), [(3, Fault::Missing)]);
+    assert_eq!(
+        faults(&verify(&fixture).await),
+        [(3, Fault::Missing { through: 3 })]
+    );
 }
 
 pub(crate) async fn swapped_entries_are_found(fixture: Fixture) {
@@ -230,10 +233,109 @@ pub(crate) async fn a_chain_that_was_cut_short_is_found(fixture: Fixture) {
     fixture
         .behind_its_back("DELETE FROM audit_log WHERE seq = 5")
         .await;
-    assert_eq!(faults(&verify(&fixture).await), [(5, Fault::Head)]);
+    assert_eq!(
+        faults(&verify(&fixture).await),
+        [(5, Fault::Missing { through: 5 })]
+    );
     fixture.behind_its_back("UPDATE guilds SET audit_seq = 2").await;
     let found = faults(&verify(&fixture).await);
-    assert!(found.contains(&(3, Fault::Beyond)), "{found:?}");
+    assert_eq!(found, [(2, Fault::Head), (3, Fault::Beyond)]);
+}
+
+/// With its last entries and the guild's row as they would be had those never been written, a chain holds in itself.
+pub(crate) async fn a_chain_that_was_cut_and_mended_is_found_by_its_head(fixture: Fixture) {
+    fixture.record_many(5).await;
+    let shown = verify(&fixture).await;
+    unlock(&fixture).await;
+    for statement in [
+        "DELETE FROM audit_pii WHERE seq > 3",
+        "DELETE FROM audit_log WHERE seq > 3",
+        "UPDATE guilds SET audit_seq = 3, audit_head = (SELECT hash FROM audit_log WHERE seq = 3)",
+    ] {
+        fixture.behind_its_back(statement).await;
+    }
+    let compare = async |seq, hash: &[u8]| {
+        in_read!(fixture.store, |conn| {
+            conn.shown_fault(fixture.guild, seq, hash).await
+        })
+        .unwrap()
+        .map(|found| found.fault)
+    };
+    let cut = verify(&fixture).await;
+    assert!(cut.holds() && cut.entries == 3, "{cut:?}");
+    assert_eq!(compare(cut.seq, &cut.head).await, None);
+    assert_eq!(compare(shown.seq, &shown.head).await, Some(Fault::AnchorMissing));
+    // Written anew up to where it was, it still is another one.
+    fixture.time.advance(chrono::TimeDelta::seconds(1));
+    fixture.record_many(2).await;
+    assert!(verify(&fixture).await.holds());
+    assert_eq!(compare(shown.seq, &shown.head).await, Some(Fault::Anchor));
+}
+
+/// A field that holds what no release has ever written is a place that is found, not an error that hides the rest.
+pub(crate) async fn a_field_that_cannot_be_read_is_found(fixture: Fixture) {
+    fixture.record_many(3).await;
+    unlock(&fixture).await;
+    if fixture.store.is_postgres() {
+        fixture
+            .behind_its_back("ALTER TABLE audit_log DROP CONSTRAINT audit_log_actor_kind_check")
+            .await;
+        fixture
+            .behind_its_back("UPDATE audit_log SET actor_kind = 'nobody' WHERE seq = 2")
+            .await;
+    } else {
+        fixture
+            .behind_its_back(&format!("UPDATE audit_log SET at = {} WHERE seq = 2", i64::MAX))
+            .await;
+    }
+    assert_eq!(faults(&verify(&fixture).await), [(2, Fault::Unreadable)]);
+}
+
+/// Beyond a page, and beyond what a report lists.
+pub(crate) async fn a_long_chain_is_walked_in_pages(fixture: Fixture) {
+    let body = serde_json::json!({});
+    in_tx!(fixture.store, |tx| {
+        for _ in 0..2_100 {
+            let entry = NewEntry {
+                guild: fixture.guild,
+                at: fixture.now(),
+                actor_kind: ActorKind::System,
+                actor: "system",
+                act: "test",
+                subject: "guild",
+                body: &body,
+                personal: None,
+            };
+            tx.append_audit(&entry).await?;
+        }
+        Ok::<_, StoreError>(())
+    })
+    .unwrap();
+    let mut walk = in_read!(fixture.store, |conn| { conn.begin_walk(fixture.guild).await })
+        .unwrap()
+        .unwrap();
+    let mut places = Vec::new();
+    while in_read!(fixture.store, |conn| { conn.walk_on(&mut walk).await }).unwrap() {
+        places.push(walk.progress());
+    }
+    assert_eq!(places, [(1000, 2100), (2000, 2100)]);
+    let report = walk.into_report();
+    assert!(report.holds() && report.entries == 2100, "{report:?}");
+
+    unlock(&fixture).await;
+    fixture
+        .behind_its_back("UPDATE audit_log SET act = 'other' WHERE seq > 1900")
+        .await;
+    let report = verify(&fixture).await;
+    assert_eq!((report.faults.len(), report.left_off), (100, 100));
+    assert_eq!(report.faults[0].seq, 1901);
+    fixture
+        .behind_its_back("DELETE FROM audit_log WHERE seq > 1500")
+        .await;
+    assert_eq!(
+        faults(&verify(&fixture).await),
+        [(1501, Fault::Missing { through: 2100 })]
+    );
 }
 
 /// Whoever can change everything can compute every hash anew; what was shown outside stays.

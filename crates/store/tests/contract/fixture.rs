@@ -290,6 +290,23 @@ impl Fixture {
         }
     }
 
+    /// The first column of every row, as text.
+    pub(crate) async fn texts(&self, query: &str) -> Vec<String> {
+        let text = AssertSqlSafe(query.to_owned());
+        match &self.place {
+            Place::File(_) => {
+                let mut conn = SqliteConnection::connect(&format!("sqlite:{}", self.file().display()))
+                    .await
+                    .unwrap();
+                sqlx::query_scalar(text).fetch_all(&mut conn).await.unwrap()
+            }
+            Place::Server(database) => {
+                let mut conn = PgConnection::connect(&database.url()).await.unwrap();
+                sqlx::query_scalar(text).fetch_all(&mut conn).await.unwrap()
+            }
+        }
+    }
+
     /// The SQLite file.
     pub(crate) fn file(&self) -> PathBuf {
         match &self.place {

@@ -10,6 +10,7 @@ use lockdown_store::dead_letters::{DeadLetterState, DeadReason};
 use lockdown_store::members::MemberStatus;
 use lockdown_store::migrations::{CHANGES, Change};
 use lockdown_store::policies::{PolicyMode, PolicyState};
+use lockdown_store::privacy::RetentionKind;
 use lockdown_store::reports::ReportState;
 use lockdown_store::roles::SubjectKind;
 use lockdown_store::sanctions::{SanctionKind, SanctionState};
@@ -60,6 +61,7 @@ pub(crate) async fn words_are_those_of_the_code(_: Fixture) {
                 words(CaseEventKind::ALL, CaseEventKind::as_str),
                 words(SanctionKind::ALL, SanctionKind::as_str),
                 words(ChannelKind::ALL, ChannelKind::as_str),
+                words(RetentionKind::ALL, RetentionKind::as_str),
             ],
         ),
         (

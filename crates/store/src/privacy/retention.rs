@@ -1,0 +1,309 @@
+//! How long each kind of data is kept, and the sweep that removes what is older.
+//!
+//! What belongs to a guild is kept as long as that guild chose, or as [`RetentionKind::keep`] says. What belongs to the
+//! installation is kept as [`RetentionOptions`] says. To add a kind of a guild's: a variant, its days, its statement, and its
+//! word in the `CHECK` of the table `retention`.
+
+use super::erase::Counts;
+use crate::dbx::query::row;
+use crate::dbx::{Conn, Sql, Tx, sqls, text_enum};
+use crate::error::StoreError;
+use crate::guilds::GuildKey;
+use crate::store::Store;
+use crate::{in_read, in_tx};
+use chrono::{DateTime, TimeDelta, Utc};
+use lockdown_runtime::Clock;
+use std::collections::BTreeMap;
+
+/// How many rows one transaction removes.
+const BATCH: u64 = 500;
+
+text_enum! {
+    /// What a guild keeps for a while.
+    RetentionKind {
+        /// Names and reasons in the audit log. The entries stay, and the chain verifies.
+        AuditPersonal = "audit_personal",
+        /// Notes that a moderator deleted.
+        DeletedNotes = "deleted_notes",
+        /// What a platform said when it refused something, for sanctions that are over.
+        SanctionErrors = "sanction_errors",
+    }
+}
+
+/// What belongs to the installation.
+#[derive(Debug, Clone, Copy)]
+enum Own {
+    Published,
+    Processed,
+    /// These say themselves until when they stay.
+    Messages,
+    Evidence,
+    Notifications,
+    DeadLetters,
+}
+
+/// How long something is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    Days(u32),
+    Forever,
+}
+
+/// What is in force in a guild.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    pub kind: RetentionKind,
+    pub keep: Keep,
+    /// The guild chose it.
+    pub is_chosen: bool,
+}
+
+/// How long the installation keeps what belongs to no guild.
+#[derive(Debug, Clone, Copy)]
+pub struct RetentionOptions {
+    /// Events that were published: the bus has them from then on.
+    pub published: TimeDelta,
+    /// Events whose effect stands: longer than the bus can deliver one again, from its log or from its dead letters.
+    pub processed: TimeDelta,
+    pub notifications: TimeDelta,
+    /// Dead letters that wait no more.
+    pub dead_letters: TimeDelta,
+}
+
+/// Removes what is older than it is kept. Any number of them may, at the same time.
+pub struct Sweeper {
+    store: Store,
+    clock: Clock,
+    options: RetentionOptions,
+}
+
+row! {
+    Chosen {
+        guild_id: GuildKey,
+        kind: RetentionKind,
+        days: Option<u64>,
+    }
+}
+
+sqls! {
+    CHOSEN = "SELECT guild_id, kind, days FROM retention";
+    CHOSEN_BY = "SELECT guild_id, kind, days FROM retention WHERE guild_id = $1";
+    CHOOSE = "INSERT INTO retention (guild_id, kind, days, updated_at) VALUES ($1, $2, $3, $4) \
+        ON CONFLICT (guild_id, kind) DO UPDATE SET days = excluded.days, updated_at = excluded.updated_at";
+    FORGET_CHOICE = "DELETE FROM retention WHERE guild_id = $1 AND kind = $2";
+    // Entries are in the order of their times, so the oldest ones that are left tell whether there is anything to do.
+    AUDIT_PERSONAL = "UPDATE audit_pii SET salt = NULL, pii = NULL, erased_at = $4 WHERE guild_id = $1 AND seq IN \
+        (SELECT seq FROM (SELECT p.seq, l.at FROM audit_pii p JOIN audit_log l ON l.guild_id = p.guild_id AND l.seq = p.seq \
+            WHERE p.guild_id = $1 AND p.erased_at IS NULL ORDER BY p.seq LIMIT $3) oldest WHERE at < $2)";
+    DELETED_NOTES = "DELETE FROM notes WHERE id IN \
+        (SELECT id FROM notes WHERE guild_id = $1 AND deleted_at IS NOT NULL AND deleted_at < $2 LIMIT $3)";
+    SANCTION_ERRORS = "UPDATE sanctions SET last_error = NULL WHERE id IN \
+        (SELECT id FROM sanctions WHERE guild_id = $1 AND last_error IS NOT NULL AND ended_at IS NOT NULL \
+            AND ended_at < $2 LIMIT $3)";
+}
+
+// === impl RetentionKind ===
+
+impl RetentionKind {
+    /// How long it is kept where a guild chose nothing.
+    pub fn keep(self) -> Keep {
+        Keep::Days(match self {
+            // As long as somebody may still ask why.
+            Self::AuditPersonal => 2 * 365,
+            // Time to notice a mistake.
+            Self::DeletedNotes => 30,
+            Self::SanctionErrors => 90,
+        })
+    }
+
+    fn statement(self) -> &'static Sql {
+        match self {
+            Self::AuditPersonal => &AUDIT_PERSONAL,
+            Self::DeletedNotes => &DELETED_NOTES,
+            Self::SanctionErrors => &SANCTION_ERRORS,
+        }
+    }
+}
+
+// === impl Keep ===
+
+impl Keep {
+    fn of(days: Option<u64>) -> Self {
+        days.map_or(Self::Forever, |days| {
+            Self::Days(u32::try_from(days).unwrap_or(u32::MAX))
+        })
+    }
+
+    /// What is older than this goes. `None`: nothing does.
+    fn until(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Forever => None,
+            Self::Days(days) => now.checked_sub_signed(TimeDelta::days(days.into())),
+        }
+    }
+}
+
+impl std::fmt::Display for Keep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Forever => f.write_str("for ever"),
+            Self::Days(1) => f.write_str("1 day"),
+            Self::Days(days) => write!(f, "{days} days"),
+        }
+    }
+}
+
+// === impl RetentionOptions ===
+
+impl Default for RetentionOptions {
+    fn default() -> Self {
+        Self {
+            published: TimeDelta::days(7),
+            // The bus keeps moderation for 30 days, and a dead letter for 30 more.
+            processed: TimeDelta::days(62),
+            notifications: TimeDelta::days(90),
+            dead_letters: TimeDelta::days(90),
+        }
+    }
+}
+
+impl RetentionOptions {
+    fn own(&self) -> [(Own, &'static str, TimeDelta); 6] {
+        [
+            (Own::Published, "published_events", self.published),
+            (Own::Processed, "processed_events", self.processed),
+            (Own::Messages, "messages", TimeDelta::zero()),
+            (Own::Evidence, "evidence", TimeDelta::zero()),
+            (Own::Notifications, "notifications", self.notifications),
+            (Own::DeadLetters, "dead_letters", self.dead_letters),
+        ]
+    }
+}
+
+// === impl Conn ===
+
+impl Conn {
+    /// What is in force in a guild, every kind.
+    pub async fn retention(&mut self, guild: GuildKey) -> Result<Vec<Kept>, StoreError> {
+        let chosen: Vec<Chosen> = self.query(&CHOSEN_BY).bind(guild).all().await?;
+        let of_kind = |kind: &RetentionKind| {
+            let chosen = chosen.iter().find(|chosen| chosen.kind == *kind);
+            Kept {
+                kind: *kind,
+                keep: chosen.map_or(kind.keep(), |chosen| Keep::of(chosen.days)),
+                is_chosen: chosen.is_some(),
+            }
+        };
+        Ok(RetentionKind::ALL.iter().map(of_kind).collect())
+    }
+}
+
+// === impl Tx ===
+
+impl Tx {
+    /// Chooses for a guild; `None` goes back to what the code says.
+    pub async fn set_retention(
+        &mut self,
+        guild: GuildKey,
+        kind: RetentionKind,
+        keep: Option<Keep>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let days = match keep {
+            None => {
+                return self
+                    .query(&FORGET_CHOICE)
+                    .bind(guild)
+                    .bind(kind)
+                    .execute()
+                    .await
+                    .map(drop);
+            }
+            Some(Keep::Forever) => None,
+            Some(Keep::Days(days)) => Some(u64::from(days)),
+        };
+        let query = self.query(&CHOOSE).bind(guild).bind(kind).bind(days).bind(now);
+        query.execute().await.map(drop)
+    }
+}
+
+// === impl Sweeper ===
+
+impl Sweeper {
+    pub fn new(store: Store, clock: Clock, options: RetentionOptions) -> Self {
+        Self {
+            store,
+            clock,
+            options,
+        }
+    }
+
+    /// Removes everything that is older than it is kept; says how much of each kind.
+    pub async fn sweep(&self) -> Result<Counts, StoreError> {
+        let mut counts = Counts::new();
+        let now = self.clock.now();
+        for (own, word, keep) in self.options.own() {
+            let before = now - keep;
+            loop {
+                let done = in_tx!(self.store, |tx| {
+                    match own {
+                        Own::Published => tx.forget_published(before, BATCH).await,
+                        Own::Processed => tx.forget_processed(before, BATCH).await,
+                        Own::Messages => tx.purge_messages(before, BATCH).await,
+                        Own::Evidence => tx.forget_evidence(before, BATCH).await,
+                        Own::Notifications => tx.forget_notifications(before, BATCH).await,
+                        Own::DeadLetters => tx.forget_dead_letters(before, BATCH).await,
+                    }
+                })?;
+                if !counted(&mut counts, word, done) {
+                    break;
+                }
+            }
+        }
+        let chosen: Vec<Chosen> = in_read!(self.store, |conn| { conn.query(&CHOSEN).all().await })?;
+        let chosen: BTreeMap<_, _> = chosen
+            .into_iter()
+            .map(|one| ((one.guild_id, one.kind), Keep::of(one.days)))
+            .collect();
+        for guild in in_read!(self.store, |conn| { conn.guilds().await })? {
+            for kind in RetentionKind::ALL {
+                let keep = chosen.get(&(guild.id, *kind)).copied().unwrap_or(kind.keep());
+                if let Some(before) = keep.until(now) {
+                    self.sweep_guild(guild.id, *kind, before, &mut counts).await?;
+                }
+            }
+        }
+        Ok(counts)
+    }
+
+    async fn sweep_guild(
+        &self,
+        guild: GuildKey,
+        kind: RetentionKind,
+        before: DateTime<Utc>,
+        counts: &mut Counts,
+    ) -> Result<(), StoreError> {
+        loop {
+            let now = self.clock.now();
+            let done = in_tx!(self.store, |tx| {
+                let query = tx.query(kind.statement()).bind(guild).bind(before).bind(BATCH);
+                let query = if kind == RetentionKind::AuditPersonal {
+                    query.bind(now)
+                } else {
+                    query
+                };
+                query.execute().await
+            })?;
+            if !counted(counts, kind.as_str(), done) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Whether there may be more.
+fn counted(counts: &mut Counts, kind: &'static str, done: u64) -> bool {
+    *counts.entry(kind).or_default() += done;
+    metrics::counter!("lockdown_store_retention_removed_total", "kind" => kind).increment(done);
+    done == BATCH
+}
