@@ -2,11 +2,16 @@
 
 use chrono::Utc;
 use clap::builder::PossibleValuesParser;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use lockdown_events::{GuildId, Platform, UserId};
 use lockdown_moderation::{Right, Span, Term};
 use lockdown_runtime::{Clock, chain};
+use lockdown_store::privacy::{Keep, RetentionKind};
+use std::fmt;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 #[derive(Parser)]
 #[command(
@@ -36,6 +41,21 @@ pub(crate) enum Command {
     Token {
         #[command(subcommand)]
         command: TokenCommand,
+    },
+    /// Show that nobody changed who did what
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
+    /// What is kept about one person
+    Person {
+        #[command(subcommand)]
+        command: PersonCommand,
+    },
+    /// How long each kind of data is kept
+    Retention {
+        #[command(subcommand)]
+        command: RetentionCommand,
     },
     /// Print completions for a shell
     Completions {
@@ -113,6 +133,171 @@ fn token_name(text: &str) -> Result<String, String> {
 
 fn expiry(text: &str) -> Result<Term, String> {
     Term::parse(text, Clock::system().now(), &Utc, Span::LONGEST).map_err(|error| chain(&error))
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Walk the audit chains and say where one does not hold
+    Verify(AuditVerify),
+    /// Print the newest entry of each chain, signed: keep the lines where whoever has the database cannot reach
+    Head(AuditHead),
+}
+
+#[derive(Args)]
+pub(crate) struct AuditVerify {
+    /// Only this guild's chain; may be repeated
+    #[arg(long = "guild", value_name = "PLATFORM/ID")]
+    pub(crate) guilds: Vec<Guild>,
+    /// Lines that `audit head` printed once: the chains must still contain those entries
+    #[arg(long, value_name = "FILE")]
+    pub(crate) heads: Option<PathBuf>,
+    /// Trust heads that are signed by this key, beside this installation's own; may be repeated
+    #[arg(long = "key", value_name = "HEX", requires = "heads")]
+    pub(crate) keys: Vec<String>,
+    /// One JSON document, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct AuditHead {
+    /// Only this guild's chain; may be repeated
+    #[arg(long = "guild", value_name = "PLATFORM/ID")]
+    pub(crate) guilds: Vec<Guild>,
+    /// One JSON document a line, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum PersonCommand {
+    /// Print everything that is kept about a person, on all platforms, as a stream of JSON documents
+    Export {
+        /// One of the person's accounts
+        #[arg(value_name = "PLATFORM/USER_ID")]
+        account: User,
+        /// One document a line, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Erase what is kept about a person, on all platforms; cases keep their numbers, and the audit chains verify
+    Erase(PersonErase),
+}
+
+#[derive(Args)]
+#[command(group(ArgGroup::new("sure").required(true)))]
+pub(crate) struct PersonErase {
+    /// One of the person's accounts
+    #[arg(value_name = "PLATFORM/USER_ID")]
+    pub(crate) account: User,
+    /// Do it: what is erased cannot be brought back
+    #[arg(long, group = "sure")]
+    pub(crate) yes: bool,
+    /// Only count what would go
+    #[arg(long, group = "sure")]
+    pub(crate) dry_run: bool,
+    /// One JSON document, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum RetentionCommand {
+    /// Print what is in force in each guild
+    List {
+        /// One JSON document, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Choose for a guild
+    Set {
+        #[arg(value_name = "PLATFORM/ID")]
+        guild: Guild,
+        /// audit_personal, deleted_notes or sanction_errors
+        kind: RetentionKind,
+        /// A number of days, `forever`, or `default`
+        days: Days,
+    },
+    /// Remove now what is older than it is kept, as the worker does every hour
+    Sweep {
+        /// One JSON document, for programs
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// A guild by the name that its platform gives it: `discord/81384788765712384`.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Guild {
+    pub(crate) platform: Platform,
+    pub(crate) id: GuildId,
+}
+
+// === impl Guild ===
+
+impl FromStr for Guild {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (platform, id) = on_platform(text)?;
+        let id = GuildId::new(id).map_err(|error| error.to_string())?;
+        Ok(Self { platform, id })
+    }
+}
+
+/// An account by the name that its platform gives it: `telegram/5311098`.
+#[derive(Clone)]
+pub(crate) struct User {
+    pub(crate) platform: Platform,
+    pub(crate) id: UserId,
+}
+
+// === impl User ===
+
+impl FromStr for User {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (platform, id) = on_platform(text)?;
+        let id = UserId::new(id).map_err(|error| error.to_string())?;
+        Ok(Self { platform, id })
+    }
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.platform, self.id)
+    }
+}
+
+/// What is chosen; `None` is what the code says.
+#[derive(Clone)]
+pub(crate) struct Days(pub(crate) Option<Keep>);
+
+// === impl Days ===
+
+impl FromStr for Days {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let days = || {
+            text.parse()
+                .map(Keep::Days)
+                .map_err(|_| "expected a number of days, forever or default")
+        };
+        Ok(Self(match text {
+            "default" => None,
+            "forever" => Some(Keep::Forever),
+            _ => Some(days()?),
+        }))
+    }
+}
+
+/// What stands before and after the slash.
+fn on_platform(text: &str) -> Result<(Platform, &str), String> {
+    let form = "expected a platform and an id, such as discord/81384788765712384";
+    let (platform, id) = text.split_once('/').ok_or(form)?;
+    Ok((platform.parse().map_err(|_| form)?, id))
 }
 
 pub(crate) fn completions(shell: Shell) -> ExitCode {

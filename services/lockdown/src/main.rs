@@ -1,8 +1,11 @@
 //! LOCKDOWN in one process, and the operator's commands.
 
+mod audit;
 mod cli;
 mod config_check;
 mod migrate;
+mod person;
+mod retention;
 mod token;
 mod up;
 
@@ -17,6 +20,9 @@ fn main() -> ExitCode {
             command: ConfigCommand::Check { json },
         } => config_check::run(json),
         Command::Migrate => migrate::run(),
+        Command::Audit { command } => audit::run(command),
+        Command::Person { command } => person::run(command),
+        Command::Retention { command } => retention::run(command),
         Command::Token { command } => token::run(command),
         Command::Completions { shell } => cli::completions(shell),
     }

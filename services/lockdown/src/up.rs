@@ -13,7 +13,8 @@ async fn up(ctx: Context) -> anyhow::Result<()> {
     let store = lockdown_store::open(&ctx).await?;
     let bus = lockdown_bus::open(&ctx, Source::Backend).await?;
     lockdown_backend::answer(&ctx.service("backend"), &bus).await?;
-    lockdown_backend::relay(&ctx.service("backend"), store, bus.clone());
+    lockdown_backend::relay(&ctx.service("backend"), store.clone(), bus.clone());
+    lockdown_worker::retain(&ctx.service("worker"), store);
     lockdown_worker::run(ctx.service("worker"), bus.of(Source::Worker)).await?;
     let (discord, telegram) = (
         ctx.config.discord.token.is_some(),

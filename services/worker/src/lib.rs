@@ -1,7 +1,10 @@
 //! The background half: judging, ending, remembering, cleaning up.
 
+mod retention;
+
 use lockdown_bus::{Bus, FileArchive, Janitor, JanitorOptions};
 use lockdown_runtime::Context;
+use lockdown_store::Store;
 use std::sync::Arc;
 
 /// Starts the worker's tasks in `ctx`; they end when it stops.
@@ -23,4 +26,9 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
     });
     component.up();
     Ok(())
+}
+
+/// Removes from the store what is older than it is kept, until the process stops.
+pub fn retain(ctx: &Context, store: Store) {
+    retention::start(ctx, store);
 }

@@ -6,10 +6,12 @@ fn main() -> ExitCode {
     lifecycle::alone(
         "worker",
         env!("CARGO_PKG_VERSION"),
-        &["REDIS_URL"],
+        &["REDIS_URL", "DATABASE_URL"],
         Http::Ops,
         |ctx| async move {
             let bus = lockdown_bus::open(&ctx, Source::Worker).await?;
+            let store = lockdown_store::open(&ctx).await?;
+            lockdown_worker::retain(&ctx, store);
             lockdown_worker::run(ctx, bus).await
         },
     )

@@ -420,14 +420,21 @@ async fn fleet_a_start_has_nothing_to_say_of_what_is_there_already() {
 }
 
 #[test]
-fn a_database_that_is_not_there_fails_the_migration() {
+fn a_database_that_is_not_there_fails_a_command() {
     let variables = [("DATABASE_URL", "postgres://nobody:hunter2@127.0.0.1:9/absent")];
-    let refused = output(&["migrate"], &variables);
-    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
-    let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(
-        said.contains("could not connect to the Postgres that DATABASE_URL names"),
-        "{said}"
-    );
-    assert!(!said.contains("hunter2"), "{said}");
+    for words in [
+        &["migrate"][..],
+        &["audit", "verify"],
+        &["person", "export", "discord/1"],
+        &["retention", "list"],
+    ] {
+        let refused = output(words, &variables);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(
+            said.contains("could not connect to the Postgres that DATABASE_URL names"),
+            "{said}"
+        );
+        assert!(!said.contains("hunter2"), "{said}");
+    }
 }

@@ -1,0 +1,56 @@
+//! What is older than it is kept goes, and erasures that had to wait go on.
+
+use lockdown_runtime::{Context, chain};
+use lockdown_store::privacy::{Eraser, RetentionOptions, Sweeper};
+use lockdown_store::{Store, StoreError};
+use std::time::Duration;
+
+const EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// Sweeps now and every hour, until the process stops. Others may do the same at the same time.
+pub(crate) fn start(ctx: &Context, store: Store) {
+    let sweeper = Sweeper::new(store.clone(), ctx.clock.clone(), RetentionOptions::default());
+    let eraser = Eraser::new(store, ctx.clock.clone(), ctx.ids.clone());
+    let (clock, stopping) = (ctx.clock.clone(), ctx.shutdown.soft_token());
+    ctx.tasks.spawn("retention", async move {
+        let sweeping = async {
+            loop {
+                if let Err(error) = round(&sweeper, &eraser).await {
+                    // The next round takes it up where this one was.
+                    tracing::warn!(
+                        "Could not remove what is older than it is kept: {}",
+                        chain(&error)
+                    );
+                }
+                clock.sleep(EVERY).await;
+            }
+        };
+        stopping.run_until_cancelled(sweeping).await;
+        Ok(())
+    });
+}
+
+async fn round(sweeper: &Sweeper, eraser: &Eraser) -> Result<(), StoreError> {
+    let counts = sweeper.sweep().await?;
+    let removed: u64 = counts.values().sum();
+    if removed > 0 {
+        let kinds: Vec<String> = counts
+            .iter()
+            .filter(|(_, count)| **count > 0)
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect();
+        tracing::info!(
+            removed,
+            "Removed what is older than it is kept: {}",
+            kinds.join(", ")
+        );
+    }
+    let open = eraser.resume().await?;
+    if open > 0 {
+        tracing::info!(
+            open,
+            "{open} erasures wait for a sanction to end or an event to go out"
+        );
+    }
+    Ok(())
+}
