@@ -4,14 +4,15 @@
 //! column is not in it, when one that is personal is not erased, or when one is not handed over. For a new table:
 //!
 //! 1. its entry in [`TABLES`] (`columns.rs`), each text or JSON column under what it holds;
-//! 2. where something in it is personal: a step in `steps.rs`, and a section in `export.rs` that its owner would read;
+//! 2. where something in it is personal: a step in `steps.rs`, and a section in `sections.rs` that its owner would read;
 //! 3. where it grows and need not stay: a kind in `retention.rs`;
-//! 4. a row of it in the test's `fill`, so that the test sees the text go.
+//! 4. a row of it in `fill` of `tests/contract/somebody.rs`, so that the test sees the text go.
 
 mod columns;
 mod erase;
 mod export;
 mod retention;
+mod sections;
 mod steps;
 
 pub use columns::{TABLES, Table};
@@ -21,4 +22,4 @@ pub use retention::{Keep, Kept, RetentionKind, RetentionOptions, Sweeper};
 
 /// Every statement of the module.
 pub(crate) static TEXTS: [&[&crate::dbx::Sql]; 4] =
-    [erase::TEXTS, export::TEXTS, retention::TEXTS, steps::TEXTS];
+    [erase::TEXTS, sections::TEXTS, retention::TEXTS, steps::TEXTS];

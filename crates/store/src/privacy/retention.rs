@@ -40,6 +40,10 @@ enum Own {
     Evidence,
     Notifications,
     DeadLetters,
+    /// These end at a time of their own.
+    Requests,
+    Sessions,
+    Deliveries,
 }
 
 /// How long something is kept.
@@ -68,6 +72,8 @@ pub struct RetentionOptions {
     pub notifications: TimeDelta,
     /// Dead letters that wait no more.
     pub dead_letters: TimeDelta,
+    /// What was sent to a community's own programs, or given up.
+    pub deliveries: TimeDelta,
 }
 
 /// Removes what is older than it is kept. Any number of them may, at the same time.
@@ -163,12 +169,13 @@ impl Default for RetentionOptions {
             processed: TimeDelta::days(62),
             notifications: TimeDelta::days(90),
             dead_letters: TimeDelta::days(90),
+            deliveries: TimeDelta::days(30),
         }
     }
 }
 
 impl RetentionOptions {
-    fn own(&self) -> [(Own, &'static str, TimeDelta); 6] {
+    fn own(&self) -> [(Own, &'static str, TimeDelta); 9] {
         [
             (Own::Published, "published_events", self.published),
             (Own::Processed, "processed_events", self.processed),
@@ -176,6 +183,9 @@ impl RetentionOptions {
             (Own::Evidence, "evidence", TimeDelta::zero()),
             (Own::Notifications, "notifications", self.notifications),
             (Own::DeadLetters, "dead_letters", self.dead_letters),
+            (Own::Requests, "idempotency_keys", TimeDelta::zero()),
+            (Own::Sessions, "sessions", TimeDelta::zero()),
+            (Own::Deliveries, "webhook_deliveries", self.deliveries),
         ]
     }
 }
@@ -253,6 +263,9 @@ impl Sweeper {
                         Own::Evidence => tx.forget_evidence(before, BATCH).await,
                         Own::Notifications => tx.forget_notifications(before, BATCH).await,
                         Own::DeadLetters => tx.forget_dead_letters(before, BATCH).await,
+                        Own::Requests => tx.forget_requests(before, BATCH).await,
+                        Own::Sessions => tx.forget_sessions(before, BATCH).await,
+                        Own::Deliveries => tx.forget_deliveries(before, BATCH).await,
                     }
                 })?;
                 if !counted(&mut counts, word, done) {

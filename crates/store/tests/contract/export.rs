@@ -1,7 +1,8 @@
 //! What a person is handed.
 
 use crate::fixture::Fixture;
-use crate::privacy::{MARK, NATIVE, add_note, fill, read_all};
+use crate::privacy::read_all;
+use crate::somebody::{MARK, NATIVE, add_note, fill};
 use lockdown_store::in_read;
 use serde_json::json;
 use std::collections::BTreeSet;

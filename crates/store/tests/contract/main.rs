@@ -32,6 +32,7 @@ mod retention;
 mod sanctions;
 mod schema;
 mod settings;
+mod somebody;
 mod tokens;
 mod tx;
 mod webhooks;

@@ -1,7 +1,8 @@
 //! How long things are kept.
 
 use crate::fixture::Fixture;
-use crate::privacy::{add_note, drain, end_sanctions, fill, verify};
+use crate::privacy::{drain, verify};
+use crate::somebody::{add_note, end_sanctions, fill};
 use chrono::TimeDelta;
 use lockdown_events::EventId;
 use lockdown_store::audit::{ActorKind, NewEntry, Personal};
