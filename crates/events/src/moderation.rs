@@ -137,6 +137,9 @@ pub struct Decision {
     pub guild_id: GuildId,
     pub id: CaseId,
     pub case_number: u64,
+    /// What was decided, where the type alone does not tell: a softban is a `kick:executed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
     pub user_id: UserId,
     #[serde(default)]
     pub moderator_id: Option<UserId>,

@@ -45,6 +45,28 @@ impl Reason {
         }
     }
 
+    /// What was seen on the platform, made to fit: it has happened, so its reason is not refused. `None` when nothing is left.
+    pub fn seen(text: &str) -> Option<Self> {
+        let mut used = 0;
+        let fits = |c: &char| {
+            used += c.len_utf16();
+            used <= Self::LONGEST
+        };
+        let kept: String = text
+            .trim()
+            .chars()
+            .filter(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'))
+            .take_while(fits)
+            .collect();
+        let kept = kept.trim();
+        (!kept.is_empty()).then(|| Self(kept.to_owned()))
+    }
+
+    /// One that was checked before it was kept.
+    pub(crate) fn kept(text: String) -> Self {
+        Self(text)
+    }
+
     /// The words.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -128,6 +150,15 @@ mod tests {
                 most: 512
             })
         );
+    }
+
+    #[test]
+    fn what_was_seen_is_made_to_fit() {
+        assert_eq!(Reason::seen(" a\0b\n "), Some(Reason("ab".to_owned())));
+        assert_eq!(Reason::seen("\0 \n"), None);
+        let long = Reason::seen(&"🦀".repeat(600)).unwrap();
+        assert_eq!(units(long.as_str()), Reason::LONGEST);
+        assert!(Reason::new(long.as_str(), Reason::LONGEST).is_ok());
     }
 
     #[test]

@@ -25,6 +25,16 @@ text_enum! {
 }
 
 text_enum! {
+    /// How a case was lifted.
+    Lift {
+        /// Its time was up.
+        Expired = "expired",
+        /// Somebody wanted it.
+        Revoked = "revoked",
+    }
+}
+
+text_enum! {
     /// What happened to a case.
     CaseEventKind {
         Opened = "opened",
@@ -55,6 +65,8 @@ row! {
         moderator_id: Option<IdentityId>,
         origin: Origin,
         rule: Option<String>,
+        /// The program that acted, where it was neither a person nor a rule.
+        token: Option<String>,
         rule_set_hash: Option<String>,
         trace_id: Option<TraceId>,
         reason: Option<String>,
@@ -63,10 +75,32 @@ row! {
         evidence: Json<Vec<MessageRef>>,
         /// The case that this one lifts or follows from.
         parent_id: Option<CaseId>,
+        /// The number of that case; only read.
+        parent: Option<u64>,
         /// The same question twice is one case.
         idempotency_key: Option<String>,
+        /// When it was decided, which for what was seen on the platform is earlier than when it was written down.
         created_at: DateTime<Utc>,
         updated_at: DateTime<Utc>,
+        .. fate: Fate
+    }
+}
+
+row! {
+    /// What became of a case.
+    #[derive(Default)]
+    pub Fate {
+        /// When the platform did it.
+        applied_at: Option<DateTime<Utc>>,
+        /// Since when it does not stand any more.
+        ended_at: Option<DateTime<Utc>>,
+        /// The number of the case that ended it.
+        ended_by: Option<u64>,
+        lift: Option<Lift>,
+        /// What the platform said when it failed, or why it was voided.
+        ended_why: Option<String>,
+        /// Who voided it, as [`CaseEvent::actor`].
+        voided_by: Option<String>,
     }
 }
 
@@ -104,8 +138,10 @@ macro_rules! columns {
     ($head:literal, $tail:literal) => {
         concat!(
             $head,
-            " id, guild_id, number, kind, state, subject_id, moderator_id, origin, rule, rule_set_hash, trace_id, \
-             reason, expires_at, evidence, parent_id, idempotency_key, created_at, updated_at ",
+            " id, guild_id, number, kind, state, subject_id, moderator_id, origin, rule, token, rule_set_hash, trace_id, \
+             reason, expires_at, evidence, parent_id, \
+             (SELECT p.number FROM cases p WHERE p.id = cases.parent_id) AS parent, idempotency_key, created_at, \
+             updated_at, applied_at, ended_at, ended_by, lift, ended_why, voided_by ",
             $tail
         )
     };
@@ -116,16 +152,36 @@ const SELECT: &str = columns!("SELECT", "FROM cases");
 
 sqls! {
     INSERT = "INSERT INTO cases (id, guild_id, number, kind, state, subject_id, moderator_id, origin, rule, \
-            rule_set_hash, trace_id, reason, reason_folded, expires_at, evidence, parent_id, idempotency_key, \
-            created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18)";
+            token, rule_set_hash, trace_id, reason, reason_folded, expires_at, evidence, parent_id, idempotency_key, \
+            created_at, updated_at, applied_at, ended_at, ended_by, lift, ended_why, voided_by) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
+            $23, $24, $25, $26)";
     FIND = columns!("SELECT", "FROM cases WHERE id = $1");
     LOCK => columns!("SELECT", "FROM cases WHERE id = $1 FOR UPDATE"), columns!("SELECT", "FROM cases WHERE id = $1");
     BY_NUMBER = columns!("SELECT", "FROM cases WHERE guild_id = $1 AND number = $2");
     BY_KEY = columns!("SELECT", "FROM cases WHERE guild_id = $1 AND idempotency_key = $2");
+    // Of each kind that lasts: what holds, what waits for the platform's answer, and what was decided last or not before
+    // the time that is asked for.
+    STANDING = columns!(
+        "SELECT",
+        "FROM cases WHERE guild_id = $1 AND subject_id = $2 AND state NOT IN ('failed', 'voided') \
+            AND kind IN ('ban', 'unban', 'softban', 'mute', 'unmute') \
+            AND (state = 'requested' OR created_at >= $3 OR (state = 'applied' AND kind IN ('ban', 'mute')) \
+                OR created_at = (SELECT MAX(b.created_at) FROM cases b WHERE b.guild_id = $1 AND b.subject_id = $2 \
+                    AND b.state NOT IN ('failed', 'voided') AND b.kind IN ('ban', 'unban', 'softban')) \
+                OR created_at = (SELECT MAX(m.created_at) FROM cases m WHERE m.guild_id = $1 AND m.subject_id = $2 \
+                    AND m.state NOT IN ('failed', 'voided') AND m.kind IN ('mute', 'unmute'))) ORDER BY number"
+    );
+    WARNINGS = columns!(
+        "SELECT",
+        "FROM cases WHERE guild_id = $1 AND subject_id = $2 AND kind = 'warn' AND (state = 'applied' OR number = $3) \
+            ORDER BY number"
+    );
+    ENDED_BY = columns!("SELECT", "FROM cases WHERE guild_id = $1 AND ended_by = $2 ORDER BY number");
     SAVE = "UPDATE cases SET state = $2, reason = $3, reason_folded = $4, expires_at = $5, evidence = $6, \
-        updated_at = $7 WHERE id = $1";
-    // The case's row is locked by whoever adds to its history, so no two take the same place in it.
+        updated_at = $7, applied_at = $8, ended_at = $9, ended_by = $10, lift = $11, ended_why = $12, voided_by = $13 \
+        WHERE id = $1";
+    // Whoever adds to a history holds the case or its guild, so no two take the same place in it.
     ADD_EVENT = "INSERT INTO case_events (case_id, seq, at, actor, kind, body) \
         VALUES ($1, COALESCE((SELECT MAX(seq) FROM case_events WHERE case_id = $1), 0) + 1, $2, $3, $4, $5)";
     HISTORY = "SELECT seq, at, actor, kind, body FROM case_events WHERE case_id = $1 ORDER BY seq";
@@ -181,6 +237,43 @@ impl Conn {
         self.filtered(filter).all().await
     }
 
+    /// The cases that say how a person stands: what holds, what waits for the platform's answer, and what was decided last
+    /// or not before `since`.
+    pub async fn standing_cases(
+        &mut self,
+        guild: GuildKey,
+        subject: IdentityId,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<Case>, StoreError> {
+        self.query(&STANDING)
+            .bind(guild)
+            .bind(subject)
+            .bind(since)
+            .all()
+            .await
+    }
+
+    /// The warnings that count, and the one of this number if it is theirs.
+    pub async fn warnings(
+        &mut self,
+        guild: GuildKey,
+        subject: IdentityId,
+        number: Option<u64>,
+    ) -> Result<Vec<Case>, StoreError> {
+        let number = number.and_then(|number| i64::try_from(number).ok());
+        self.query(&WARNINGS)
+            .bind(guild)
+            .bind(subject)
+            .bind(number)
+            .all()
+            .await
+    }
+
+    /// The cases that this one ended.
+    pub async fn cases_ended_by(&mut self, guild: GuildKey, number: u64) -> Result<Vec<Case>, StoreError> {
+        self.query(&ENDED_BY).bind(guild).bind(number).all().await
+    }
+
     pub async fn case_history(&mut self, id: CaseId) -> Result<Vec<CaseEvent>, StoreError> {
         self.query(&HISTORY).bind(id).all().await
     }
@@ -199,6 +292,11 @@ impl Tx {
         self.query(&LOCK).bind(id).optional().await
     }
 
+    /// Holds a guild that is there: nobody else opens or ends one of its cases until this transaction ends.
+    pub async fn hold_cases(&mut self, guild: GuildKey) -> Result<(), StoreError> {
+        self.hold_guild(guild).await.map(drop)
+    }
+
     /// Adds a case. Its number is of [`Tx::next_case_number`], in the same transaction.
     pub async fn insert_case(&mut self, case: &Case) -> Result<(), StoreError> {
         let reason = case.reason.as_deref().map(storable);
@@ -213,6 +311,7 @@ impl Tx {
             .bind(case.moderator_id)
             .bind(case.origin)
             .bind(case.rule.as_deref())
+            .bind(case.token.as_deref())
             .bind(case.rule_set_hash.as_deref())
             .bind(case.trace_id)
             .bind(reason.as_deref())
@@ -221,11 +320,18 @@ impl Tx {
             .bind(case.evidence.clone())
             .bind(case.parent_id)
             .bind(case.idempotency_key.as_deref())
-            .bind(case.created_at);
+            .bind(case.created_at)
+            .bind(case.updated_at)
+            .bind(case.fate.applied_at)
+            .bind(case.fate.ended_at)
+            .bind(case.fate.ended_by)
+            .bind(case.fate.lift)
+            .bind(case.fate.ended_why.as_deref().map(storable))
+            .bind(case.fate.voided_by.as_deref());
         Ok(())
     }
 
-    /// Writes what may change in a case: its state, reason, end and evidence.
+    /// Writes what may change in a case: its state and fate, reason, end and evidence.
     pub async fn save_case(&mut self, case: &Case) -> Result<(), StoreError> {
         let reason = case.reason.as_deref().map(storable);
         let query = self
@@ -236,14 +342,20 @@ impl Tx {
             .bind(reason.as_deref().map(folded))
             .bind(case.expires_at)
             .bind(case.evidence.clone())
-            .bind(case.updated_at);
+            .bind(case.updated_at)
+            .bind(case.fate.applied_at)
+            .bind(case.fate.ended_at)
+            .bind(case.fate.ended_by)
+            .bind(case.fate.lift)
+            .bind(case.fate.ended_why.as_deref().map(storable))
+            .bind(case.fate.voided_by.as_deref());
         match query.execute().await? {
             0 => Err(StoreError::Missing { statement: SAVE.name }),
             _ => Ok(()),
         }
     }
 
-    /// Adds a line to the history of a case that this transaction made or locked.
+    /// Adds a line to the history of a case which, or whose guild, this transaction holds.
     pub async fn add_case_event(
         &mut self,
         id: CaseId,

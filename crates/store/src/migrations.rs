@@ -31,6 +31,7 @@ pub const CHANGES: &[Change] = changes! {
     2 "0002_cases"
     3 "0003_audit"
     4 "0004_bus"
+    5 "0005_fate"
     10 "0010_policy"
     11 "0011_members"
     12 "0012_messages"

@@ -1,7 +1,7 @@
 //! People, and the accounts they have on platforms.
 
 use crate::dbx::query::row;
-use crate::dbx::{Conn, Tx, sqls, uuid_ids};
+use crate::dbx::{Conn, Json, Tx, sqls, uuid_ids};
 use crate::error::StoreError;
 use chrono::{DateTime, Utc};
 use lockdown_events::{Platform, UserId};
@@ -45,6 +45,11 @@ sqls! {
         FROM identities WHERE platform = $1 AND native_id = $2";
     IDENTITY_BY_ID = "SELECT id, person_id, platform, native_id, username, display_name, is_bot, first_seen, \
         last_seen FROM identities WHERE id = $1";
+    IDENTITIES_BY_ID =>
+        "SELECT id, person_id, platform, native_id, username, display_name, is_bot, first_seen, last_seen \
+            FROM identities WHERE id IN (SELECT CAST(value AS UUID) FROM jsonb_array_elements_text($1))",
+        "SELECT id, person_id, platform, native_id, username, display_name, is_bot, first_seen, last_seen \
+            FROM identities WHERE id IN (SELECT unhex(replace(value, '-', '')) FROM json_each($1))";
     INSERT_IDENTITY = "INSERT INTO identities (id, person_id, platform, native_id, username, username_folded, \
             display_name, is_bot, first_seen, last_seen) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) \
@@ -87,6 +92,15 @@ impl Conn {
 
     pub async fn identity_by_id(&mut self, id: IdentityId) -> Result<Option<Identity>, StoreError> {
         self.query(&IDENTITY_BY_ID).bind(id).optional().await
+    }
+
+    /// Those of these that there are, in any order.
+    pub async fn identities_by_id(
+        &mut self,
+        ids: impl IntoIterator<Item = IdentityId> + Send,
+    ) -> Result<Vec<Identity>, StoreError> {
+        let ids: Vec<String> = ids.into_iter().map(|id| id.to_string()).collect();
+        self.query(&IDENTITIES_BY_ID).bind(Json(ids)).all().await
     }
 }
 

@@ -56,6 +56,16 @@ row! {
     }
 }
 
+/// Where a sanction is once its case has changed.
+#[derive(Debug, Clone, Copy)]
+pub struct Followed<'a> {
+    pub state: SanctionState,
+    pub next_attempt_at: Option<DateTime<Utc>>,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub ended_by: Option<CaseId>,
+    pub error: Option<&'a str>,
+}
+
 macro_rules! columns {
     ($head:expr, $tail:expr) => {
         concat!(
@@ -97,6 +107,8 @@ sqls! {
         WHERE id = $1 AND state = 'live'";
     SET_END = "UPDATE sanctions SET expires_at = $2, next_attempt_at = $3, lease_by = NULL, attempts = 0 \
         WHERE id = $1 AND state = 'live'";
+    FOLLOW = "UPDATE sanctions SET state = $2, next_attempt_at = $3, ended_at = $4, ended_by = $5, last_error = $6, \
+            lease_by = NULL WHERE case_id = $1";
     CLAIM => claim!("FOR UPDATE SKIP LOCKED"), claim!("");
     POSTPONE = "UPDATE sanctions SET next_attempt_at = $3, last_error = $4, lease_by = NULL \
         WHERE id = $1 AND lease_by = $2 AND state = 'live'";
@@ -180,6 +192,19 @@ impl Tx {
         by: Option<CaseId>,
     ) -> Result<bool, StoreError> {
         let query = self.query(&END).bind(id).bind(state).bind(at).bind(by);
+        Ok(query.execute().await? == 1)
+    }
+
+    /// Brings the sanction of a case to where its case is by now, also back to life; `false` when the case has none.
+    pub async fn follow_case(&mut self, case: CaseId, to: &Followed<'_>) -> Result<bool, StoreError> {
+        let query = self
+            .query(&FOLLOW)
+            .bind(case)
+            .bind(to.state)
+            .bind(to.next_attempt_at)
+            .bind(to.ended_at)
+            .bind(to.ended_by)
+            .bind(to.error.map(storable));
         Ok(query.execute().await? == 1)
     }
 

@@ -341,6 +341,7 @@ fn decision(case: u64, of: u64, lifts: Option<u64>) -> Decision {
         guild_id: guild(),
         id: CaseId(IDS.next()),
         case_number: case,
+        action: None,
         user_id: user(of),
         moderator_id: None,
         reason: None,

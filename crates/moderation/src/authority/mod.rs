@@ -44,8 +44,8 @@ pub struct Subject {
 pub struct Scene {
     pub doer: Doer,
     pub subject: Subject,
-    /// Through whom it is done.
-    pub bot: UserRef,
+    /// Through whom it is done, where that is known.
+    pub bot: Option<UserRef>,
     pub bot_rank: Rank,
     pub limits: &'static Limits,
     /// The doer said expressly that it may hit an administrator.
@@ -213,7 +213,7 @@ impl Scene {
         if self.doer.by.person() == Some(&self.subject.who) {
             return Err(Why::Oneself);
         }
-        if self.bot == self.subject.who {
+        if self.bot.as_ref() == Some(&self.subject.who) {
             return Err(Why::Ourselves);
         }
         Ok(())

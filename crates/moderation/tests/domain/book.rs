@@ -62,7 +62,7 @@ pub(crate) fn allowed<T: Guarded>(by: Actor, on: T) -> Authorized<T> {
             rank: Rank::PLAIN,
             grant: None,
         },
-        bot: user("bot"),
+        bot: Some(user("bot")),
         bot_rank: everything,
         limits: Limits::of(Platform::Discord),
         even_administrators: false,

@@ -33,16 +33,21 @@ pub trait FromRow: Sized {
     fn from_row(row: &Row) -> Result<Self, StoreError>;
 }
 
-/// Defines a row as a struct whose fields are named like its columns.
+/// Defines a row as a struct whose fields are named like its columns; the last may be a part of it that is a row itself.
 macro_rules! row {
-    ($(#[$meta:meta])* $vis:vis $name:ident { $( $(#[$fmeta:meta])* $field:ident: $type:ty, )+ }) => {
+    ($(#[$meta:meta])* $vis:vis $name:ident {
+        $( $(#[$fmeta:meta])* $field:ident: $type:ty, )+ $( .. $part:ident: $part_type:ty )?
+    }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq)]
-        $vis struct $name { $( $(#[$fmeta])* $vis $field: $type, )+ }
+        $vis struct $name { $( $(#[$fmeta])* $vis $field: $type, )+ $( $vis $part: $part_type, )? }
 
         impl $crate::dbx::FromRow for $name {
             fn from_row(row: &$crate::dbx::Row) -> Result<Self, $crate::StoreError> {
-                Ok(Self { $( $field: row.get(stringify!($field))?, )+ })
+                Ok(Self {
+                    $( $field: row.get(stringify!($field))?, )+
+                    $( $part: $crate::dbx::FromRow::from_row(row)?, )?
+                })
             }
         }
     };

@@ -7,7 +7,7 @@ use lockdown_events::{
 };
 use lockdown_runtime::{Clock, Ids, MockClock};
 use lockdown_store::audit::{ActorKind, NewEntry, Personal};
-use lockdown_store::cases::{Case, CaseEventKind, CaseState};
+use lockdown_store::cases::{Case, CaseEventKind, CaseState, Fate};
 use lockdown_store::dbx::Json;
 use lockdown_store::guilds::{Community, CommunityId, Guild, GuildKey};
 use lockdown_store::people::{Identity, IdentityId, PersonId, Seen};
@@ -150,15 +150,18 @@ impl Fixture {
             moderator_id: Some(self.alice),
             origin: Origin::Command,
             rule: None,
+            token: None,
             rule_set_hash: None,
             trace_id: None,
             reason: Some("spam".into()),
             expires_at: None,
             evidence: Json(Vec::new()),
             parent_id: None,
+            parent: None,
             idempotency_key: None,
             created_at: self.now(),
             updated_at: self.now(),
+            fate: Fate::default(),
         }
     }
 

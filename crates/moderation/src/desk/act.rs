@@ -1,0 +1,287 @@
+//! From a wish to a case.
+
+use super::error::{DeskError, Refused, Stop};
+use super::facts::{Facts, scene};
+use super::rows::{self, Kept};
+use super::tell::{Entry, Extra};
+use super::{Ask, Desk, guild};
+use crate::authority::{Authorized, Rank};
+use crate::case::Case;
+use crate::decide::{Ending, Follows, Moot, decide};
+use crate::sanction::{Effect, Profile};
+use crate::who::CaseNumber;
+use crate::wish::Wish;
+use chrono::{DateTime, Utc};
+use lockdown_events::CaseId;
+use lockdown_store::cases::CaseEventKind;
+use lockdown_store::guilds::Guild;
+use lockdown_store::notes::{Note, NoteId};
+
+use lockdown_store::points::{PointEntry, PointEntryId};
+use lockdown_store::{Tx, in_read, in_tx};
+use serde_json::json;
+
+/// What came of an ask.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Acted {
+    /// A new case.
+    Recorded(Case),
+    /// It was asked before, and this is what it became.
+    Again(Case),
+    /// It is so already; by this case, where one of ours made it so.
+    Already(Option<Case>),
+    /// A timer rang for what is not there to be ended.
+    Moot(Moot),
+}
+
+/// How a transaction ended that wrote nothing.
+enum End {
+    Nothing(Acted),
+    Stop(Stop),
+}
+
+/// What a transaction is given. It may be run more than once.
+struct Given<'a> {
+    ask: &'a Ask,
+    guild: &'a Guild,
+    proof: &'a Authorized<Wish>,
+}
+
+// === impl Acted ===
+
+impl Acted {
+    /// The case that stands for it.
+    pub fn case(&self) -> Option<&Case> {
+        match self {
+            Self::Recorded(case) | Self::Again(case) | Self::Already(Some(case)) => Some(case),
+            Self::Already(None) | Self::Moot(_) => None,
+        }
+    }
+}
+
+// === impl End ===
+
+impl<E: Into<Stop>> From<E> for End {
+    fn from(stop: E) -> Self {
+        Self::Stop(stop.into())
+    }
+}
+
+impl lockdown_store::Retry for End {
+    fn is_transient(&self) -> bool {
+        matches!(self, Self::Stop(stop) if stop.is_transient())
+    }
+}
+
+// === impl Desk ===
+
+impl Desk {
+    /// Decides what somebody asks for, and records it. Refused, nothing is written. Where the commit's answer was lost, the
+    /// same ask with its key finds out what became of it.
+    pub async fn act(&self, ask: &Ask, facts: &dyn Facts) -> Result<Acted, DeskError> {
+        let wish = ask.check(self.clock.now())?;
+        let profile = Profile::of(ask.action);
+        let (guild, is_known) = in_read!(self.store, |conn| {
+            let guild = guild(conn, &ask.guild).await?;
+            let subject = conn.identity(ask.subject.platform, &ask.subject.id).await?;
+            Ok::<_, Stop>((guild, subject.is_some()))
+        })?;
+        let scene = scene(
+            facts,
+            &ask.guild,
+            &ask.by,
+            &ask.subject,
+            Some(ask.origin),
+            ask.even_administrators,
+        )
+        .await;
+        // A ban can come before the person does. Words about somebody whom nobody has ever seen are a slip.
+        if !is_known && !profile.on_platform && scene.subject.rank == Rank::Absent {
+            return Err(Refused::UnknownPerson(ask.subject.clone()).into());
+        }
+        let proof = scene.authorize(wish).map_err(Refused::from)?;
+        let given = Given {
+            ask,
+            guild: &guild,
+            proof: &proof,
+        };
+        match in_tx!(self.store, |tx| { self.record(tx, &given).await }) {
+            Ok(case) => Ok(Acted::Recorded(case)),
+            Err(End::Nothing(acted)) => Ok(acted),
+            Err(End::Stop(stop)) => Err(stop.into()),
+        }
+    }
+
+    async fn record(&self, tx: &mut Tx, given: &Given<'_>) -> Result<Case, End> {
+        let Given { ask, guild, proof } = *given;
+        let wish = proof.on();
+        // First of all, since it holds the guild: what is read from here on is not changed by others. Ended without a
+        // commit, the number is the next one's.
+        let number = tx.next_case_number(guild.id).await?;
+        let number = CaseNumber(number.ok_or_else(|| Refused::UnknownGuild(ask.guild.clone()))?);
+        if let Some(before) = asked_before(tx, given).await? {
+            return Err(End::Nothing(Acted::Again(before)));
+        }
+        let now = self.clock.now();
+        let subject = rows::seen(tx, self, &ask.subject, now).await?;
+        let (standing, mut others) = rows::standing(tx, guild, subject, wish).await?;
+        let follows = decide(&standing, proof).map_err(Stop::from)?;
+        let endings: &[Ending] = match &follows {
+            Follows::Case { ends } => ends,
+            Follows::History { .. } => &[],
+            Follows::Already { case } => {
+                let case = match case {
+                    Some(number) => rows::find(tx, &ask.guild, guild, *number).await?,
+                    None => None,
+                };
+                return Err(End::Nothing(Acted::Already(case.map(|kept| kept.case))));
+            }
+            Follows::Moot(moot) => return Err(End::Nothing(Acted::Moot(*moot))),
+        };
+
+        let by = rows::name(tx, self, &ask.by, now).await?;
+        let id = CaseId(self.ids.next());
+        let case = Case::open(id, number, proof.clone(), &follows).expect("what follows is a case");
+        let parent = case
+            .lifts
+            .and_then(|lifts| find(&mut others, lifts))
+            .map(|kept| kept.case.id);
+        let kept = Kept::new(case, guild, subject, &by, parent, ask, now);
+        tx.insert_case(&kept.row).await?;
+        let opened = json!({ "origin": ask.origin, "state": kept.row.state.as_str() });
+        tx.add_case_event(id, now, &by.text, CaseEventKind::Opened, opened)
+            .await?;
+        for ending in endings {
+            let (Ending::Superseded { case: number } | Ending::Lifted { case: number, .. }) = ending;
+            let other = find(&mut others, *number)
+                .ok_or_else(|| Stop::Records(format!("{number} of {} is gone", ask.guild)))?;
+            other
+                .case
+                .end(ending, kept.case.number, now)
+                .map_err(Stop::from)?;
+            other.write(now, None);
+            rows::save(tx, other, Some(id), None).await?;
+            let kind = match ending {
+                Ending::Superseded { .. } => CaseEventKind::Superseded,
+                Ending::Lifted { .. } => CaseEventKind::Lifted,
+            };
+            let body = json!({ "by": kept.case.number.0 });
+            tx.add_case_event(other.case.id, now, &by.text, kind, body)
+                .await?;
+        }
+        if let Some(lasting) = kept.case.live() {
+            let sanction = rows::sanction(self, &kept, lasting, now);
+            if !tx.insert_sanction(&sanction).await? {
+                let what = format!("{} has a {lasting} that no case of theirs tells of", ask.subject);
+                return Err(Stop::Records(what).into());
+            }
+        }
+        self.count(tx, ask, &kept, now).await?;
+        self.remark(tx, &kept, now).await?;
+        let entry = Entry {
+            by: &by,
+            act: "case:open",
+            subject: format!("case:{}", number.0),
+            body: json!({
+                "kind": ask.action, "origin": ask.origin, "state": kept.row.state.as_str(),
+                "ends": kept.row.expires_at, "rule": kept.row.rule, "ruleSetHash": kept.row.rule_set_hash,
+                "trace": kept.row.trace_id, "lifts": kept.case.lifts.map(|lifts| lifts.0),
+            }),
+            personal: Some((
+                subject,
+                json!({ "user": ask.subject.id, "reason": kept.row.reason }),
+            )),
+        };
+        self.tell(tx, &kept, Extra::of(ask), ask.chain.as_ref(), now)
+            .await?;
+        self.audit(tx, guild, entry, ask.chain.as_ref(), now).await?;
+        Ok(kept.case)
+    }
+
+    /// What a warning weighs, or what is taken back with it: both under the warning's own case, so that they end together.
+    async fn count(&self, tx: &mut Tx, ask: &Ask, kept: &Kept, now: DateTime<Utc>) -> Result<(), Stop> {
+        match Profile::of(kept.case.action).effect {
+            Effect::Counts => {
+                let entry = PointEntry {
+                    id: PointEntryId(self.ids.next()),
+                    guild_id: kept.row.guild_id,
+                    subject_id: kept.row.subject_id,
+                    case_id: kept.case.id,
+                    delta: i64::from(ask.points),
+                    expires_at: None,
+                    created_at: kept.case.at,
+                };
+                Ok(tx.add_points(&entry).await?)
+            }
+            Effect::Discounts => match kept.row.parent_id {
+                Some(warning) => self.take_back_points(tx, kept, warning, now).await,
+                None => Ok(()),
+            },
+            Effect::Begins(_) | Effect::Ends(_) | Effect::Passes | Effect::Remarks => Ok(()),
+        }
+    }
+
+    /// Takes back what a warning weighs.
+    pub(super) async fn take_back_points(
+        &self,
+        tx: &mut Tx,
+        of: &Kept,
+        warning: CaseId,
+        now: DateTime<Utc>,
+    ) -> Result<(), Stop> {
+        let entries = tx.point_entries(of.row.guild_id, of.row.subject_id).await?;
+        let theirs = entries.iter().filter(|entry| entry.case_id == warning);
+        let left: i64 = theirs.clone().map(|entry| entry.delta).sum();
+        let Some(given) = theirs.clone().next().filter(|_| left > 0) else {
+            return Ok(());
+        };
+        let entry = PointEntry {
+            id: PointEntryId(self.ids.next()),
+            delta: -left,
+            created_at: now,
+            ..given.clone()
+        };
+        Ok(tx.add_points(&entry).await?)
+    }
+
+    async fn remark(&self, tx: &mut Tx, kept: &Kept, now: DateTime<Utc>) -> Result<(), Stop> {
+        let Some(reason) = &kept.case.reason else {
+            return Ok(());
+        };
+        if Profile::of(kept.case.action).effect != Effect::Remarks {
+            return Ok(());
+        }
+        let note = Note {
+            id: NoteId(self.ids.next()),
+            guild_id: kept.row.guild_id,
+            subject_id: kept.row.subject_id,
+            author_id: kept.row.moderator_id,
+            body: reason.as_str().to_owned(),
+            pinned: false,
+            created_at: kept.case.at,
+            updated_at: now,
+        };
+        Ok(tx.insert_note(&note).await?)
+    }
+}
+
+/// The case that this ask became the first time.
+async fn asked_before(tx: &mut Tx, given: &Given<'_>) -> Result<Option<Case>, Stop> {
+    let Given { ask, guild, .. } = *given;
+    let Some(key) = &ask.key else {
+        return Ok(None);
+    };
+    let row = tx.case_by_idempotency_key(guild.id, key).await?;
+    let kept = rows::kept(tx, &ask.guild, row.into_iter().collect()).await?;
+    let Some(Kept { case, .. }) = kept.into_iter().next() else {
+        return Ok(None);
+    };
+    if (&case.subject, case.action) != (&ask.subject, ask.action) {
+        return Err(Refused::KeyReused(case.number).into());
+    }
+    Ok(Some(case))
+}
+
+fn find(kept: &mut [Kept], number: CaseNumber) -> Option<&mut Kept> {
+    kept.iter_mut().find(|kept| kept.case.number == number)
+}

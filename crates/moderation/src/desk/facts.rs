@@ -1,0 +1,98 @@
+//! What the platform and our own roles know about those concerned.
+
+use crate::authority::{Doer, Grant, Rank, Rights, Scene, Subject};
+use crate::platform::Limits;
+use crate::who::{Actor, GuildRef, UserRef};
+use async_trait::async_trait;
+use lockdown_events::Origin;
+
+/// How those concerned stand. What could not be read is [`Rank::Unknown`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ranks {
+    /// Of a person; without meaning for others.
+    pub doer: Rank,
+    /// The doer's role in LOCKDOWN.
+    pub doer_grant: Option<Grant>,
+    pub subject: Rank,
+    pub subject_grant: Option<Grant>,
+    /// The account through which it is done, where it is known.
+    pub bot: Option<UserRef>,
+    pub bot_rank: Rank,
+}
+
+/// Who reads how people stand, as late as possible. A value of [`Ranks`] is one.
+#[async_trait]
+pub trait Facts: Send + Sync {
+    async fn ranks(&self, guild: &GuildRef, doer: &Actor, subject: &UserRef) -> Ranks;
+}
+
+// === impl Ranks ===
+
+impl Ranks {
+    /// Nothing could be read.
+    pub const UNKNOWN: Self = Self {
+        doer: Rank::Unknown,
+        doer_grant: None,
+        subject: Rank::Unknown,
+        subject_grant: None,
+        bot: None,
+        bot_rank: Rank::Unknown,
+    };
+}
+
+#[async_trait]
+impl Facts for Ranks {
+    async fn ranks(&self, _: &GuildRef, _: &Actor, _: &UserRef) -> Ranks {
+        self.clone()
+    }
+}
+
+/// What a rule of the community may do: whoever made it had the right to configure.
+const OF_A_RULE: Grant = Grant {
+    position: u32::MAX,
+    rights: Rights::MODERATOR,
+};
+
+/// Everybody concerned, for the one function that decides. What was seen has been allowed by the platform, and a timer
+/// only ends what is due: nobody's rank is asked for. A rule acts on what can be read: whether it may judge somebody was
+/// looked at when it judged, and the platform has the last word.
+pub(super) async fn scene(
+    facts: &dyn Facts,
+    guild: &GuildRef,
+    by: &Actor,
+    subject: &UserRef,
+    origin: Option<Origin>,
+    even_administrators: bool,
+) -> Scene {
+    let asks = origin != Some(Origin::Native) && *by != Actor::System;
+    let mut ranks = if asks {
+        facts.ranks(guild, by, subject).await
+    } else {
+        Ranks::UNKNOWN
+    };
+    if matches!(by, Actor::Rule(_)) {
+        ranks.doer_grant.get_or_insert(OF_A_RULE);
+        if ranks.subject == Rank::Unknown {
+            ranks.subject = Rank::PLAIN;
+        }
+        if ranks.bot_rank == Rank::Unknown {
+            ranks.bot_rank = Rank::Owner;
+        }
+    }
+    Scene {
+        doer: Doer {
+            by: by.clone(),
+            rank: ranks.doer,
+            grant: ranks.doer_grant,
+        },
+        subject: Subject {
+            who: subject.clone(),
+            rank: ranks.subject,
+            grant: ranks.subject_grant,
+        },
+        bot: ranks.bot,
+        bot_rank: ranks.bot_rank,
+        limits: Limits::of(guild.platform),
+        even_administrators,
+    }
+}

@@ -1,0 +1,62 @@
+//! The use cases: what a bot, the API, a rule or a timer asks for becomes a case, or a refusal that says why.
+//!
+//! Each is one transaction that begins by holding the guild: its row in the store is the lock under which cases are opened,
+//! ended and numbered, in whichever process. With the case go its history, the sanctions that it ends and begins, the
+//! audit entry, and the events in the outbox. What is refused, and what is so already, writes no row.
+//!
+//! What the platform knows of those concerned comes through [`Facts`], read last before the decision: a moderator who was
+//! demoted after asking is refused.
+//!
+//! - [`Desk::act`]: a wish or an observation. [`Desk::outcome`]: the platform's answer. [`Desk::expire`]: what is due.
+//! - [`Desk::amend`]: a changed reason, end or evidence, or a case declared a mistake.
+//! - [`Desk::case`], [`Desk::explain`]: one case, its history, and why it stands.
+//!
+//! To add a use case: a module here with the method, its refusals in `error.rs` with a code each, its tests in `tests/desk/`
+//! over both engines.
+
+mod act;
+mod amend;
+mod ask;
+mod error;
+mod expire;
+mod facts;
+mod outcome;
+mod read;
+mod rows;
+mod tell;
+
+pub use act::Acted;
+pub use amend::{AmendAsk, Amended};
+pub use ask::Ask;
+pub use error::{DeskError, Refused};
+pub use expire::Expired;
+pub use facts::{Facts, Ranks};
+pub use outcome::Answered;
+pub use read::{CaseView, Explanation, HistoryLine, Record};
+
+use crate::who::GuildRef;
+use error::Stop;
+use lockdown_runtime::{Clock, Ids};
+use lockdown_store::guilds::Guild;
+use lockdown_store::{Conn, Store};
+
+/// Where decisions are made and recorded. Cheap to clone; any number of processes have one over the same store.
+#[derive(Clone)]
+pub struct Desk {
+    store: Store,
+    clock: Clock,
+    ids: Ids,
+}
+
+// === impl Desk ===
+
+impl Desk {
+    pub fn new(store: Store, clock: Clock, ids: Ids) -> Self {
+        Self { store, clock, ids }
+    }
+}
+
+async fn guild(conn: &mut Conn, guild: &GuildRef) -> Result<Guild, Stop> {
+    let found = conn.guild(guild.platform, &guild.id).await?;
+    found.ok_or_else(|| Refused::UnknownGuild(guild.clone()).into())
+}

@@ -1,0 +1,200 @@
+//! What the platform answered.
+
+use super::error::{DeskError, Refused, Stop};
+use super::rows::{self, Kept, Name};
+use super::tell::Entry;
+use super::{Desk, guild};
+use crate::case::{Case, CaseState, MoveError, fail};
+use crate::who::{Actor, CaseNumber, GuildRef};
+use chrono::{DateTime, TimeDelta, Utc};
+use lockdown_events::{CorrelationId, ModerationLog, Outcome};
+use lockdown_store::cases::CaseEventKind;
+use lockdown_store::guilds::Guild;
+use lockdown_store::{Tx, in_tx};
+use serde_json::json;
+
+/// What came of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answered {
+    Applied(Case),
+    /// With the cases that stand again because it failed.
+    Failed {
+        case: Case,
+        stand_again: Vec<CaseNumber>,
+    },
+    /// It was known already.
+    Again,
+    /// The platform was not asked, since a newer decision stands, as the case says itself.
+    Superseded,
+}
+
+/// How often what could not be ended is tried again: first after a minute, then less and less often.
+const FIRST_PAUSE: TimeDelta = TimeDelta::minutes(1);
+const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(6);
+
+// === impl Desk ===
+
+impl Desk {
+    /// Notes what came of a case on the platform. One that failed gives back what it had ended.
+    pub async fn outcome(
+        &self,
+        log: &ModerationLog,
+        chain: Option<&CorrelationId>,
+    ) -> Result<Answered, DeskError> {
+        if log.outcome == Outcome::Superseded {
+            return Ok(Answered::Superseded);
+        }
+        let of = GuildRef {
+            platform: log.platform,
+            id: log.guild_id.clone(),
+        };
+        let number = CaseNumber(log.case_number);
+        let answered = in_tx!(self.store, |tx| {
+            let guild = guild(tx, &of).await?;
+            tx.hold_cases(guild.id).await?;
+            let kept = rows::find(tx, &of, &guild, number).await?;
+            let kept = kept.ok_or_else(|| Refused::UnknownCase(of.clone(), number))?;
+            let now = self.clock.now();
+            match log.outcome {
+                Outcome::Failed => self.failed(tx, &guild, kept, log, chain, now).await,
+                Outcome::Applied | Outcome::Superseded => self.applied(tx, kept, log, now).await,
+            }
+        });
+        match answered {
+            Err(Stop::Refused(Refused::Move(MoveError::Already(_)))) => Ok(Answered::Again),
+            Err(stop) => Err(stop.into()),
+            Ok(answered) => Ok(answered),
+        }
+    }
+
+    async fn applied(
+        &self,
+        tx: &mut Tx,
+        mut kept: Kept,
+        log: &ModerationLog,
+        now: DateTime<Utc>,
+    ) -> Result<Answered, Stop> {
+        kept.case.state = kept.case.state.apply(now)?;
+        kept.write(now, None);
+        // Its sanction stands or fell with it before.
+        tx.save_case(&kept.row).await?;
+        let body = json!({ "notified": log.notified });
+        tx.add_case_event(kept.case.id, now, SYSTEM, CaseEventKind::Applied, body)
+            .await?;
+        Ok(Answered::Applied(kept.case))
+    }
+
+    async fn failed(
+        &self,
+        tx: &mut Tx,
+        guild: &Guild,
+        mut kept: Kept,
+        log: &ModerationLog,
+        chain: Option<&CorrelationId>,
+        now: DateTime<Utc>,
+    ) -> Result<Answered, Stop> {
+        let of = kept.case.guild.clone();
+        let rows = tx.cases_ended_by(guild.id, kept.case.number.0).await?;
+        let mut ended = rows::kept(tx, &of, rows).await?;
+        let error = log
+            .error
+            .clone()
+            .unwrap_or_else(|| "the platform did not say why".to_owned());
+        let heir = match kept.case.state.ended_by() {
+            Some(number) => rows::find(tx, &of, guild, number).await?.map(|heir| heir.case.id),
+            None => None,
+        };
+        fail(
+            &mut kept.case,
+            ended.iter_mut().map(|kept| &mut kept.case),
+            error.clone(),
+            now,
+        )?;
+        kept.write(now, None);
+        rows::save(tx, &kept, None, None).await?;
+        let body = json!({ "error": error, "notified": log.notified });
+        tx.add_case_event(kept.case.id, now, SYSTEM, CaseEventKind::Failed, body)
+            .await?;
+        let ids: Vec<_> = ended
+            .iter()
+            .map(|kept| (kept.case.number, kept.case.id))
+            .collect();
+        let mut stand_again = Vec::new();
+        for other in &mut ended {
+            other.write(now, None);
+            let by = other.case.state.ended_by();
+            let by = ids
+                .iter()
+                .find(|(number, _)| Some(*number) == by)
+                .map(|(_, id)| *id)
+                .or(heir.filter(|_| by.is_some()));
+            let next = self.look_again(tx, &other.case, now).await?;
+            rows::save(tx, other, by, next).await?;
+            if other.case.state.stands() {
+                stand_again.push(other.case.number);
+                let kind = match other.case.state {
+                    CaseState::Requested => CaseEventKind::Opened,
+                    _ => CaseEventKind::Applied,
+                };
+                let body = json!({ "standsAgain": true, "failed": kept.case.number.0 });
+                tx.add_case_event(other.case.id, now, SYSTEM, kind, body).await?;
+            }
+        }
+        let by = Name::system();
+        let entry = Entry {
+            by: &by,
+            act: "case:fail",
+            subject: format!("case:{}", kept.case.number.0),
+            body: json!({ "standAgain": stand_again.iter().map(|number| number.0).collect::<Vec<_>>() }),
+            personal: Some((kept.row.subject_id, json!({ "error": error }))),
+        };
+        self.audit(tx, guild, entry, chain, now).await?;
+        Ok(Answered::Failed {
+            case: kept.case,
+            stand_again,
+        })
+    }
+
+    /// When the timer of a case that stands again rings. What is due by now could just not be ended: it is tried again after
+    /// a pause that grows with every try.
+    async fn look_again(
+        &self,
+        tx: &mut Tx,
+        case: &Case,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, Stop> {
+        let Some(next) = case
+            .live()
+            .and_then(|lasting| rows::next_look(case, lasting, now))
+        else {
+            return Ok(None);
+        };
+        if next > now {
+            return Ok(Some(next));
+        }
+        let sanctions = tx.sanctions_of_case(case.id).await?;
+        let tries = sanctions
+            .iter()
+            .map(|sanction| sanction.attempts)
+            .max()
+            .unwrap_or(0);
+        let pause = FIRST_PAUSE * (1 << tries.saturating_sub(1).min(9));
+        Ok(Some(now + pause.min(LONGEST_PAUSE)))
+    }
+}
+
+/// As rows name us.
+const SYSTEM: &str = "system";
+
+// === impl Name ===
+
+impl Name {
+    /// The name of what we do by ourselves.
+    pub(super) fn system() -> Self {
+        Self {
+            kind: lockdown_store::audit::ActorKind::System,
+            text: Actor::System.to_string(),
+            identity: None,
+        }
+    }
+}
