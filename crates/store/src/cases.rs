@@ -116,6 +116,14 @@ row! {
     }
 }
 
+/// Whose doings are looked for.
+#[derive(Debug, Clone, Copy)]
+pub enum Doer<'a> {
+    Moderator(IdentityId),
+    Rule(&'a str),
+    Token(&'a str),
+}
+
 /// Which cases of a guild, newest first.
 #[derive(Debug, Clone, Default)]
 pub struct CaseQuery {
@@ -178,6 +186,13 @@ sqls! {
             ORDER BY number"
     );
     ENDED_BY = columns!("SELECT", "FROM cases WHERE guild_id = $1 AND ended_by = $2 ORDER BY number");
+    ABOUT = columns!("SELECT", "FROM cases WHERE guild_id = $1 AND subject_id = $2 ORDER BY number");
+    TOUCHED = columns!(
+        "SELECT",
+        "FROM cases WHERE guild_id = $1 AND subject_id IN (SELECT d.subject_id FROM cases d \
+            WHERE d.guild_id = $1 AND d.created_at >= $2 AND (d.moderator_id = $3 OR d.rule = $4 OR d.token = $5)) \
+            ORDER BY number"
+    );
     SAVE = "UPDATE cases SET state = $2, reason = $3, reason_folded = $4, expires_at = $5, evidence = $6, \
         updated_at = $7, applied_at = $8, ended_at = $9, ended_by = $10, lift = $11, ended_why = $12, voided_by = $13 \
         WHERE id = $1";
@@ -265,6 +280,37 @@ impl Conn {
             .bind(guild)
             .bind(subject)
             .bind(number)
+            .all()
+            .await
+    }
+
+    /// Every case about a person.
+    pub async fn cases_about(
+        &mut self,
+        guild: GuildKey,
+        subject: IdentityId,
+    ) -> Result<Vec<Case>, StoreError> {
+        self.query(&ABOUT).bind(guild).bind(subject).all().await
+    }
+
+    /// Every case about each person to whom this moderator, rule or program did something since then.
+    pub async fn cases_of_touched(
+        &mut self,
+        guild: GuildKey,
+        since: DateTime<Utc>,
+        by: &Doer<'_>,
+    ) -> Result<Vec<Case>, StoreError> {
+        let (moderator, rule, token) = match *by {
+            Doer::Moderator(id) => (Some(id), None, None),
+            Doer::Rule(rule) => (None, Some(rule), None),
+            Doer::Token(token) => (None, None, Some(token)),
+        };
+        self.query(&TOUCHED)
+            .bind(guild)
+            .bind(since)
+            .bind(moderator)
+            .bind(rule)
+            .bind(token)
             .all()
             .await
     }

@@ -40,6 +40,7 @@ pub mod policies;
 pub mod privacy;
 pub mod reports;
 pub mod roles;
+pub mod reviews;
 pub mod sanctions;
 pub mod sessions;
 pub mod settings;
@@ -82,6 +83,7 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
         policies::TEXTS,
         reports::TEXTS,
         roles::TEXTS,
+        reviews::TEXTS,
         sanctions::TEXTS,
         sessions::TEXTS,
         settings::TEXTS,

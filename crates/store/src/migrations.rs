@@ -32,6 +32,7 @@ pub const CHANGES: &[Change] = changes! {
     3 "0003_audit"
     4 "0004_bus"
     5 "0005_fate"
+    6 "0006_reviews"
     10 "0010_policy"
     11 "0011_members"
     12 "0012_messages"

@@ -27,6 +27,15 @@ row! {
     }
 }
 
+row! {
+    /// An entry with the number of its case.
+    pub Strike {
+        number: u64,
+        delta: i64,
+        created_at: DateTime<Utc>,
+    }
+}
+
 sqls! {
     INSERT = "INSERT INTO point_entries (id, guild_id, subject_id, case_id, delta, expires_at, created_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
@@ -34,6 +43,8 @@ sqls! {
         WHERE guild_id = $1 AND subject_id = $2 AND (expires_at IS NULL OR expires_at > $3)";
     ENTRIES = "SELECT id, guild_id, subject_id, case_id, delta, expires_at, created_at FROM point_entries \
         WHERE guild_id = $1 AND subject_id = $2 ORDER BY created_at, id";
+    STRIKES = "SELECT c.number, p.delta, p.created_at FROM point_entries p JOIN cases c ON c.id = p.case_id \
+        WHERE p.guild_id = $1 AND p.subject_id = $2 ORDER BY p.created_at, p.id";
 }
 
 // === impl Conn ===
@@ -56,6 +67,11 @@ impl Conn {
         subject: IdentityId,
     ) -> Result<Vec<PointEntry>, StoreError> {
         self.query(&ENTRIES).bind(guild).bind(subject).all().await
+    }
+
+    /// The same, by the numbers of their cases.
+    pub async fn strikes(&mut self, guild: GuildKey, subject: IdentityId) -> Result<Vec<Strike>, StoreError> {
+        self.query(&STRIKES).bind(guild).bind(subject).all().await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The HTTP side: health, metrics, the event contract's document and the status page; the questions that come over
-//! the bus, and the relay that publishes what was decided.
+//! the bus, the desk that decides what is wished for, and the relay that publishes what was decided.
 
+mod desk;
 mod pages;
 mod problem;
 mod questions;
@@ -10,9 +11,11 @@ mod server;
 use anyhow::Context as _;
 use lockdown_bus::Bus;
 use lockdown_events::Source;
+use lockdown_moderation::desk::{Facts, Ranks};
 use lockdown_runtime::{Context, ops};
 use lockdown_store::Store;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// Starts the backend's tasks in `ctx`; they end when it stops. Returns the address on which it listens.
 pub async fn start(ctx: Context) -> anyhow::Result<SocketAddr> {
@@ -49,6 +52,12 @@ pub async fn answer(ctx: &Context, bus: &Bus) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Decides what is wished for over the bus, and keeps what platforms answer, until the process stops. `facts` reads how
+/// those concerned stand; what it cannot read refuses what depends on it.
+pub async fn decide(ctx: &Context, store: Store, bus: &Bus, facts: Arc<dyn Facts>) -> anyhow::Result<()> {
+    desk::start(ctx, store, bus, facts).await
+}
+
 /// Publishes over the bus what the store decided, until the process stops.
 pub fn relay(ctx: &Context, store: Store, bus: Bus) {
     relay::start(ctx, store, bus);
@@ -61,6 +70,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let store = lockdown_store::open(&ctx).await?;
     let bus = lockdown_bus::open(&ctx, Source::Backend).await?;
     answer(&ctx, &bus).await?;
+    decide(&ctx, store.clone(), &bus, Arc::new(Ranks::UNKNOWN)).await?;
     relay(&ctx, store, bus);
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! `lockdown up`: every service in this process.
 
 use lockdown_events::Source;
+use lockdown_moderation::desk::Ranks;
 use lockdown_runtime::{Context, lifecycle};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 pub(crate) fn run() -> ExitCode {
     lifecycle::main("lockdown", env!("CARGO_PKG_VERSION"), up)
@@ -12,8 +14,10 @@ async fn up(ctx: Context) -> anyhow::Result<()> {
     let addr = lockdown_backend::start(ctx.service("backend")).await?;
     let store = lockdown_store::open(&ctx).await?;
     let bus = lockdown_bus::open(&ctx, Source::Backend).await?;
-    lockdown_backend::answer(&ctx.service("backend"), &bus).await?;
-    lockdown_backend::relay(&ctx.service("backend"), store.clone(), bus.clone());
+    let backend = ctx.service("backend");
+    lockdown_backend::answer(&backend, &bus).await?;
+    lockdown_backend::decide(&backend, store.clone(), &bus, Arc::new(Ranks::UNKNOWN)).await?;
+    lockdown_backend::relay(&backend, store.clone(), bus.clone());
     lockdown_worker::retain(&ctx.service("worker"), store);
     lockdown_worker::run(ctx.service("worker"), bus.of(Source::Worker)).await?;
     let (discord, telegram) = (

@@ -2,11 +2,12 @@
 
 use super::error::{DeskError, Refused, Stop};
 use super::facts::{Facts, scene};
+use super::review;
 use super::rows::{self, Kept};
 use super::tell::{Entry, Extra};
 use super::{Ask, Desk, guild};
 use crate::authority::{Authorized, Rank};
-use crate::case::Case;
+use crate::case::{Case, Lift};
 use crate::decide::{Ending, Follows, Moot, decide};
 use crate::sanction::{Effect, Profile};
 use crate::who::CaseNumber;
@@ -18,6 +19,7 @@ use lockdown_store::guilds::Guild;
 use lockdown_store::notes::{Note, NoteId};
 
 use lockdown_store::points::{PointEntry, PointEntryId};
+use lockdown_store::reviews::Verdict;
 use lockdown_store::{Tx, in_read, in_tx};
 use serde_json::json;
 
@@ -36,7 +38,7 @@ pub enum Acted {
 
 /// How a transaction ended that wrote nothing.
 enum End {
-    Nothing(Acted),
+    Nothing(Box<Acted>),
     Stop(Stop),
 }
 
@@ -60,6 +62,12 @@ impl Acted {
 }
 
 // === impl End ===
+
+impl End {
+    fn nothing(acted: Acted) -> Self {
+        Self::Nothing(Box::new(acted))
+    }
+}
 
 impl<E: Into<Stop>> From<E> for End {
     fn from(stop: E) -> Self {
@@ -107,7 +115,7 @@ impl Desk {
         };
         match in_tx!(self.store, |tx| { self.record(tx, &given).await }) {
             Ok(case) => Ok(Acted::Recorded(case)),
-            Err(End::Nothing(acted)) => Ok(acted),
+            Err(End::Nothing(acted)) => Ok(*acted),
             Err(End::Stop(stop)) => Err(stop.into()),
         }
     }
@@ -120,7 +128,7 @@ impl Desk {
         let number = tx.next_case_number(guild.id).await?;
         let number = CaseNumber(number.ok_or_else(|| Refused::UnknownGuild(ask.guild.clone()))?);
         if let Some(before) = asked_before(tx, given).await? {
-            return Err(End::Nothing(Acted::Again(before)));
+            return Err(End::nothing(Acted::Again(before)));
         }
         let now = self.clock.now();
         let subject = rows::seen(tx, self, &ask.subject, now).await?;
@@ -134,18 +142,22 @@ impl Desk {
                     Some(number) => rows::find(tx, &ask.guild, guild, *number).await?,
                     None => None,
                 };
-                return Err(End::Nothing(Acted::Already(case.map(|kept| kept.case))));
+                return Err(End::nothing(Acted::Already(case.map(|kept| kept.case))));
             }
-            Follows::Moot(moot) => return Err(End::Nothing(Acted::Moot(*moot))),
+            Follows::Moot(moot) => return Err(End::nothing(Acted::Moot(*moot))),
         };
 
         let by = rows::name(tx, self, &ask.by, now).await?;
         let id = CaseId(self.ids.next());
         let case = Case::open(id, number, proof.clone(), &follows).expect("what follows is a case");
-        let parent = case
-            .lifts
-            .and_then(|lifts| find(&mut others, lifts))
-            .map(|kept| kept.case.id);
+        let parent = match (case.lifts, ask.follows) {
+            (Some(lifts), _) => find(&mut others, lifts).map(|kept| kept.case.id),
+            (None, Some(number)) => {
+                let followed = rows::find(tx, &ask.guild, guild, number).await?;
+                followed.map(|kept| kept.case.id)
+            }
+            (None, None) => None,
+        };
         let kept = Kept::new(case, guild, subject, &by, parent, ask, now);
         tx.insert_case(&kept.row).await?;
         let opened = json!({ "origin": ask.origin, "state": kept.row.state.as_str() });
@@ -168,6 +180,16 @@ impl Desk {
             let body = json!({ "by": kept.case.number.0 });
             tx.add_case_event(other.case.id, now, &by.text, kind, body)
                 .await?;
+            let overturned = matches!(
+                ending,
+                Ending::Lifted {
+                    how: Lift::Revoked,
+                    ..
+                }
+            );
+            if overturned && by.identity.is_some() && other.row.rule.is_some() {
+                review::say(tx, other, Verdict::Overturned, &by, now).await?;
+            }
         }
         if let Some(lasting) = kept.case.live() {
             let sanction = rows::sanction(self, &kept, lasting, now);

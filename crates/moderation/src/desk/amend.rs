@@ -3,6 +3,7 @@
 use super::ask::whole;
 use super::error::{DeskError, Refused, Stop};
 use super::facts::{Facts, scene};
+use super::review;
 use super::rows::{self, Kept};
 use super::tell::{Entry, Extra};
 use super::{Desk, guild};
@@ -14,6 +15,7 @@ use crate::who::{Actor, CaseNumber, GuildRef};
 use lockdown_events::CorrelationId;
 use lockdown_store::cases::CaseEventKind;
 use lockdown_store::guilds::Guild;
+use lockdown_store::reviews::Verdict;
 use lockdown_store::{Tx, in_read, in_tx};
 use serde_json::{Value, json};
 
@@ -97,6 +99,9 @@ impl Desk {
             for sanction in tx.sanctions_of_case(kept.case.id).await? {
                 tx.set_sanction_end(sanction.id, new.at(), next).await?;
             }
+        }
+        if voided && kept.row.rule.is_some() {
+            review::say(tx, &kept, Verdict::Mistaken, &by, now).await?;
         }
         if voided && Profile::of(kept.case.action).effect == Effect::Counts {
             self.take_back_points(tx, &kept, kept.case.id, now).await?;

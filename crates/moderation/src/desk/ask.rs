@@ -27,6 +27,8 @@ pub struct Ask {
     pub at: DateTime<Utc>,
     /// The case meant by a lift.
     pub case: Option<CaseNumber>,
+    /// The case that this follows from, where it is not the one that it lifts.
+    pub follows: Option<CaseNumber>,
     /// Whether the platform shows the ban or mute in question, where somebody looked.
     pub shown: Option<bool>,
     /// The same key twice is one case. Name the asker in it where askers choose it.
@@ -69,6 +71,7 @@ impl Ask {
             evidence: Vec::new(),
             at,
             case: None,
+            follows: None,
             shown: None,
             key: None,
             even_administrators: false,

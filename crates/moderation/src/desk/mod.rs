@@ -9,6 +9,9 @@
 //!
 //! - [`Desk::act`]: a wish or an observation. [`Desk::outcome`]: the platform's answer. [`Desk::expire`]: what is due.
 //! - [`Desk::amend`]: a changed reason, end or evidence, or a case declared a mistake.
+//! - [`Desk::escalate`]: the step of the ladder that strikes have reached. [`Desk::act_on_many`]: the same for many people.
+//! - [`Desk::preview_undo`], [`Desk::undo`]: how a person would stand without a case, or without somebody's doings.
+//! - [`Desk::review`], [`Desk::rule_reviews`]: whether decisions were right, and how rules do by that.
 //! - [`Desk::case`], [`Desk::explain`]: one case, its history, and why it stands.
 //!
 //! To add a use case: a module here with the method, its refusals in `error.rs` with a code each, its tests in `tests/desk/`
@@ -20,9 +23,13 @@ mod ask;
 mod error;
 mod expire;
 mod facts;
+mod ladder;
+mod many;
 mod outcome;
 mod read;
+mod review;
 mod rows;
+mod take_back;
 mod tell;
 
 pub use act::Acted;
@@ -31,8 +38,12 @@ pub use ask::Ask;
 pub use error::{DeskError, Refused};
 pub use expire::Expired;
 pub use facts::{Facts, Ranks};
+pub use ladder::Escalated;
+pub use many::Many;
 pub use outcome::Answered;
 pub use read::{CaseView, Explanation, HistoryLine, Record};
+pub use review::ReviewAsk;
+pub use take_back::{UndoAsk, Undone};
 
 use crate::who::GuildRef;
 use error::Stop;

@@ -147,6 +147,12 @@ impl Town {
         saved.unwrap().id
     }
 
+    /// Everything that follows is in another guild, which is new.
+    pub(crate) async fn move_to(&mut self, native_id: &str) {
+        self.key = self.add_guild(native_id).await;
+        self.guild.id = GuildId::new(native_id).unwrap();
+    }
+
     /// Another process over the same database, with a store of its own.
     pub(crate) async fn other_desk(&self) -> Desk {
         let store = match &self.place {
@@ -267,9 +273,12 @@ impl Town {
     /// The events that wait in the outbox, in their order.
     pub(crate) async fn told(&self) -> Vec<Envelope> {
         let lane = lockdown_store::outbox::lane(self.key);
-        let page = in_read!(self.store, |conn| { conn.outbox_page(lane, 10_000).await }).unwrap();
-        let decode = |pending: lockdown_store::outbox::Pending| Envelope::decode(&pending.payload).unwrap();
-        page.into_iter().map(decode).collect()
+        let page = in_read!(self.store, |conn| { conn.outbox_page(lane, 100_000).await }).unwrap();
+        // Guilds share lanes.
+        page.into_iter()
+            .filter(|pending| pending.guild_id == self.key)
+            .map(|pending| Envelope::decode(&pending.payload).unwrap())
+            .collect()
     }
 
     /// The decisions among them.

@@ -10,10 +10,18 @@
 mod act;
 mod amend;
 mod bad;
+#[expect(dead_code, reason = "the domain's own tests use all of it")]
+#[path = "../domain/book.rs"]
+mod book;
+mod company;
 mod expire;
+mod fault;
 mod fixture;
+mod ladder;
+mod model;
 mod once;
 mod outcome;
+mod undo;
 
 use fixture::Town;
 
@@ -45,6 +53,14 @@ macro_rules! town {
             amend: old_values_are_kept_with_who_and_when;
             amend: a_moved_end_moves_the_timer_and_is_told;
             amend: a_void_case_counts_no_more;
+            ladder: a_step_is_climbed_once;
+            ladder: a_step_that_many_reach_at_once_is_one_case;
+            ladder: many_people_each_have_their_result;
+            undo: a_raid_of_a_rule_is_undone;
+            undo: an_undo_leaves_what_others_decided;
+            undo: rules_are_measured_by_what_people_said;
+            model: a_life_goes_as_the_domain_says_though_processes_die;
+            company: whatever_many_do_at_once_the_promises_hold;
             bad: what_is_unknown_is_refused;
             bad: ids_are_numbers;
             bad: a_duration_has_its_limit;

@@ -4,7 +4,7 @@ use crate::fixture::Fixture;
 use lockdown_events::{Action, NotificationLevel, Origin, Platform};
 use lockdown_store::appeals::{AppealState, AuthorKind};
 use lockdown_store::audit::ActorKind;
-use lockdown_store::cases::{CaseEventKind, CaseState};
+use lockdown_store::cases::{CaseEventKind, CaseState, Lift};
 use lockdown_store::channels::ChannelKind;
 use lockdown_store::dead_letters::{DeadLetterState, DeadReason};
 use lockdown_store::members::MemberStatus;
@@ -13,6 +13,7 @@ use lockdown_store::policies::{PolicyMode, PolicyState};
 use lockdown_store::privacy::RetentionKind;
 use lockdown_store::reports::ReportState;
 use lockdown_store::roles::SubjectKind;
+use lockdown_store::reviews::Verdict;
 use lockdown_store::sanctions::{SanctionKind, SanctionState};
 use lockdown_store::settings::BotState;
 use lockdown_store::webhooks::{DeliveryState, WebhookState};
@@ -78,6 +79,8 @@ pub(crate) async fn words_are_those_of_the_code(_: Fixture) {
             ],
         ),
         ("origin", vec![words(Origin::ALL, Origin::as_str)]),
+        ("lift", vec![words(Lift::ALL, Lift::as_str)]),
+        ("verdict", vec![words(Verdict::ALL, Verdict::as_str)]),
         ("actor_kind", vec![words(ActorKind::ALL, ActorKind::as_str)]),
         ("bot_state", vec![words(BotState::ALL, BotState::as_str)]),
         (

@@ -1,0 +1,107 @@
+//! Escalation: from the strikes of a person to the step of the ladder on which they stand.
+
+use super::error::{DeskError, Stop};
+use super::facts::Facts;
+use super::{Acted, Ask, Desk, guild};
+use crate::duration::Term;
+use crate::escalation::{Due, Ladder, Strike};
+use crate::who::{Actor, CaseNumber, GuildRef, UserRef};
+use chrono::{DateTime, Utc};
+use lockdown_events::{CorrelationId, Origin};
+use lockdown_store::in_read;
+use lockdown_store::points;
+use std::collections::BTreeMap;
+
+/// A step that a person stands on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Escalated {
+    pub due: Due,
+    /// What came of it, now or before; `None` while a moderator has to agree first.
+    pub acted: Option<Acted>,
+}
+
+/// As the cases of steps name their rule.
+const RULE: &str = "ladder";
+
+// === impl Desk ===
+
+impl Desk {
+    /// Does the step that a person's strikes have reached, if there is one. Ask after every warning, also one that was
+    /// recorded before: the step's key makes it one case, whoever computes it and however often.
+    pub async fn escalate(
+        &self,
+        of: &GuildRef,
+        subject: &UserRef,
+        ladder: &Ladder,
+        facts: &dyn Facts,
+        chain: Option<&CorrelationId>,
+    ) -> Result<Option<Escalated>, DeskError> {
+        let now = self.clock.now();
+        let Some(due) = ladder.due(&self.strikes(of, subject).await?, now) else {
+            return Ok(None);
+        };
+        if due.step.needs_approval {
+            return Ok(Some(Escalated { due, acted: None }));
+        }
+        let ask = Ask {
+            ends: due
+                .step
+                .lasts
+                .map_or(Term::Forever, |lasts| Term::after(lasts, now)),
+            reason: Some(format!(
+                "{} points, which reaches the step of {}",
+                due.points, due.step.points
+            )),
+            key: Some(due.key.to_string()),
+            follows: Some(due.key.reached_by),
+            chain: chain.cloned(),
+            ..Ask::new(
+                Actor::Rule(RULE.into()),
+                of.clone(),
+                subject.clone(),
+                due.step.action,
+                Origin::Automod,
+                now,
+            )
+        };
+        let acted = Some(self.act(&ask, facts).await?);
+        Ok(Some(Escalated { due, acted }))
+    }
+
+    /// All that is kept against a person, also what counts no more.
+    pub async fn strikes(&self, of: &GuildRef, subject: &UserRef) -> Result<Vec<Strike>, DeskError> {
+        let entries = in_read!(self.store, |conn| {
+            let guild = guild(conn, of).await?;
+            let Some(person) = conn.identity(subject.platform, &subject.id).await? else {
+                return Ok(Vec::new());
+            };
+            Ok::<_, Stop>(conn.strikes(guild.id, person.id).await?)
+        })?;
+        Ok(strikes(&entries))
+    }
+}
+
+/// A warning's entries are one strike: what was given, and when it was taken back.
+fn strikes(entries: &[points::Strike]) -> Vec<Strike> {
+    let mut strikes: BTreeMap<u64, Strike> = BTreeMap::new();
+    let mut removed: BTreeMap<u64, DateTime<Utc>> = BTreeMap::new();
+    for entry in entries {
+        if let Ok(points) = u32::try_from(entry.delta) {
+            let strike = strikes.entry(entry.number).or_insert(Strike {
+                case: CaseNumber(entry.number),
+                points: 0,
+                at: entry.created_at,
+                removed: None,
+            });
+            strike.points = strike.points.saturating_add(points);
+        } else {
+            removed.insert(entry.number, entry.created_at);
+        }
+    }
+    for (number, at) in removed {
+        if let Some(strike) = strikes.get_mut(&number) {
+            strike.removed = Some(at);
+        }
+    }
+    strikes.into_values().collect()
+}

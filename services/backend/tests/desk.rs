@@ -1,0 +1,373 @@
+//! From the bus to a case and back, in both sizes.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "this is a test: what is unwrapped is what the case holds"
+)]
+
+use lockdown_bus::{AskError, Bus, Heard, ListenOptions, Subscription};
+use lockdown_events::{
+    Action, CaseRequest, Decision, Envelope, Event, EventId, GuildId, ModerationAction, ModerationEvent,
+    ModerationLog, Origin, Outcome, Platform, RequestError, Source, UserId,
+};
+use lockdown_moderation::desk::Ranks;
+use lockdown_moderation::{Grant, Rank, Rights, UserRef};
+use lockdown_runtime::{Clock, Config, Context, Ids, Metrics};
+use lockdown_store::cases::CaseQuery;
+use lockdown_store::dbx::Json;
+use lockdown_store::guilds::{Community, CommunityId, Guild, GuildKey};
+use lockdown_store::{Store, in_read, in_tx};
+use lockdown_testkit::database::{self, Database};
+use lockdown_testkit::servers;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A backend's part of the work, and those around it.
+struct House {
+    ctx: Context,
+    store: Store,
+    bus: Bus,
+    guild: GuildKey,
+    heard: Subscription,
+    /// Kept for as long as the house stands.
+    _around: Box<dyn std::any::Any + Send>,
+}
+
+fn user(id: &str) -> UserId {
+    UserId::new(id).unwrap()
+}
+
+fn ranks() -> Ranks {
+    let rank = |position| Rank::Member {
+        position,
+        administrator: false,
+        rights: Rights::LEAD,
+    };
+    Ranks {
+        doer: rank(5),
+        doer_grant: Some(Grant::MODERATOR),
+        subject: Rank::PLAIN,
+        subject_grant: None,
+        bot: Some(UserRef::new(Platform::Discord, user("99"))),
+        bot_rank: rank(9),
+    }
+}
+
+// === impl House ===
+
+impl House {
+    async fn embedded() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let config = Config::from_map([("LOCKDOWN_DATA_DIR", data.path())]).unwrap();
+        Self::build(config, Box::new(data)).await
+    }
+
+    async fn fleet() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let database = Database::create(&database::migrations()).await.unwrap();
+        let redis = servers::redis_private();
+        let config = Config::from_map([
+            ("LOCKDOWN_DATA_DIR", data.path().display().to_string()),
+            ("DATABASE_URL", database.url()),
+            ("REDIS_URL", redis.url()),
+        ]);
+        Self::build(config.unwrap(), Box::new((data, database, redis))).await
+    }
+
+    async fn build(config: Config, around: Box<dyn std::any::Any + Send>) -> Self {
+        let clock = Clock::system();
+        let ids = Ids::system(clock.clone());
+        let ctx = Context::new("backend", "1.2.3", config, clock, ids, Metrics::local());
+        let store = lockdown_store::open(&ctx).await.unwrap();
+        let bus = lockdown_bus::open(&ctx, Source::Backend).await.unwrap();
+        let heard = bus
+            .live()
+            .subscribe(&["ban:*", "kick:*", "mute:*"], &ListenOptions::default())
+            .await
+            .unwrap();
+        let mut house = Self {
+            guild: GuildKey(ctx.ids.next()),
+            ctx,
+            store,
+            bus,
+            heard,
+            _around: around,
+        };
+        house.guild = house.found().await;
+        let (ctx, store, bus) = (&house.ctx, &house.store, &house.bus);
+        lockdown_backend::decide(ctx, store.clone(), bus, Arc::new(ranks()))
+            .await
+            .unwrap();
+        lockdown_backend::relay(ctx, store.clone(), bus.clone());
+        house
+    }
+
+    async fn found(&self) -> GuildKey {
+        let now = self.ctx.clock.now();
+        let community = Community {
+            id: CommunityId(self.ctx.ids.next()),
+            slug: "town".into(),
+            name: "Town".into(),
+            settings: Json(json!({})),
+            created_at: now,
+            updated_at: now,
+            deleted_at: None,
+        };
+        let guild = Guild {
+            id: GuildKey(self.ctx.ids.next()),
+            community_id: community.id,
+            platform: Platform::Discord,
+            native_id: GuildId::new("100").unwrap(),
+            title: "Square".into(),
+            joined_at: now,
+            left_at: None,
+        };
+        in_tx!(self.store, |tx| {
+            tx.insert_community(&community).await?;
+            tx.save_guild(&guild).await
+        })
+        .unwrap()
+        .id
+    }
+
+    fn wish(&self, action: Action, person: &str) -> ModerationAction {
+        ModerationAction {
+            platform: Platform::Discord,
+            guild_id: GuildId::new("100").unwrap(),
+            action,
+            user_id: user(person),
+            moderator_id: Some(user("11")),
+            reason: Some("spam".into()),
+            expires_at: None,
+            origin: Origin::Command,
+            case_number: None,
+            delete_message_seconds: None,
+            notify: None,
+            native_id: None,
+            trace_id: None,
+            rule: None,
+            rule_set_hash: None,
+            evidence: vec![],
+        }
+    }
+
+    fn envelope(&self, event: ModerationEvent) -> Envelope {
+        Envelope::new(
+            EventId(self.ctx.ids.next()),
+            self.ctx.clock.now(),
+            Source::DiscordBot,
+            None,
+            &Event::Moderation(event),
+        )
+        .unwrap()
+    }
+
+    async fn publish(&self, envelope: &Envelope) {
+        self.bus.publish_as_it_is(envelope, false).await.unwrap();
+    }
+
+    /// The next decision that is told.
+    async fn told(&mut self) -> (Envelope, Decision) {
+        loop {
+            let heard = tokio::time::timeout(PATIENCE, self.heard.next()).await;
+            let Some(Heard::Said(said)) = heard.expect("nothing was told") else {
+                panic!("an event was missed")
+            };
+            let envelope = said.envelope().unwrap();
+            let decision = match envelope.event().unwrap() {
+                Event::Moderation(
+                    ModerationEvent::BanCreated(decision)
+                    | ModerationEvent::BanRemoved(decision)
+                    | ModerationEvent::KickExecuted(decision)
+                    | ModerationEvent::MuteApplied(decision),
+                ) => decision,
+                other => panic!("{other:?}"),
+            };
+            return (envelope, decision);
+        }
+    }
+
+    async fn ask(&self, wish: &ModerationAction) -> Result<Value, RequestError> {
+        match self.bus.requests().ask("moderation", wish, PATIENCE).await {
+            Ok(answer) => Ok(answer),
+            Err(AskError::Refused(refused)) => Err(refused),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    async fn case(&self, case_number: u64) -> Result<Value, RequestError> {
+        let question = CaseRequest {
+            platform: Platform::Discord,
+            guild_id: GuildId::new("100").unwrap(),
+            case_number,
+        };
+        match self.bus.requests().ask("case", &question, PATIENCE).await {
+            Ok(answer) => Ok(answer),
+            Err(AskError::Refused(refused)) => Err(refused),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    async fn cases(&self) -> usize {
+        let rows = in_read!(self.store, |conn| {
+            conn.cases(self.guild, &CaseQuery::default(), 100).await
+        });
+        rows.unwrap().len()
+    }
+
+    async fn log(&self, case_number: u64, outcome: Outcome) {
+        let log = ModerationLog {
+            platform: Platform::Discord,
+            guild_id: GuildId::new("100").unwrap(),
+            case_number,
+            outcome,
+            error: Some("missing permission".into()),
+            notified: None,
+        };
+        self.publish(&self.envelope(ModerationEvent::Log(log))).await;
+    }
+
+    async fn stop(self) {
+        self.ctx.shutdown.request("test");
+        self.ctx.tasks.all_ended().await;
+    }
+}
+
+macro_rules! sizes {
+    ($( $case:ident ),+) => {
+        mod embedded { $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                super::$case(super::House::embedded().await).await;
+            }
+        )+ }
+        mod fleet { $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                super::$case(super::House::fleet().await).await;
+            }
+        )+ }
+    };
+}
+
+sizes!(
+    an_event_becomes_one_case_however_often_it_comes,
+    a_platforms_answer_becomes_the_cases_state,
+    a_request_is_answered_with_the_case_or_why_not
+);
+
+async fn an_event_becomes_one_case_however_often_it_comes(mut house: House) {
+    let wish = house.envelope(ModerationEvent::Action(house.wish(Action::Ban, "666")));
+    for _ in 0..3 {
+        house.publish(&wish).await;
+    }
+    // What cannot be is refused, and holds up nobody.
+    let mut nowhere = house.wish(Action::Ban, "667");
+    nowhere.guild_id = GuildId::new("404").unwrap();
+    house
+        .publish(&house.envelope(ModerationEvent::Action(nowhere)))
+        .await;
+    let oneself = house.wish(Action::Ban, "11");
+    house
+        .publish(&house.envelope(ModerationEvent::Action(oneself)))
+        .await;
+    let kick = house.envelope(ModerationEvent::Action(house.wish(Action::Kick, "668")));
+    house.publish(&kick).await;
+    let (told, ban) = house.told().await;
+    assert_eq!((told.event_type(), ban.user_id.as_str()), ("ban:created", "666"));
+    assert_eq!(told.correlation_id, wish.correlation_id, "it is one chain");
+    assert_eq!(told.source, Source::Backend);
+    let (told, decision) = house.told().await;
+    assert_eq!((told.event_type(), decision.case_number), ("kick:executed", 2));
+    assert_eq!(house.cases().await, 2);
+    house.stop().await;
+}
+
+async fn a_platforms_answer_becomes_the_cases_state(mut house: House) {
+    for (action, outcome) in [(Action::Ban, Outcome::Applied), (Action::Kick, Outcome::Failed)] {
+        let wish = house.wish(action, if action == Action::Ban { "666" } else { "667" });
+        house
+            .publish(&house.envelope(ModerationEvent::Action(wish)))
+            .await;
+        let number = house.told().await.1.case_number;
+        house.log(number, outcome).await;
+        house.log(number, outcome).await;
+        let case = loop {
+            let case = house.case(number).await.unwrap();
+            if case["state"] != "requested" {
+                break case;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!(case["state"], outcome.as_str());
+        assert_eq!(case["history"].as_array().unwrap().len(), 2);
+        assert_eq!(case["history"][1]["by"], "system");
+    }
+    let failed = house.case(2).await.unwrap();
+    assert_eq!(failed["error"], "missing permission");
+    assert!(
+        failed["explanation"]
+            .as_str()
+            .unwrap()
+            .ends_with("The platform did not do it: missing permission."),
+        "{failed}"
+    );
+    house.stop().await;
+}
+
+async fn a_request_is_answered_with_the_case_or_why_not(mut house: House) {
+    let mute = house.ask(&house.wish(Action::Mute, "666")).await.unwrap();
+    assert_eq!(
+        (&mute["new"], &mute["caseNumber"], &mute["state"]),
+        (&json!(true), &json!(1), &json!("requested"))
+    );
+    assert_eq!(house.told().await.1.case_number, 1);
+    let again = house.ask(&house.wish(Action::Mute, "666")).await.unwrap();
+    assert_eq!((&again["new"], &again["caseNumber"]), (&json!(false), &json!(1)));
+    let oneself = house.ask(&house.wish(Action::Ban, "11")).await.unwrap_err();
+    assert_eq!(oneself.code, "denied");
+    assert_eq!(
+        oneself.message,
+        "nobody decides about themselves: ask another moderator"
+    );
+    let mut long = house.wish(Action::Ban, "666");
+    long.reason = Some("x".repeat(5_000));
+    let long = house.ask(&long).await.unwrap_err();
+    assert_eq!(long.code, "bad_reason");
+    let unknown = house.case(9).await.unwrap_err();
+    assert_eq!(
+        (unknown.code.as_str(), unknown.message.as_str()),
+        ("unknown_case", "there is no case 9 in discord:100")
+    );
+    assert_eq!(house.cases().await, 1);
+    house.stop().await;
+}
+
+/// What is wished for while the database is away is decided when it is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn fleet_a_store_that_is_away_is_waited_for() {
+    let mut server = servers::postgres_private();
+    let redis = servers::redis_private();
+    let data = tempfile::tempdir().unwrap();
+    let config = Config::from_map([
+        ("LOCKDOWN_DATA_DIR", data.path().display().to_string()),
+        ("DATABASE_URL", server.url()),
+        ("REDIS_URL", redis.url()),
+    ]);
+    let mut house = House::build(config.unwrap(), Box::new((data, redis))).await;
+    server.kill9().unwrap();
+    let wish = house.wish(Action::Ban, "666");
+    house
+        .publish(&house.envelope(ModerationEvent::Action(wish.clone())))
+        .await;
+    let away = house.ask(&wish).await.unwrap_err();
+    assert_eq!(away.code, "unavailable");
+    assert_eq!(away.message, "the store cannot be reached: ask again in a moment");
+    server.restart().unwrap();
+    assert_eq!(house.told().await.1.case_number, 1);
+    assert_eq!(house.cases().await, 1);
+    house.stop().await;
+}
