@@ -14,7 +14,7 @@ use lockdown_store::sanctions::SanctionKind;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-const CROWDS: u64 = 3;
+const CROWDS: u64 = 6;
 const DESKS: u64 = 4;
 const STEPS: usize = 40;
 const PEOPLE: [&str; 3] = ["661", "662", "663"];

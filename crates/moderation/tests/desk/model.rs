@@ -13,7 +13,7 @@ use lockdown_store::cases::{CaseQuery, Lift};
 use lockdown_store::in_read;
 use lockdown_store::sanctions::SanctionKind;
 
-const LIVES: u64 = 6;
+const LIVES: u64 = 20;
 const STEPS: usize = 50;
 
 struct Life {
