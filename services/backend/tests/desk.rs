@@ -171,23 +171,21 @@ impl House {
 
     /// The next decision that is told.
     async fn told(&mut self) -> (Envelope, Decision) {
-        loop {
-            let heard = tokio::time::timeout(PATIENCE, self.heard.next()).await;
-            let Some(Heard::Said(said)) = heard.expect("nothing was told") else {
-                panic!("an event was missed")
-            };
-            let envelope = said.envelope().unwrap();
-            let decision = match envelope.event().unwrap() {
-                Event::Moderation(
-                    ModerationEvent::BanCreated(decision)
-                    | ModerationEvent::BanRemoved(decision)
-                    | ModerationEvent::KickExecuted(decision)
-                    | ModerationEvent::MuteApplied(decision),
-                ) => decision,
-                other => panic!("{other:?}"),
-            };
-            return (envelope, decision);
-        }
+        let heard = tokio::time::timeout(PATIENCE, self.heard.next()).await;
+        let Some(Heard::Said(said)) = heard.expect("nothing was told") else {
+            panic!("an event was missed")
+        };
+        let envelope = said.envelope().unwrap();
+        let decision = match envelope.event().unwrap() {
+            Event::Moderation(
+                ModerationEvent::BanCreated(decision)
+                | ModerationEvent::BanRemoved(decision)
+                | ModerationEvent::KickExecuted(decision)
+                | ModerationEvent::MuteApplied(decision),
+            ) => decision,
+            other => panic!("{other:?}"),
+        };
+        (envelope, decision)
     }
 
     async fn ask(&self, wish: &ModerationAction) -> Result<Value, RequestError> {

@@ -227,7 +227,9 @@ fn state(row: &cases::Case, people: &People) -> Option<CaseState> {
     let (at, by) = (fate.ended_at, fate.ended_by.map(CaseNumber));
     Some(match row.state {
         cases::CaseState::Requested => CaseState::Requested,
-        cases::CaseState::Applied => CaseState::Applied { at: fate.applied_at? },
+        cases::CaseState::Applied => CaseState::Applied {
+            at: fate.applied_at.unwrap_or(row.created_at),
+        },
         cases::CaseState::Failed => CaseState::Failed {
             at: at?,
             error: fate.ended_why.clone()?,

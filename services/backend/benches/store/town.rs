@@ -7,7 +7,7 @@ use lockdown_events::{
 };
 use lockdown_runtime::{Clock, Ids};
 use lockdown_store::audit::{ActorKind, NewEntry, Personal};
-use lockdown_store::cases::{Case, CaseEventKind, CaseState};
+use lockdown_store::cases::{Case, CaseEventKind, CaseState, Fate};
 use lockdown_store::dbx::Json;
 use lockdown_store::guilds::GuildKey;
 use lockdown_store::people::IdentityId;
@@ -74,15 +74,18 @@ impl Town {
             moderator_id: Some(moderator),
             origin: Origin::Command,
             rule: None,
+            token: None,
             rule_set_hash: None,
             trace_id: None,
             reason: Some("Spam in the square".into()),
             expires_at: Some(now + TimeDelta::days(7)),
             evidence: Json(Vec::new()),
             parent_id: None,
+            parent: None,
             idempotency_key: Some(self.ids.next().to_string()),
             created_at: now,
             updated_at: now,
+            fate: Fate::default(),
         };
         tx.insert_case(&case).await?;
         let actor = moderator.to_string();
