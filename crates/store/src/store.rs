@@ -54,6 +54,16 @@ impl Store {
         Ok(Tx::new(inner, self.shared.wake.clone()))
     }
 
+    /// Returns once all is on the disk that a transaction could see by now. On SQLite a writer sees what those before it
+    /// wrote in the same group, a moment before that is committed: who answers by what it saw, and writes nothing, asks this
+    /// first.
+    pub async fn settled(&self) -> Result<(), StoreError> {
+        if self.is_postgres() {
+            return Ok(());
+        }
+        self.begin().await?.commit().await
+    }
+
     /// A connection to read with.
     pub async fn read(&self) -> Result<Reader, StoreError> {
         let failed = |error| StoreError::of("acquire", error);

@@ -115,7 +115,10 @@ impl Desk {
         };
         match in_tx!(self.store, |tx| { self.record(tx, &given).await }) {
             Ok(case) => Ok(Acted::Recorded(case)),
-            Err(End::Nothing(acted)) => Ok(*acted),
+            Err(End::Nothing(acted)) => {
+                self.store.settled().await.map_err(DeskError::Store)?;
+                Ok(*acted)
+            }
             Err(End::Stop(stop)) => Err(stop.into()),
         }
     }

@@ -63,10 +63,13 @@ impl Desk {
         match amended {
             Ok(amended) => Ok(amended),
             // Asked twice, or by two at once: what they want is so.
-            Err(Stop::Refused(Refused::Edit(EditError::Same))) => Ok(Amended {
-                case: before.case,
-                edit: None,
-            }),
+            Err(Stop::Refused(Refused::Edit(EditError::Same))) => {
+                self.store.settled().await.map_err(DeskError::Store)?;
+                Ok(Amended {
+                    case: before.case,
+                    edit: None,
+                })
+            }
             Err(stop) => Err(stop.into()),
         }
     }

@@ -61,7 +61,10 @@ impl Desk {
             }
         });
         match answered {
-            Err(Stop::Refused(Refused::Move(MoveError::Already(_)))) => Ok(Answered::Again),
+            Err(Stop::Refused(Refused::Move(MoveError::Already(_)))) => {
+                self.store.settled().await.map_err(DeskError::Store)?;
+                Ok(Answered::Again)
+            }
             Err(stop) => Err(stop.into()),
             Ok(answered) => Ok(answered),
         }

@@ -215,16 +215,20 @@ impl Town {
         self.record(&ask).await
     }
 
-    pub(crate) async fn answer(&self, case: CaseNumber, outcome: Outcome) -> Result<Answered, DeskError> {
-        let log = ModerationLog {
+    /// What the platform says of a case.
+    pub(crate) fn log(&self, case: CaseNumber, outcome: Outcome) -> ModerationLog {
+        ModerationLog {
             platform: self.guild.platform,
             guild_id: self.guild.id.clone(),
             case_number: case.0,
             outcome,
             error: (outcome == Outcome::Failed).then(|| "missing permission".into()),
             notified: None,
-        };
-        self.desk.outcome(&log, None).await
+        }
+    }
+
+    pub(crate) async fn answer(&self, case: CaseNumber, outcome: Outcome) -> Result<Answered, DeskError> {
+        self.desk.outcome(&self.log(case, outcome), None).await
     }
 
     pub(crate) async fn applied(&self, case: &Case) {

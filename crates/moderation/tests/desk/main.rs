@@ -45,6 +45,7 @@ macro_rules! town {
             outcome: a_failed_unban_leaves_the_ban;
             outcome: a_failed_ban_gives_back_what_it_replaced;
             outcome: what_failed_cannot_be_applied;
+            outcome: an_answer_and_a_newer_decision_at_once_both_count;
             expire: a_timed_ban_ends_on_time_by_a_case_of_its_own;
             expire: an_expiry_ends_its_own_case_only;
             expire: many_takers_end_each_once;

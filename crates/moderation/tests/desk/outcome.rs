@@ -1,9 +1,10 @@
 //! What the platform answers.
 
-use crate::fixture::{Town, refused};
+use crate::fault::{TURNS, meanwhile};
+use crate::fixture::{Town, allowed, refused};
 use chrono::TimeDelta;
 use lockdown_events::{Action, Outcome};
-use lockdown_moderation::desk::{Answered, Refused};
+use lockdown_moderation::desk::{Acted, Answered, Refused};
 use lockdown_moderation::{CaseNumber, CaseState};
 use lockdown_store::cases::CaseEventKind;
 use lockdown_store::sanctions::SanctionKind;
@@ -77,4 +78,26 @@ pub(crate) async fn what_failed_cannot_be_applied(town: Town) {
     let unknown = refused(town.answer(CaseNumber(9), Outcome::Applied).await);
     assert_eq!(unknown, Refused::UnknownCase(town.guild.clone(), CaseNumber(9)));
     assert_eq!(town.rows().await, before);
+}
+
+/// The platform answers while somebody lifts the ban: whoever is first, the ban is lifted, and it was applied.
+pub(crate) async fn an_answer_and_a_newer_decision_at_once_both_count(town: Town) {
+    let other = town.other_desk().await;
+    for (round, turns) in (0..TURNS).step_by(3).enumerate() {
+        let ban = town.act(Action::Ban).await;
+        let unban = town.ask(Action::Unban);
+        let log = town.log(ban.number, Outcome::Applied);
+        let ranks = allowed();
+        let (lifted, answered) =
+            meanwhile(turns, town.desk.act(&unban, &ranks), other.outcome(&log, None)).await;
+        assert!(matches!(lifted, Ok(Acted::Recorded(_))), "{lifted:?}");
+        assert!(matches!(answered, Ok(Answered::Applied(_))), "{answered:?}");
+        let state = town.read(ban.number.0).await.case.state;
+        assert!(
+            matches!(state, CaseState::Lifted { applied: Some(_), .. }),
+            "round {round}: {state:?}"
+        );
+        assert_eq!(town.in_force(SanctionKind::Ban).await, None);
+    }
+    town.check().await;
 }
