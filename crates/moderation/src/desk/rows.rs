@@ -232,7 +232,8 @@ fn state(row: &cases::Case, people: &People) -> Option<CaseState> {
         },
         cases::CaseState::Failed => CaseState::Failed {
             at: at?,
-            error: fate.ended_why.clone()?,
+            // Erased, it is empty.
+            error: fate.ended_why.clone().unwrap_or_default(),
         },
         cases::CaseState::Lifted => CaseState::Lifted {
             by: by?,
@@ -251,7 +252,7 @@ fn state(row: &cases::Case, people: &People) -> Option<CaseState> {
         cases::CaseState::Voided => CaseState::Voided {
             by: people.actor(fate.voided_by.as_deref()?),
             at: at?,
-            why: Reason::kept(fate.ended_why.clone()?),
+            why: Reason::kept(fate.ended_why.clone().unwrap_or_default()),
         },
     })
 }

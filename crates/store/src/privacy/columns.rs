@@ -87,11 +87,25 @@ pub static TABLES: &[Table] = &[
         kept: &[("actor", "as in audit_log")],
     },
     Table {
-        name: "cases",
-        free: &["kind", "state", "origin", "rule", "rule_set_hash"],
-        personal: &["reason", "evidence"],
-        repeated: &["reason_folded", "idempotency_key"],
+        name: "case_reviews",
+        free: &["rule", "rule_set_hash", "verdict"],
+        kept: &[("actor", "as in audit_log")],
         ..NOTHING
+    },
+    Table {
+        name: "cases",
+        free: &[
+            "kind",
+            "state",
+            "origin",
+            "rule",
+            "token",
+            "rule_set_hash",
+            "lift",
+        ],
+        personal: &["reason", "evidence", "ended_why"],
+        repeated: &["reason_folded", "idempotency_key"],
+        kept: &[("voided_by", "as `actor` in audit_log")],
     },
     Table {
         name: "channels",

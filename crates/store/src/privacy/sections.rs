@@ -49,7 +49,8 @@ sqls! {
     ACCOUNTS = "SELECT platform, native_id, username, display_name, is_bot, first_seen, last_seen FROM identities \
         WHERE id = $1 ORDER BY id LIMIT $2 OFFSET $3";
     CASES = page!(
-        "c.number, c.kind, c.state, c.origin, c.rule, c.reason, c.expires_at, c.evidence, c.created_at, c.updated_at",
+        "c.number, c.kind, c.state, c.origin, c.rule, c.reason, c.expires_at, c.evidence, c.ended_why, c.created_at, \
+            c.updated_at",
         "cases c JOIN guilds g ON g.id = c.guild_id WHERE c.guild_id IN (SELECT id FROM guilds) AND c.subject_id = $1",
         "c.guild_id, c.number");
     HISTORY = page!(
@@ -156,6 +157,7 @@ pub(super) static SECTIONS: &[Section] = &[
             ("reason", Text),
             ("expires_at", Time),
             ("evidence", Form::Json),
+            ("ended_why", Text),
             ("created_at", Time),
             ("updated_at", Time),
         ],

@@ -28,7 +28,8 @@ macro_rules! which {
     (cases) => {
         concat!(
             about!(),
-            " AND (reason IS NOT NULL OR reason_folded IS NOT NULL OR CAST(evidence AS TEXT) <> '[]')"
+            " AND (reason IS NOT NULL OR reason_folded IS NOT NULL OR ended_why IS NOT NULL \
+                OR CAST(evidence AS TEXT) <> '[]')"
         )
     };
     (keys) => {
@@ -112,7 +113,7 @@ sqls! {
     NAMES = batch!(
         "UPDATE identities SET username = NULL, username_folded = NULL, display_name = NULL", "identities", "id", names);
     CASES_COUNT = count!("cases", cases);
-    CASES = batch!("UPDATE cases SET reason = NULL, reason_folded = NULL, evidence = '[]'", "cases", "id", cases);
+    CASES = batch!("UPDATE cases SET reason = NULL, reason_folded = NULL, ended_why = NULL, evidence = '[]'", "cases", "id", cases);
     KEYS_COUNT = count!("cases", keys);
     KEYS = batch!("UPDATE cases SET idempotency_key = NULL", "cases", "id", keys);
     HISTORY_COUNT = count!("case_events", history);

@@ -56,6 +56,7 @@ async fn judge(fixture: &Fixture, subject: IdentityId) -> Case {
         message_id: MessageId::new(&format!("{MARK}-1")).unwrap(),
     }]);
     case.idempotency_key = Some(format!("{MARK}-{}", case.id));
+    case.fate.ended_why = Some(format!("{MARK} was meant"));
     let case = fixture.record(case).await;
     let sanction = fixture.sanction(&case, Some(fixture.now() + TimeDelta::hours(1)));
     in_tx!(fixture.store, |tx| {
