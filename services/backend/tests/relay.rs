@@ -71,8 +71,11 @@ async fn what_was_decided_is_published_once_it_is_committed() {
     in_tx!(store, |tx| {
         tx.insert_community(&community).await?;
         tx.save_guild(&guild).await?;
+        tx.publish(guild.id, &refused, now).await
+    })
+    .unwrap();
+    in_tx!(store, |tx| {
         // As if the bus had refused it.
-        tx.publish(guild.id, &refused, now).await?;
         let page = tx.outbox_page(lane(guild.id), 1).await?;
         tx.park_event(page[0].id, "too large", now).await?;
         for event in &events {
