@@ -26,7 +26,11 @@ pub(crate) fn run(command: RetentionCommand) -> ExitCode {
 
 async fn list(store: &Store, as_json: bool) -> anyhow::Result<()> {
     let mut documents = Vec::new();
-    for guild in in_read!(store, |conn| { conn.guilds().await })? {
+    let guilds = in_read!(store, |conn| { conn.guilds().await })?;
+    if guilds.is_empty() {
+        eprintln!("No guild is known yet: they come with the bots.");
+    }
+    for guild in guilds {
         let name = format!("{}/{}", guild.platform, guild.native_id);
         for Kept {
             kind,
