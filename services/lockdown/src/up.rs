@@ -18,8 +18,10 @@ async fn up(ctx: Context) -> anyhow::Result<()> {
     lockdown_backend::answer(&backend, &bus).await?;
     lockdown_backend::decide(&backend, store.clone(), &bus, Arc::new(Ranks::UNKNOWN)).await?;
     lockdown_backend::relay(&backend, store.clone(), bus.clone());
-    lockdown_worker::retain(&ctx.service("worker"), store);
-    lockdown_worker::run(ctx.service("worker"), bus.of(Source::Worker)).await?;
+    let worker = ctx.service("worker");
+    lockdown_worker::retain(&worker, store.clone());
+    lockdown_worker::expire(&worker, store);
+    lockdown_worker::run(worker, bus.of(Source::Worker)).await?;
     let (discord, telegram) = (
         ctx.config.discord.token.is_some(),
         ctx.config.telegram.token.is_some(),

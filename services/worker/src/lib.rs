@@ -1,5 +1,6 @@
 //! The background half: judging, ending, remembering, cleaning up.
 
+mod expiry;
 mod retention;
 
 use lockdown_bus::{Bus, FileArchive, Janitor, JanitorOptions};
@@ -31,4 +32,9 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
 /// Removes from the store what is older than it is kept, until the process stops.
 pub fn retain(ctx: &Context, store: Store) {
     retention::start(ctx, store);
+}
+
+/// Ends sanctions whose time is up, until the process stops.
+pub fn expire(ctx: &Context, store: Store) {
+    expiry::start(ctx, store);
 }

@@ -11,7 +11,8 @@ fn main() -> ExitCode {
         |ctx| async move {
             let bus = lockdown_bus::open(&ctx, Source::Worker).await?;
             let store = lockdown_store::open(&ctx).await?;
-            lockdown_worker::retain(&ctx, store);
+            lockdown_worker::retain(&ctx, store.clone());
+            lockdown_worker::expire(&ctx, store);
             lockdown_worker::run(ctx, bus).await
         },
     )

@@ -20,6 +20,8 @@ use lockdown_store::{StoreError, in_read, in_tx};
 pub struct Expired {
     /// The cases that ended something.
     pub ended: Vec<Case>,
+    /// How long after its time each of them ended, in their order.
+    pub late: Vec<TimeDelta>,
     /// Told again to the platform, which cannot keep them as long as they last.
     pub renewed: usize,
     /// Ended by somebody else meanwhile.
@@ -63,7 +65,11 @@ impl Desk {
                 Err(error) => Err(error),
             };
             match ended {
-                Ok(Acted::Recorded(case)) => expired.ended.push(case),
+                Ok(Acted::Recorded(case)) => {
+                    let due = sanction.expires_at.unwrap_or(case.at);
+                    expired.late.push(case.at - due);
+                    expired.ended.push(case);
+                }
                 Ok(Acted::Moot(Moot::NotDue { .. })) => match self.renew(&sanction).await {
                     Ok(true) => expired.renewed += 1,
                     Ok(false) => expired.over += 1,
