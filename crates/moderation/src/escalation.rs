@@ -1,7 +1,7 @@
 //! Strikes, and the ladder of steps that they climb. A pure function of both: whoever computes it, whenever and however
 //! often, finds the same step under the same key.
 
-use crate::duration::Span;
+use crate::duration::{Span, SpanError};
 use crate::sanction::{Effect, Profile};
 use crate::who::CaseNumber;
 use chrono::{DateTime, Utc};
@@ -53,6 +53,12 @@ pub enum LadderError {
     Lifts { step: usize, action: Action },
     #[error("step {step} gives `{action}` a duration: only a ban or a mute has one")]
     NotTimed { step: usize, action: Action },
+    #[error("step {step} has a duration that cannot be read: {error}")]
+    Duration { step: usize, error: SpanError },
+    #[error("the decay cannot be read: {0}")]
+    Decay(SpanError),
+    #[error("the ladder cannot be read: {0}")]
+    Unreadable(String),
 }
 
 /// A step that a strike has reached.

@@ -24,6 +24,7 @@ mod escalation;
 mod platform;
 mod reason;
 mod sanction;
+mod settings;
 mod standing;
 mod undo;
 mod who;

@@ -1,16 +1,18 @@
 //! Decisions: what bots, rules and programs wish for over the bus becomes cases, and what platforms answer is kept.
 //!
 //! An event can come twice: its id is the key of its case, in the same transaction, and an answer that is known changes
-//! nothing. What is refused has no one to tell: it is logged and counted, and not tried again, since it would be refused
+//! nothing. After a warning, the step of the guild's ladder follows, under a key of its own. What is refused has no one to tell: it is logged and counted, and not tried again, since it would be refused
 //! again. While the store is away, events wait.
 
 use anyhow::Context as _;
 use lockdown_bus::{
     Answering, Asked, Backoff, Bus, ConsumerOptions, GroupName, Handler, HandlerError, Received, Start,
 };
-use lockdown_events::{CaseRequest, Event, ModerationAction, ModerationEvent, RequestError, Source};
+use lockdown_events::{
+    CaseRequest, CorrelationId, Event, ModerationAction, ModerationEvent, RequestError, Source,
+};
 use lockdown_moderation::desk::{Acted, Answered, Ask, CaseView, Desk, DeskError, Facts, Refused};
-use lockdown_moderation::{CaseNumber, GuildRef};
+use lockdown_moderation::{Case, CaseNumber, GuildRef};
 use lockdown_runtime::{Context, chain};
 use lockdown_store::Store;
 use serde::Serialize;
@@ -42,6 +44,9 @@ struct Answer {
     new: bool,
     #[serde(flatten)]
     case: CaseView,
+    /// What the guild's ladder made of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<CaseView>,
 }
 
 /// The answer to `request:case`.
@@ -114,19 +119,49 @@ async fn act(desk: &Desk, facts: &dyn Facts, received: &Received) -> Result<(), 
         &envelope.source,
         envelope.timestamp,
     );
+    let chain = Some(envelope.correlation_id.clone());
     let acted = match ask {
         Ok(ask) => {
-            let chain = Some(envelope.correlation_id.clone());
+            let chain = chain.clone();
             desk.act(&Ask { chain, ..ask }, facts).await
         }
         Err(refused) => Err(refused.into()),
     };
-    match acted {
+    let followed = match acted {
         Ok(acted) => {
             count(&acted);
-            Ok(())
+            follow_up(desk, &acted, facts, chain.as_ref()).await
         }
-        Err(error) => settle(&error, "a wish", action.action.as_str()),
+        Err(error) => return settle(&error, "a wish", action.action.as_str()),
+    };
+    match followed {
+        Ok(_) => Ok(()),
+        // When it comes again, its warning is found, and the step is tried again.
+        Err(error) => settle(&error, "a step of the ladder", action.action.as_str()),
+    }
+}
+
+/// Does what follows from a warning, and answers the case when it is a new one.
+async fn follow_up(
+    desk: &Desk,
+    acted: &Acted,
+    facts: &dyn Facts,
+    chain: Option<&CorrelationId>,
+) -> Result<Option<Case>, DeskError> {
+    let Some(escalated) = desk.follow_up(acted, facts, chain).await? else {
+        return Ok(None);
+    };
+    match escalated.acted {
+        Some(acted @ Acted::Recorded(_)) => {
+            count(&acted);
+            Ok(acted.case().cloned())
+        }
+        Some(_) => Ok(None),
+        None => {
+            let (key, step) = (escalated.due.key, escalated.due.step);
+            tracing::info!(%key, action = step.action.as_str(), "A step of the ladder waits for a moderator to agree");
+            Ok(None)
+        }
     }
 }
 
@@ -185,16 +220,30 @@ async fn answer_moderation(
             async move {
                 let asker = Source::Outside("request".into());
                 let ask = Ask::of(asked.data, None, &asker, now).map_err(|refused| told(&refused.into()))?;
-                let chain = Some(asked.correlation_id);
-                let acted = desk.act(&Ask { chain, ..ask }, &*facts).await;
+                let of = Some(asked.correlation_id);
+                let chained = Ask {
+                    chain: of.clone(),
+                    ..ask
+                };
+                let acted = desk.act(&chained, &*facts).await;
                 let acted = acted.map_err(|error| told(&error))?;
                 count(&acted);
+                let followed = follow_up(&desk, &acted, &*facts, of.as_ref()).await;
+                // The warning stands, and asked again it would be a second one. The next one finds the step as well.
+                let step = followed.unwrap_or_else(|error| {
+                    match &error {
+                        DeskError::Refused(refused) => refuse(refused, "a step of the ladder", "request"),
+                        other => tracing::error!("Could not do the step after a warning: {}", chain(other)),
+                    }
+                    None
+                });
                 let case = acted.case().map(CaseView::from).ok_or_else(|| RequestError {
                     code: "already".to_owned(),
                     message: "it is so already, and no case of ours made it so".to_owned(),
                 })?;
                 let new = matches!(acted, Acted::Recorded(_));
-                Ok(Answer { new, case })
+                let step = step.as_ref().map(CaseView::from);
+                Ok(Answer { new, case, step })
             }
         });
     answering.await.context("could not listen to wishes")

@@ -254,7 +254,8 @@ macro_rules! sizes {
 sizes!(
     an_event_becomes_one_case_however_often_it_comes,
     a_platforms_answer_becomes_the_cases_state,
-    a_request_is_answered_with_the_case_or_why_not
+    a_request_is_answered_with_the_case_or_why_not,
+    three_warnings_are_one_mute
 );
 
 async fn an_event_becomes_one_case_however_often_it_comes(mut house: House) {
@@ -341,6 +342,54 @@ async fn a_request_is_answered_with_the_case_or_why_not(mut house: House) {
         ("unknown_case", "there is no case 9 in discord:100")
     );
     assert_eq!(house.cases().await, 1);
+    house.stop().await;
+}
+
+async fn three_warnings_are_one_mute(mut house: House) {
+    let ladder = json!({ "steps": [
+        { "points": 3, "action": "mute", "lasts": "1h" },
+        { "points": 5, "action": "ban", "lasts": "7d" },
+    ] });
+    let set = in_tx!(house.store, |tx| {
+        let mut settings = tx.guild_settings(house.guild).await?.unwrap();
+        settings.settings = Json(json!({ "ladder": ladder.clone() }));
+        tx.set_guild_settings(&settings).await
+    });
+    set.unwrap().unwrap();
+    let warning = house.wish(Action::Warn, "666");
+    for _ in 0..2 {
+        let answer = house.ask(&warning).await.unwrap();
+        assert_eq!(answer.get("step"), None, "{answer}");
+    }
+    let third = house.envelope(ModerationEvent::Action(warning.clone()));
+    for _ in 0..3 {
+        house.publish(&third).await;
+    }
+    // Comes after all of them.
+    let kick = house.envelope(ModerationEvent::Action(house.wish(Action::Kick, "667")));
+    house.publish(&kick).await;
+    let (told, mute) = house.told().await;
+    assert_eq!(
+        (told.event_type(), mute.user_id.as_str()),
+        ("mute:applied", "666")
+    );
+    assert_eq!(
+        (mute.origin, mute.rule.as_deref()),
+        (Some(Origin::Automod), Some("ladder"))
+    );
+    assert_eq!(told.correlation_id, third.correlation_id, "it is one chain");
+    assert!(mute.expires_at.is_some());
+    assert_eq!(house.told().await.0.event_type(), "kick:executed");
+    // Whoever asks is told of the step beside the warning.
+    let fourth = house.ask(&warning).await.unwrap();
+    assert_eq!(fourth.get("step"), None, "it was done before: {fourth}");
+    let fifth = house.ask(&warning).await.unwrap();
+    assert_eq!(fifth["step"]["action"], "ban", "{fifth}");
+    let (told, ban) = house.told().await;
+    assert_eq!(told.event_type(), "ban:created");
+    assert_eq!(fifth["step"]["caseNumber"], ban.case_number);
+    // A kick, five warnings, a mute and a ban: the deliveries of the third made one case and one step.
+    assert_eq!(house.cases().await, 8);
     house.stop().await;
 }
 

@@ -3,6 +3,7 @@
 use crate::authority::{Denied, Why};
 use crate::case::{EditError, MoveError};
 use crate::decide::Refusal;
+use crate::escalation::LadderError;
 use crate::platform::DeleteWindowError;
 use crate::reason::ReasonError;
 use crate::standing::TwoInForce;
@@ -47,6 +48,8 @@ pub enum Refused {
     NoRule,
     #[error("a wish names the moderator who has it")]
     NoModerator,
+    #[error("nothing follows from warnings, since the settings of the community have no good ladder: {0}")]
+    Ladder(#[from] LadderError),
     #[error("this key was used for another question, which became {0}: take a new one")]
     KeyReused(CaseNumber),
     #[error("{0}")]
@@ -112,6 +115,7 @@ impl Refused {
             Self::DeleteWindow(_) | Self::RemovesNothing(_) => "bad_delete_window",
             Self::NoRule => "no_rule",
             Self::NoModerator => "no_moderator",
+            Self::Ladder(_) => "bad_ladder",
             Self::KeyReused(_) => "key_reused",
             Self::Denied(denied) if denied.why.is_passing() => "rank_unknown",
             Self::Denied(_) => "denied",

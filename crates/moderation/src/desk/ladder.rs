@@ -1,10 +1,11 @@
 //! Escalation: from the strikes of a person to the step of the ladder on which they stand.
 
-use super::error::{DeskError, Stop};
+use super::error::{DeskError, Refused, Stop};
 use super::facts::Facts;
 use super::{Acted, Ask, Desk, guild};
 use crate::duration::Term;
 use crate::escalation::{Due, Ladder, Strike};
+use crate::sanction::{Effect, Profile};
 use crate::who::{Actor, CaseNumber, GuildRef, UserRef};
 use chrono::{DateTime, Utc};
 use lockdown_events::{CorrelationId, Origin};
@@ -26,6 +27,34 @@ const RULE: &str = "ladder";
 // === impl Desk ===
 
 impl Desk {
+    /// What follows from what was done, by the ladder in the guild's settings: a step after a warning, nothing after
+    /// anything else. Ask also when the warning was recorded before: whoever recorded it may have died before this.
+    pub async fn follow_up(
+        &self,
+        acted: &Acted,
+        facts: &dyn Facts,
+        chain: Option<&CorrelationId>,
+    ) -> Result<Option<Escalated>, DeskError> {
+        let warning = acted
+            .case()
+            .filter(|case| Profile::of(case.action).effect == Effect::Counts);
+        let Some(warning) = warning else {
+            return Ok(None);
+        };
+        let settings = in_read!(self.store, |conn| {
+            let guild = guild(conn, &warning.guild).await?;
+            Ok::<_, Stop>(conn.guild_settings(guild.id).await?)
+        })?;
+        let ladder = settings.map(|found| Ladder::of_settings(&found.settings.0));
+        match ladder.transpose().map_err(Refused::from)?.flatten() {
+            Some(ladder) => {
+                self.escalate(&warning.guild, &warning.subject, &ladder, facts, chain)
+                    .await
+            }
+            None => Ok(None),
+        }
+    }
+
     /// Does the step that a person's strikes have reached, if there is one. Ask after every warning, also one that was
     /// recorded before: the step's key makes it one case, whoever computes it and however often.
     pub async fn escalate(
@@ -97,6 +126,13 @@ fn strikes(entries: &[points::Strike]) -> Vec<Strike> {
         } else {
             removed.insert(entry.number, entry.created_at);
         }
+    }
+    // A warning can be recorded after a newer one, and must not seem to have climbed what that one did: in the order of their
+    // numbers, which never changes, none counts from before the one that precedes it.
+    let mut last = DateTime::<Utc>::MIN_UTC;
+    for strike in strikes.values_mut() {
+        last = last.max(strike.at);
+        strike.at = last;
     }
     for (number, at) in removed {
         if let Some(strike) = strikes.get_mut(&number) {

@@ -9,7 +9,8 @@
 //!
 //! - [`Desk::act`]: a wish or an observation. [`Desk::outcome`]: the platform's answer. [`Desk::expire`]: what is due.
 //! - [`Desk::amend`]: a changed reason, end or evidence, or a case declared a mistake.
-//! - [`Desk::escalate`]: the step of the ladder that strikes have reached. [`Desk::act_on_many`]: the same for many people.
+//! - [`Desk::follow_up`]: what follows from a warning. [`Desk::escalate`]: the step of a ladder that strikes have reached.
+//! - [`Desk::act_on_many`]: the same for many people.
 //! - [`Desk::preview_undo`], [`Desk::undo`]: how a person would stand without a case, or without somebody's doings.
 //! - [`Desk::review`], [`Desk::rule_reviews`]: whether decisions were right, and how rules do by that.
 //! - [`Desk::case`], [`Desk::explain`]: one case, its history, and why it stands.

@@ -56,6 +56,9 @@ macro_rules! town {
             amend: a_void_case_counts_no_more;
             ladder: a_step_is_climbed_once;
             ladder: a_step_that_many_reach_at_once_is_one_case;
+            ladder: three_warnings_are_one_mute;
+            ladder: a_warning_that_comes_late_climbs_nothing_anew;
+            ladder: settings_without_a_good_ladder_make_nothing_follow;
             ladder: many_people_each_have_their_result;
             undo: a_raid_of_a_rule_is_undone;
             undo: an_undo_leaves_what_others_decided;
