@@ -1,8 +1,9 @@
 //! Decisions: what bots, rules and programs wish for over the bus becomes cases, and what platforms answer is kept.
 //!
 //! An event can come twice: its id is the key of its case, in the same transaction, and an answer that is known changes
-//! nothing. After a warning, the step of the guild's ladder follows, under a key of its own. What is refused has no one to tell: it is logged and counted, and not tried again, since it would be refused
-//! again. While the store is away, events wait.
+//! nothing. After a warning, the step of the guild's ladder follows, under a key of its own. What is refused has no one to
+//! tell: it is logged and counted, and not tried again, since it would be refused again. While the store is away, events
+//! wait.
 
 use anyhow::Context as _;
 use lockdown_bus::{
