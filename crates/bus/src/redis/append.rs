@@ -168,14 +168,14 @@ pub(super) fn appended(
     let mut items = Items::new(answer);
     let hearings = match items.next() {
         Some(Item::Array(count)) if count >= events.len() => (count - events.len()) / 2,
-        Some(Item::Error(refused)) => return Err(error::text(&String::from_utf8_lossy(refused))),
+        Some(Item::Error(refused)) => return Err(error::of_event(refused)),
         _ => return Err(shape()),
     };
     let mut results = Vec::with_capacity(events.len());
     for at in events {
         let place = std::str::from_utf8(items.bytes().ok_or_else(shape)?).map_err(|_| shape())?;
         results.push(match place.strip_prefix('!') {
-            Some(refused) => Err(error::text(refused)),
+            Some(refused) => Err(error::of_event(refused.as_bytes())),
             None => Ok(Appended {
                 position: Position {
                     stream: streams[*at],

@@ -5,8 +5,8 @@ use ::redis::{ErrorKind, RedisError, ServerError, ServerErrorKind};
 use std::error::Error as _;
 
 /// Codes of a server that may answer otherwise in a moment: it is starting, failing over, busy, or cannot write to
-/// its disk; or it was told wrong what we may do, which says nothing against an event.
-const PASSING: [&str; 13] = [
+/// its disk.
+const PASSING: [&str; 10] = [
     "LOADING",
     "MASTERDOWN",
     "READONLY",
@@ -17,10 +17,10 @@ const PASSING: [&str; 13] = [
     "NOREPLICAS",
     "UNBLOCKED",
     "NOSCRIPT",
-    "NOAUTH",
-    "NOPERM",
-    "WRONGPASS",
 ];
+
+/// Codes of a server that was told wrong what we may do.
+const RIGHTS: [&str; 3] = ["NOAUTH", "NOPERM", "WRONGPASS"];
 
 /// `NOPERM` of a command within a script, which has no code of its own.
 const NOT_ALLOWED: &str = "user executing the script can't run this command";
@@ -57,10 +57,22 @@ pub(super) fn text(message: &str) -> EngineError {
     let source = Box::new(Silent(message.to_owned()));
     if code == "OOM" {
         EngineError::Full(source)
-    } else if PASSING.contains(&code) || message.contains(NOT_ALLOWED) {
+    } else if PASSING.contains(&code) {
         EngineError::Away(source)
     } else {
         EngineError::Refused(source)
+    }
+}
+
+/// As [`text`], of an event that was to be appended. A right that is missing says nothing against the event: somebody will
+/// give it, and then the event goes out.
+pub(super) fn of_event(message: &[u8]) -> EngineError {
+    let message = String::from_utf8_lossy(message);
+    let code = message.split_whitespace().next().unwrap_or_default();
+    if RIGHTS.contains(&code) || message.contains(NOT_ALLOWED) {
+        away(message)
+    } else {
+        text(&message)
     }
 }
 

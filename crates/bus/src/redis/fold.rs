@@ -162,7 +162,7 @@ impl Scan {
                 return Ok(None);
             }
             self.at += length;
-            self.missing = self.missing - 1 + more;
+            self.missing = (self.missing - 1).saturating_add(more);
         }
         let whole = self.at;
         *self = Self::default();
