@@ -17,7 +17,6 @@ use lockdown_events::CaseId;
 use lockdown_store::cases::CaseEventKind;
 use lockdown_store::guilds::Guild;
 use lockdown_store::notes::{Note, NoteId};
-
 use lockdown_store::points::{PointEntry, PointEntryId};
 use lockdown_store::reviews::Verdict;
 use lockdown_store::{Tx, in_read, in_tx};

@@ -133,7 +133,7 @@ impl<P: Publish> Relay<P> {
             };
             like.push(*lane);
         }
-        let published: Vec<i64> = pages.iter().flat_map(|page| page.published.clone()).collect();
+        let published: Vec<i64> = pages.iter().flat_map(|page| &page.published).copied().collect();
         let rest = TimeDelta::from_std(REST).unwrap_or_default();
         let held = in_tx!(self.store, |tx| {
             tx.mark_events_published(&published, now).await?;
