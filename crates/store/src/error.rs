@@ -79,6 +79,14 @@ impl StoreError {
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::CommitUnknown(_))
     }
+
+    /// Whether the same may go well later, for those who can wait: nothing is wrong with what was asked.
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::CommitUnknown(_) | Self::Contended(_) | Self::TooSlow(_)
+        )
+    }
 }
 
 impl Retry for StoreError {
@@ -133,4 +141,27 @@ fn is_loss(error: &sqlx::Error) -> bool {
             | sqlx::Error::WorkerCrashed
             | sqlx::Error::BeginFailed
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_slow_or_in_the_way_is_no_fault_of_what_was_asked() {
+        let source = || sqlx::Error::PoolClosed;
+        for passing in [
+            StoreError::Unavailable(source()),
+            StoreError::CommitUnknown(source()),
+            StoreError::Contended(source()),
+            StoreError::TooSlow(source()),
+        ] {
+            assert!(passing.is_passing(), "{passing:?}");
+        }
+        let lasting = [
+            StoreError::Refused(source()),
+            StoreError::Missing { statement: "test" },
+        ];
+        assert!(!lasting.iter().any(StoreError::is_passing));
+    }
 }

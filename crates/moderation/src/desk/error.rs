@@ -75,7 +75,7 @@ impl DeskError {
     /// Whether the same may work in a moment, without anybody changing what they ask for.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Store(error) => error.is_unavailable() || error.is_transient(),
+            Self::Store(error) => error.is_passing(),
             Self::Refused(refused) => refused.is_passing(),
             Self::Records(_) => false,
         }
