@@ -43,7 +43,9 @@ pub use moderation::{
     Action, AuditLogged, Decision, DirectMessage, ModerationAction, ModerationLog, Origin, Outcome, RuleHit,
     Verdict, VerdictAct, VerdictMode, VerdictSubject,
 };
-pub use request::{CaseRequest, HealthRequest, MemberRequest, REQUESTS, Request, RequestError, Response};
+pub use request::{
+    CaseRequest, HealthRequest, MemberRequest, REQUESTS, RanksRequest, Request, RequestError, Response,
+};
 pub use schema::ChannelInfo;
 pub use source::{Platform, Source};
 pub use table::{Event, Family, GuildEvent, MessageEvent, ModerationEvent, TYPES, TypeInfo, UserEvent};

@@ -64,6 +64,15 @@ pub struct MemberRequest {
     pub user_id: UserId,
 }
 
+/// `request:ranks:{platform}`, answered by the bot of that platform.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RanksRequest {
+    pub guild_id: GuildId,
+    /// The answer has them in this order.
+    pub user_ids: Vec<UserId>,
+}
+
 /// `request:health`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -78,5 +87,9 @@ pub static REQUESTS: &[ChannelInfo] = &[
     ChannelInfo::of::<ModerationAction>("request:moderation", "Asks for an act; answered with the case."),
     ChannelInfo::of::<CaseRequest>("request:case", "Asks for one case."),
     ChannelInfo::of::<MemberRequest>("request:member", "Asks for one person's record."),
+    ChannelInfo::of::<RanksRequest>(
+        "request:ranks:{platform}",
+        "Asks the bot of a platform how people stand there.",
+    ),
     ChannelInfo::of::<HealthRequest>("request:health", "Asks how the system is."),
 ];

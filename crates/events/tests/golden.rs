@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use lockdown_events::{
-    CaseRequest, Envelope, HealthRequest, LIVE, Live, MemberRequest, ModerationAction, REQUESTS, Request,
-    Response, TYPES,
+    CaseRequest, Envelope, HealthRequest, LIVE, Live, MemberRequest, ModerationAction, REQUESTS,
+    RanksRequest, Request, Response, TYPES,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -90,6 +90,7 @@ fn every_request_reads_and_writes_its_golden_file() {
             "request:moderation" => round_trip::<Request<ModerationAction>>(&text),
             "request:case" => round_trip::<Request<CaseRequest>>(&text),
             "request:member" => round_trip::<Request<MemberRequest>>(&text),
+            "request:ranks:{platform}" => round_trip::<Request<RanksRequest>>(&text),
             "request:health" => round_trip::<Request<HealthRequest>>(&text),
             other => panic!("{other} is read by no test"),
         }

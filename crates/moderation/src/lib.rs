@@ -1,7 +1,7 @@
 //! What happens to whom, and when: sanctions and cases, authority, escalation, durations, undo.
 //!
 //! No SQL and no vendor's types. Every decision is a pure function of what is given, times too, so that commands, API,
-//! dashboard, rules and timers cannot decide differently; the [`desk`] carries them out over the store. The way of a decision: a [`Wish`] becomes an
+//! dashboard, rules and timers cannot decide differently; the [`desk`] records them in the store, and the [`hands`] carry them out on the platforms. The way of a decision: a [`Wish`] becomes an
 //! [`Authorized`] one by [`Scene::authorize`]; [`decide()`] says what [`Follows`] from it, given how the person
 //! [stands](Standing); [`Case::open`] and [`Case::end`] carry that out on the records; the platform's answer is a move of
 //! [`CaseState`], or [`fail`].
@@ -21,6 +21,7 @@ mod decide;
 pub mod desk;
 mod duration;
 mod escalation;
+pub mod hands;
 mod platform;
 mod reason;
 mod sanction;

@@ -59,6 +59,8 @@ struct Told {
     /// Why it is as it is, in whole sentences.
     explanation: String,
     history: Vec<Line>,
+    /// Whether no newer decision of its kind stands about the person: what is not the last word is not carried out.
+    last_word: bool,
 }
 
 #[derive(Serialize)]
@@ -261,7 +263,9 @@ async fn answer_case(desk: Desk, bus: &Bus) -> anyhow::Result<Answering> {
             };
             let number = CaseNumber(asked.data.case_number);
             let found = desk.explain(&guild, number).await.map_err(|error| told(&error))?;
-            let found = found.ok_or_else(|| told(&Refused::UnknownCase(guild, number).into()))?;
+            let found = found.ok_or_else(|| told(&Refused::UnknownCase(guild.clone(), number).into()))?;
+            let last_word = desk.is_last_word(&guild, number).await;
+            let last_word = last_word.map_err(|error| told(&error))?.unwrap_or(false);
             let lines = found.record.history.iter().map(|line| Line {
                 at: line.at,
                 by: line.by.to_string(),
@@ -272,6 +276,7 @@ async fn answer_case(desk: Desk, bus: &Bus) -> anyhow::Result<Answering> {
                 case: CaseView::from(&found.record.case),
                 explanation: found.to_string(),
                 history: lines.collect(),
+                last_word,
             })
         }
     });

@@ -11,7 +11,8 @@ mod server;
 use anyhow::Context as _;
 use lockdown_bus::Bus;
 use lockdown_events::Source;
-use lockdown_moderation::desk::{Facts, Ranks};
+use lockdown_moderation::desk::Facts;
+use lockdown_moderation::hands::AskedRanks;
 use lockdown_runtime::{Context, ops};
 use lockdown_store::Store;
 use std::net::SocketAddr;
@@ -70,7 +71,13 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let store = lockdown_store::open(&ctx).await?;
     let bus = lockdown_bus::open(&ctx, Source::Backend).await?;
     answer(&ctx, &bus).await?;
-    decide(&ctx, store.clone(), &bus, Arc::new(Ranks::UNKNOWN)).await?;
+    decide(
+        &ctx,
+        store.clone(),
+        &bus,
+        Arc::new(AskedRanks::new(bus.clone(), store.clone(), ctx.clock.clone())),
+    )
+    .await?;
     relay(&ctx, store, bus);
     Ok(())
 }

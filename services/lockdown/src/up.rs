@@ -1,7 +1,7 @@
 //! `lockdown up`: every service in this process.
 
 use lockdown_events::Source;
-use lockdown_moderation::desk::Ranks;
+use lockdown_moderation::hands::AskedRanks;
 use lockdown_runtime::{Context, lifecycle};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,7 +16,8 @@ async fn up(ctx: Context) -> anyhow::Result<()> {
     let bus = lockdown_bus::open(&ctx, Source::Backend).await?;
     let backend = ctx.service("backend");
     lockdown_backend::answer(&backend, &bus).await?;
-    lockdown_backend::decide(&backend, store.clone(), &bus, Arc::new(Ranks::UNKNOWN)).await?;
+    let ranks = AskedRanks::new(bus.clone(), store.clone(), ctx.clock.clone());
+    lockdown_backend::decide(&backend, store.clone(), &bus, Arc::new(ranks)).await?;
     lockdown_backend::relay(&backend, store.clone(), bus.clone());
     let worker = ctx.service("worker");
     lockdown_worker::retain(&worker, store.clone());

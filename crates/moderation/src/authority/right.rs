@@ -52,6 +52,11 @@ impl Right {
         Self::Configure,
     ];
 
+    /// The right of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|right| right.as_str() == name)
+    }
+
     /// Its name in roles and tokens.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -113,6 +118,12 @@ impl Rights {
     /// Whether there is none.
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// Those of these names that there are.
+    pub fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let rights = names.into_iter().filter_map(Right::named);
+        rights.fold(Self::NONE, |all, right| all | Self::of(&[right]))
     }
 
     /// Each of them.

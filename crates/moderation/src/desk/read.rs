@@ -5,7 +5,8 @@ use super::rows::{self, People};
 use super::{Desk, guild};
 use crate::case::{Case, CaseState, Lift};
 use crate::duration::Term;
-use crate::sanction::Profile;
+use crate::sanction::{Lasting, Profile};
+use crate::standing::Standing;
 use crate::who::{Actor, CaseNumber, GuildRef};
 use chrono::{DateTime, Utc};
 use lockdown_events::{Action, CaseId, MessageRef, Origin, Platform, TraceId, UserId};
@@ -105,6 +106,30 @@ impl Desk {
             }))
         });
         Ok(record?)
+    }
+
+    /// Whether a case is the last word of its kind about its person; `None` when there is no such case. Of what is not,
+    /// the platform is not to be asked any more.
+    pub async fn is_last_word(&self, of: &GuildRef, number: CaseNumber) -> Result<Option<bool>, DeskError> {
+        let last = in_read!(self.store, |conn| {
+            let guild = guild(conn, of).await?;
+            let Some(kept) = rows::find(conn, of, &guild, number).await? else {
+                return Ok(None);
+            };
+            let case = kept.case;
+            let Some(lasting) = Lasting::decided_by(case.action) else {
+                let revoked = matches!(case.state, CaseState::Failed { .. } | CaseState::Voided { .. });
+                return Ok(Some(!revoked));
+            };
+            let rows = conn
+                .standing_cases(guild.id, kept.row.subject_id, case.at)
+                .await?;
+            let others = rows::kept(conn, of, rows).await?;
+            let standing = Standing::of(others.iter().map(|kept| &kept.case))?;
+            let newest = standing.lane(lasting).newest().map(|decided| decided.case);
+            Ok::<_, Stop>(Some(newest == Some(number)))
+        });
+        Ok(last?)
     }
 
     /// Why a case is as it is; `None` when there is no such case.

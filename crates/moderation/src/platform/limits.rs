@@ -47,6 +47,8 @@ pub struct Limits {
     pub audit_reason: Option<usize>,
     /// How long a direct message may be, in UTF-16 units.
     pub message: usize,
+    /// Whether somebody who was removed can no longer be written to: who shall know is told before.
+    pub removed_are_out_of_reach: bool,
 }
 
 /// Why messages cannot be removed so far back.
@@ -73,6 +75,7 @@ const DISCORD: Limits = Limits {
     ban_bulk: 200,
     audit_reason: Some(512),
     message: 2_000,
+    removed_are_out_of_reach: true,
 };
 
 const TELEGRAM_TIMER: Timer = Timer::Within {
@@ -91,6 +94,7 @@ const TELEGRAM: Limits = Limits {
     ban_bulk: 1,
     audit_reason: None,
     message: 4_096,
+    removed_are_out_of_reach: false,
 };
 
 /// A piece is renewed this long before it ends, so that an outage of a weekend frees nobody.

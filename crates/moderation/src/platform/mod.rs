@@ -9,7 +9,7 @@ pub use limits::{DeleteWindowError, Limits, Stretch, Timer};
 use crate::authority::Rank;
 use crate::duration::{Span, Term};
 use async_trait::async_trait;
-use lockdown_events::{ChannelId, GuildId, MessageId, UserId};
+use lockdown_events::{ChannelId, GuildId, MessageId, RoleId, UserId};
 
 /// What the platform shows about a person in a community.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Member {
     pub name: String,
     pub bot: bool,
     pub rank: Rank,
+    /// Their roles there, to which roles of ours may be bound. None where the platform has no roles.
+    pub roles: Vec<RoleId>,
     /// Until when the platform keeps them silent.
     pub muted: Option<Term>,
 }
@@ -95,6 +97,9 @@ pub trait Platform: Send + Sync {
 
     /// Whether the platform holds a ban against them.
     async fn is_banned(&self, guild: &GuildId, user: &UserId) -> Result<bool, PlatformError>;
+
+    /// What the community is called, for those who are told what happened there; `None` when it cannot be read now.
+    async fn title(&self, guild: &GuildId) -> Option<String>;
 
     /// The bot's own account.
     fn own_id(&self) -> &UserId;

@@ -83,6 +83,10 @@ impl Platform for Small {
         Ok(self.banned.lock().unwrap().contains(user))
     }
 
+    async fn title(&self, _: &GuildId) -> Option<String> {
+        None
+    }
+
     fn own_id(&self) -> &UserId {
         &self.own
     }

@@ -1,44 +1,15 @@
-//! From the bus to a case and back, in both sizes.
+//! From the bus to a case and back.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "this is a test: what is unwrapped is what the case holds"
-)]
-
-use lockdown_bus::{AskError, Bus, Heard, ListenOptions, Subscription};
-use lockdown_events::{
-    Action, CaseRequest, Decision, Envelope, Event, EventId, GuildId, ModerationAction, ModerationEvent,
-    ModerationLog, Origin, Outcome, Platform, RequestError, Source, UserId,
-};
+use crate::house::{House, user};
+use lockdown_events::{Action, GuildId, ModerationEvent, ModerationLog, Origin, Outcome, Platform, Source};
 use lockdown_moderation::desk::Ranks;
 use lockdown_moderation::{Grant, Rank, Rights, UserRef};
-use lockdown_runtime::{Clock, Config, Context, Ids, Metrics};
+use lockdown_runtime::Config;
 use lockdown_store::cases::CaseQuery;
 use lockdown_store::dbx::Json;
-use lockdown_store::guilds::{Community, CommunityId, Guild, GuildKey};
-use lockdown_store::{Store, in_read, in_tx};
-use lockdown_testkit::database::{self, Database};
+use lockdown_store::{in_read, in_tx};
 use lockdown_testkit::servers;
-use serde_json::{Value, json};
-use std::sync::Arc;
-use std::time::Duration;
-
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A backend's part of the work, and those around it.
-struct House {
-    ctx: Context,
-    store: Store,
-    bus: Bus,
-    guild: GuildKey,
-    heard: Subscription,
-    /// Kept for as long as the house stands.
-    _around: Box<dyn std::any::Any + Send>,
-}
-
-fn user(id: &str) -> UserId {
-    UserId::new(id).unwrap()
-}
+use serde_json::json;
 
 fn ranks() -> Ranks {
     let rank = |position| Rank::Member {
@@ -56,159 +27,7 @@ fn ranks() -> Ranks {
     }
 }
 
-// === impl House ===
-
 impl House {
-    async fn embedded() -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let config = Config::from_map([("LOCKDOWN_DATA_DIR", data.path())]).unwrap();
-        Self::build(config, Box::new(data)).await
-    }
-
-    async fn fleet() -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let database = Database::create(&database::migrations()).await.unwrap();
-        let redis = servers::redis_private();
-        let config = Config::from_map([
-            ("LOCKDOWN_DATA_DIR", data.path().display().to_string()),
-            ("DATABASE_URL", database.url()),
-            ("REDIS_URL", redis.url()),
-        ]);
-        Self::build(config.unwrap(), Box::new((data, database, redis))).await
-    }
-
-    async fn build(config: Config, around: Box<dyn std::any::Any + Send>) -> Self {
-        let clock = Clock::system();
-        let ids = Ids::system(clock.clone());
-        let ctx = Context::new("backend", "1.2.3", config, clock, ids, Metrics::local());
-        let store = lockdown_store::open(&ctx).await.unwrap();
-        let bus = lockdown_bus::open(&ctx, Source::Backend).await.unwrap();
-        let heard = bus
-            .live()
-            .subscribe(&["ban:*", "kick:*", "mute:*"], &ListenOptions::default())
-            .await
-            .unwrap();
-        let mut house = Self {
-            guild: GuildKey(ctx.ids.next()),
-            ctx,
-            store,
-            bus,
-            heard,
-            _around: around,
-        };
-        house.guild = house.found().await;
-        let (ctx, store, bus) = (&house.ctx, &house.store, &house.bus);
-        lockdown_backend::decide(ctx, store.clone(), bus, Arc::new(ranks()))
-            .await
-            .unwrap();
-        lockdown_backend::relay(ctx, store.clone(), bus.clone());
-        house
-    }
-
-    async fn found(&self) -> GuildKey {
-        let now = self.ctx.clock.now();
-        let community = Community {
-            id: CommunityId(self.ctx.ids.next()),
-            slug: "town".into(),
-            name: "Town".into(),
-            settings: Json(json!({})),
-            created_at: now,
-            updated_at: now,
-            deleted_at: None,
-        };
-        let guild = Guild {
-            id: GuildKey(self.ctx.ids.next()),
-            community_id: community.id,
-            platform: Platform::Discord,
-            native_id: GuildId::new("100").unwrap(),
-            title: "Square".into(),
-            joined_at: now,
-            left_at: None,
-        };
-        in_tx!(self.store, |tx| {
-            tx.insert_community(&community).await?;
-            tx.save_guild(&guild).await
-        })
-        .unwrap()
-        .id
-    }
-
-    fn wish(&self, action: Action, person: &str) -> ModerationAction {
-        ModerationAction {
-            platform: Platform::Discord,
-            guild_id: GuildId::new("100").unwrap(),
-            action,
-            user_id: user(person),
-            moderator_id: Some(user("11")),
-            reason: Some("spam".into()),
-            expires_at: None,
-            origin: Origin::Command,
-            case_number: None,
-            delete_message_seconds: None,
-            notify: None,
-            native_id: None,
-            trace_id: None,
-            rule: None,
-            rule_set_hash: None,
-            evidence: vec![],
-        }
-    }
-
-    fn envelope(&self, event: ModerationEvent) -> Envelope {
-        Envelope::new(
-            EventId(self.ctx.ids.next()),
-            self.ctx.clock.now(),
-            Source::DiscordBot,
-            None,
-            &Event::Moderation(event),
-        )
-        .unwrap()
-    }
-
-    async fn publish(&self, envelope: &Envelope) {
-        self.bus.publish_as_it_is(envelope, false).await.unwrap();
-    }
-
-    /// The next decision that is told.
-    async fn told(&mut self) -> (Envelope, Decision) {
-        let heard = tokio::time::timeout(PATIENCE, self.heard.next()).await;
-        let Some(Heard::Said(said)) = heard.expect("nothing was told") else {
-            panic!("an event was missed")
-        };
-        let envelope = said.envelope().unwrap();
-        let decision = match envelope.event().unwrap() {
-            Event::Moderation(
-                ModerationEvent::BanCreated(decision)
-                | ModerationEvent::BanRemoved(decision)
-                | ModerationEvent::KickExecuted(decision)
-                | ModerationEvent::MuteApplied(decision),
-            ) => decision,
-            other => panic!("{other:?}"),
-        };
-        (envelope, decision)
-    }
-
-    async fn ask(&self, wish: &ModerationAction) -> Result<Value, RequestError> {
-        match self.bus.requests().ask("moderation", wish, PATIENCE).await {
-            Ok(answer) => Ok(answer),
-            Err(AskError::Refused(refused)) => Err(refused),
-            Err(other) => panic!("{other}"),
-        }
-    }
-
-    async fn case(&self, case_number: u64) -> Result<Value, RequestError> {
-        let question = CaseRequest {
-            platform: Platform::Discord,
-            guild_id: GuildId::new("100").unwrap(),
-            case_number,
-        };
-        match self.bus.requests().ask("case", &question, PATIENCE).await {
-            Ok(answer) => Ok(answer),
-            Err(AskError::Refused(refused)) => Err(refused),
-            Err(other) => panic!("{other}"),
-        }
-    }
-
     async fn cases(&self) -> usize {
         let rows = in_read!(self.store, |conn| {
             conn.cases(self.guild, &CaseQuery::default(), 100).await
@@ -227,31 +46,9 @@ impl House {
         };
         self.publish(&self.envelope(ModerationEvent::Log(log))).await;
     }
-
-    async fn stop(self) {
-        self.ctx.shutdown.request("test");
-        self.ctx.tasks.all_ended().await;
-    }
 }
 
-macro_rules! sizes {
-    ($( $case:ident ),+) => {
-        mod embedded { $(
-            #[tokio::test(flavor = "multi_thread")]
-            async fn $case() {
-                super::$case(super::House::embedded().await).await;
-            }
-        )+ }
-        mod fleet { $(
-            #[tokio::test(flavor = "multi_thread")]
-            async fn $case() {
-                super::$case(super::House::fleet().await).await;
-            }
-        )+ }
-    };
-}
-
-sizes!(
+crate::house::sizes!(
     an_event_becomes_one_case_however_often_it_comes,
     a_platforms_answer_becomes_the_cases_state,
     a_request_is_answered_with_the_case_or_why_not,
@@ -259,6 +56,7 @@ sizes!(
 );
 
 async fn an_event_becomes_one_case_however_often_it_comes(mut house: House) {
+    house.decide(ranks()).await;
     let wish = house.envelope(ModerationEvent::Action(house.wish(Action::Ban, "666")));
     for _ in 0..3 {
         house.publish(&wish).await;
@@ -286,6 +84,7 @@ async fn an_event_becomes_one_case_however_often_it_comes(mut house: House) {
 }
 
 async fn a_platforms_answer_becomes_the_cases_state(mut house: House) {
+    house.decide(ranks()).await;
     for (action, outcome) in [(Action::Ban, Outcome::Applied), (Action::Kick, Outcome::Failed)] {
         let wish = house.wish(action, if action == Action::Ban { "666" } else { "667" });
         house
@@ -318,6 +117,7 @@ async fn a_platforms_answer_becomes_the_cases_state(mut house: House) {
 }
 
 async fn a_request_is_answered_with_the_case_or_why_not(mut house: House) {
+    house.decide(ranks()).await;
     let mute = house.ask(&house.wish(Action::Mute, "666")).await.unwrap();
     assert_eq!(
         (&mute["new"], &mute["caseNumber"], &mute["state"]),
@@ -346,6 +146,7 @@ async fn a_request_is_answered_with_the_case_or_why_not(mut house: House) {
 }
 
 async fn three_warnings_are_one_mute(mut house: House) {
+    house.decide(ranks()).await;
     let ladder = json!({ "steps": [
         { "points": 3, "action": "mute", "lasts": "1h" },
         { "points": 5, "action": "ban", "lasts": "7d" },
@@ -405,6 +206,7 @@ async fn fleet_a_store_that_is_away_is_waited_for() {
         ("REDIS_URL", redis.url()),
     ]);
     let mut house = House::build(config.unwrap(), Box::new((data, redis))).await;
+    house.decide(ranks()).await;
     server.kill9().unwrap();
     let wish = house.wish(Action::Ban, "666");
     house

@@ -1,0 +1,182 @@
+//! One decision, on one platform.
+
+use crate::duration::{Span, Term};
+use crate::platform::{Missing, Platform, PlatformError};
+use crate::reason::Reason;
+use crate::sanction::{Lasting, Profile};
+use crate::who::{Actor, CaseNumber, UserRef};
+use chrono::{DateTime, Utc};
+use lockdown_events::{Action, Decision, DirectMessage, ModerationEvent, Outcome, UserId};
+
+/// What has to be done, and to whom.
+pub(super) struct Order<'a> {
+    pub(super) action: Action,
+    pub(super) decision: &'a Decision,
+}
+
+/// What came of it.
+pub(super) struct Carried {
+    pub(super) outcome: Outcome,
+    pub(super) error: Option<String>,
+    pub(super) notified: Option<DirectMessage>,
+}
+
+// === impl Carried ===
+
+impl Carried {
+    pub(super) fn applied(notified: Option<DirectMessage>) -> Self {
+        Self {
+            outcome: Outcome::Applied,
+            error: None,
+            notified,
+        }
+    }
+
+    pub(super) fn failed(error: &PlatformError, notified: Option<DirectMessage>) -> Self {
+        Self {
+            outcome: Outcome::Failed,
+            error: Some(error.to_string()),
+            notified,
+        }
+    }
+
+    pub(super) fn superseded() -> Self {
+        Self {
+            outcome: Outcome::Superseded,
+            error: None,
+            notified: None,
+        }
+    }
+}
+
+// === impl Order ===
+
+impl<'a> Order<'a> {
+    /// `None` for what is no decision.
+    pub(super) fn of(event: &'a ModerationEvent) -> Option<Self> {
+        let (action, decision) = match event {
+            ModerationEvent::BanCreated(decision) => (Action::Ban, decision),
+            ModerationEvent::BanRemoved(decision) => (Action::Unban, decision),
+            ModerationEvent::KickExecuted(decision) => (Action::Kick, decision),
+            ModerationEvent::MuteApplied(decision) => (Action::Mute, decision),
+            ModerationEvent::MuteRemoved(decision) => (Action::Unmute, decision),
+            ModerationEvent::WarningAdded(decision) => (Action::Warn, decision),
+            ModerationEvent::WarningRemoved(decision) => (Action::Unwarn, decision),
+            ModerationEvent::NoteAdded(decision) => (Action::Note, decision),
+            _ => return None,
+        };
+        // A softban is told as a kick.
+        let action = match decision.action {
+            Some(Action::Softban) if action == Action::Kick => Action::Softban,
+            _ => action,
+        };
+        Some(Self { action, decision })
+    }
+
+    /// Whether anybody but our records notices.
+    pub(super) fn has_effect(&self) -> bool {
+        Profile::of(self.action).on_platform || self.is_told()
+    }
+
+    /// Whether the person hears of it: punishments are told, and what is taken back shows by itself.
+    pub(super) fn is_told(&self) -> bool {
+        Profile::of(self.action).punishes
+    }
+
+    /// Whether the person is gone afterwards.
+    pub(super) fn removes(&self) -> bool {
+        matches!(self.action, Action::Ban | Action::Softban | Action::Kick)
+    }
+
+    /// Asks the platform. `again`: it may have been asked before, without us hearing the answer.
+    pub(super) async fn carry_out(
+        &self,
+        platform: &dyn Platform,
+        now: DateTime<Utc>,
+        again: bool,
+    ) -> Result<(), PlatformError> {
+        let Decision {
+            guild_id: guild,
+            user_id: user,
+            ..
+        } = self.decision;
+        let audit = self.audit_line(platform);
+        match self.action {
+            Action::Ban => {
+                let until = self.until(platform, Lasting::Ban, now);
+                platform
+                    .ban(guild, user, until, self.delete_window(), &audit)
+                    .await
+            }
+            Action::Softban => {
+                platform
+                    .ban(guild, user, Term::Forever, self.delete_window(), &audit)
+                    .await?;
+                gone_is_done(platform.unban(guild, user, &audit).await, Missing::Ban)
+            }
+            Action::Unban => gone_is_done(platform.unban(guild, user, &audit).await, Missing::Ban),
+            Action::Kick => {
+                let kicked = platform.kick(guild, user, &audit).await;
+                if again {
+                    gone_is_done(kicked, Missing::Member)
+                } else {
+                    kicked
+                }
+            }
+            Action::Mute => {
+                let until = self.until(platform, Lasting::Mute, now);
+                platform.mute(guild, user, until, &audit).await
+            }
+            Action::Unmute => gone_is_done(platform.unmute(guild, user, &audit).await, Missing::Member),
+            Action::Warn | Action::Unwarn | Action::Note => Ok(()),
+        }
+    }
+
+    fn until(&self, platform: &dyn Platform, lasting: Lasting, now: DateTime<Utc>) -> Term {
+        let ends = Term::from(self.decision.expires_at);
+        platform.limits().timer(lasting).stretch(ends, now).until
+    }
+
+    fn delete_window(&self) -> Option<Span> {
+        let seconds = self.decision.delete_message_seconds?;
+        Span::seconds(seconds.into()).ok()
+    }
+
+    fn audit_line(&self, platform: &dyn Platform) -> String {
+        let decision = self.decision;
+        let by = match (&decision.moderator_id, &decision.rule) {
+            (Some(id), _) => Actor::Person(UserRef::new(decision.platform, id.clone())),
+            (None, Some(rule)) => Actor::Rule(rule.as_str().into()),
+            (None, None) => Actor::System,
+        };
+        let reason = decision.reason.as_deref().and_then(Reason::seen);
+        let most = platform.limits().audit_reason.unwrap_or(Reason::LONGEST);
+        Reason::audit_line(reason.as_ref(), &by, CaseNumber(decision.case_number), most)
+    }
+}
+
+/// For what was to be ended, or was done before: that it is not there is success by another name.
+fn gone_is_done(result: Result<(), PlatformError>, what: Missing) -> Result<(), PlatformError> {
+    match result {
+        Err(PlatformError::NotFound(missing)) if missing == what => Ok(()),
+        other => other,
+    }
+}
+
+/// Writes to a person. That they cannot be written to is an answer, and only a platform that wants us to wait is not: a
+/// notice is worth a try, and no more than that.
+pub(super) async fn tell(
+    platform: &dyn Platform,
+    user: &UserId,
+    text: &str,
+) -> Result<DirectMessage, PlatformError> {
+    match platform.message(user, text).await {
+        Ok(()) => Ok(DirectMessage::Sent),
+        Err(PlatformError::Closed(_)) => Ok(DirectMessage::Closed),
+        Err(error @ PlatformError::Limited { .. }) => Err(error),
+        Err(error) => {
+            tracing::info!("Could not tell somebody of a decision: {error}");
+            Ok(DirectMessage::Failed)
+        }
+    }
+}

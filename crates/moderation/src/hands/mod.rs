@@ -1,0 +1,239 @@
+//! What carries decisions out: every bot has a pair over its [`Platform`].
+//!
+//! A recorded decision comes from the bus. The backend is asked whether it is still the last word about the person, since
+//! an event can come late, twice, or from somebody who only has the key of the bus: what no case tells of is not done.
+//! Then the person is told, the platform is asked, and what came of it is published as `moderation:log`. What passes is
+//! tried again for most of a day; what the platform refuses is a failed case with its reason.
+//!
+//! - `carry.rs`: one decision on a platform. To add an action: its arm there.
+//! - `notice.rs`: what the person reads.
+//! - `ranks.rs`: how people stand, asked by whoever decides and answered by the bot that can look.
+
+mod carry;
+mod notice;
+mod ranks;
+
+pub use ranks::AskedRanks;
+
+use crate::platform::Platform;
+use crate::who::CaseNumber;
+use anyhow::Context as _;
+use carry::{Carried, Order};
+use lockdown_bus::{
+    Answering, AskError, Backoff, Bus, ConsumerOptions, Did, GroupName, Handler, HandlerError, OnceError,
+    Received, Start,
+};
+use lockdown_events::{
+    Action, CaseId, CaseRequest, DirectMessage, Event, ModerationEvent, ModerationLog, Origin, Outcome,
+    UserId,
+};
+use lockdown_runtime::{Clock, Context, chain};
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An outage of the platform is waited for.
+const OPTIONS: ConsumerOptions = ConsumerOptions {
+    in_hand: 512,
+    concurrency: 32,
+    visibility: Duration::from_secs(10),
+    patience: Duration::from_secs(120),
+    backoff: Backoff {
+        first: Duration::from_millis(500),
+        cap: Duration::from_secs(60),
+    },
+    attempts: 1_500,
+    poison: 5,
+};
+/// How long the backend may take to say what became of a case.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const DECISIONS: [&str; 8] = [
+    "ban:created",
+    "ban:removed",
+    "kick:executed",
+    "mute:applied",
+    "mute:removed",
+    "warning:added",
+    "warning:removed",
+    "note:added",
+];
+
+struct Hands {
+    platform: Arc<dyn Platform>,
+    bus: Bus,
+    clock: Clock,
+}
+
+/// As much of the answer to `request:case` as is needed here.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Told {
+    id: CaseId,
+    user_id: UserId,
+    action: Action,
+    last_word: bool,
+}
+
+/// Carries out what is decided about people on this platform, and answers how they stand there, until the process stops.
+pub async fn start(ctx: &Context, bus: &Bus, platform: Arc<dyn Platform>) -> anyhow::Result<()> {
+    let name = platform.limits().platform;
+    let group = GroupName::new(&format!("hands.{name}")).context("the group has no name")?;
+    let ranks = ranks::answer(bus, Arc::clone(&platform)).await?;
+    let hands = Arc::new(Hands {
+        platform,
+        bus: bus.clone(),
+        clock: ctx.clock.clone(),
+    });
+    let handler = Handler::new("carry_out", DECISIONS, move |received| {
+        let hands = Arc::clone(&hands);
+        async move { hands.take(&received).await }
+    });
+    bus.consume(group, &Start::Oldest, vec![handler], OPTIONS)
+        .await
+        .context("could not consume what is decided")?;
+    let stopping = ctx.shutdown.clone();
+    ctx.tasks.spawn("ranks", async move {
+        stopping.soft().await;
+        Answering::stop(ranks).await;
+        Ok(())
+    });
+    Ok(())
+}
+
+// === impl Hands ===
+
+impl Hands {
+    async fn take(&self, received: &Received) -> Result<(), HandlerError> {
+        let Event::Moderation(event) = &received.event else {
+            return Ok(());
+        };
+        let Some(order) = Order::of(event) else {
+            return Ok(());
+        };
+        let decision = order.decision;
+        if decision.platform != self.platform.limits().platform {
+            return Ok(());
+        }
+        // What was seen there is done, and what concerns our records alone needs no platform.
+        if decision.origin == Some(Origin::Native) || !order.has_effect() {
+            return Ok(());
+        }
+        if !self.is_last_word(&order).await? {
+            let carried = Carried::superseded();
+            return self.say(received, &order, carried).await;
+        }
+        let first = self.platform.limits().removed_are_out_of_reach && order.removes();
+        let mut notified = None;
+        if first {
+            notified = self.notify(received, &order).await?;
+        }
+        let done = order
+            .carry_out(&*self.platform, self.clock.now(), received.attempt > 1)
+            .await;
+        let carried = match done {
+            Ok(()) => {
+                if !first {
+                    notified = self.notify(received, &order).await?;
+                }
+                Carried::applied(notified)
+            }
+            Err(error) if error.is_permanent() => Carried::failed(&error, notified),
+            Err(error) => return Err(HandlerError::Again(chain(&error))),
+        };
+        self.say(received, &order, carried).await
+    }
+
+    async fn is_last_word(&self, order: &Order<'_>) -> Result<bool, HandlerError> {
+        let decision = order.decision;
+        let question = CaseRequest {
+            platform: decision.platform,
+            guild_id: decision.guild_id.clone(),
+            case_number: decision.case_number,
+        };
+        let number = CaseNumber(decision.case_number);
+        match self
+            .bus
+            .requests()
+            .ask::<_, Told>("case", &question, PATIENCE)
+            .await
+        {
+            Ok(told)
+                if (told.id, told.action, &told.user_id)
+                    != (decision.id, order.action, &decision.user_id) =>
+            {
+                Err(HandlerError::Never(format!(
+                    "the record of {number} is not that of this decision, so it is not carried out"
+                )))
+            }
+            Ok(told) => Ok(told.last_word),
+            Err(AskError::Refused(refused)) if refused.code.starts_with("unknown_") => {
+                Err(HandlerError::Never(format!(
+                    "no record tells of {number}, so it is not carried out: {}",
+                    refused.message
+                )))
+            }
+            Err(error) => Err(HandlerError::Again(format!(
+                "the backend does not say whether {number} still stands: {}",
+                chain(&error)
+            ))),
+        }
+    }
+
+    /// Tells the person, once, whatever becomes of the event.
+    async fn notify(
+        &self,
+        received: &Received,
+        order: &Order<'_>,
+    ) -> Result<Option<DirectMessage>, HandlerError> {
+        if !order.is_told() {
+            return Ok(None);
+        }
+        if order.decision.notify == Some(false) {
+            return Ok(Some(DirectMessage::Skipped));
+        }
+        let told = self
+            .bus
+            .once()
+            .run("hands.notice", received.envelope.event_id, |_| async {
+                let text = notice::text(order, &*self.platform, self.clock.now()).await;
+                carry::tell(&*self.platform, &order.decision.user_id, &text).await
+            });
+        match told.await {
+            Ok(Did::Now(sent)) => Ok(Some(sent)),
+            Ok(Did::Before) => Ok(Some(DirectMessage::Sent)),
+            Err(OnceError::Effect(error)) => Err(HandlerError::Again(chain(&error))),
+            Err(error @ (OnceError::Busy | OnceError::Engine(_))) => Err(HandlerError::Again(chain(&error))),
+        }
+    }
+
+    async fn say(
+        &self,
+        received: &Received,
+        order: &Order<'_>,
+        carried: Carried,
+    ) -> Result<(), HandlerError> {
+        let decision = order.decision;
+        let (action, outcome) = (order.action.as_str(), carried.outcome.as_str());
+        metrics::counter!("lockdown_hands_total", "action" => action, "outcome" => outcome).increment(1);
+        if carried.outcome == Outcome::Failed {
+            let (guild, case) = (&decision.guild_id, decision.case_number);
+            let error = carried.error.as_deref().unwrap_or_default();
+            tracing::warn!(%guild, case, action, "Could not carry out case {case}: {error}");
+        }
+        let log = ModerationLog {
+            platform: decision.platform,
+            guild_id: decision.guild_id.clone(),
+            case_number: decision.case_number,
+            outcome: carried.outcome,
+            error: carried.error,
+            notified: carried.notified,
+        };
+        let event = Event::Moderation(ModerationEvent::Log(log));
+        let said = self
+            .bus
+            .publish_after(&received.envelope, "hands/log", &event)
+            .await;
+        said.map(drop).map_err(|error| HandlerError::Again(chain(&error)))
+    }
+}

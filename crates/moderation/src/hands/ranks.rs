@@ -1,0 +1,258 @@
+//! How people stand on a platform: whoever decides asks, and the bot that can look answers.
+
+use crate::authority::{Grant, Rank, Rights};
+use crate::desk::{Facts, Ranks};
+use crate::platform::{Missing, Platform, PlatformError};
+use crate::who::{Actor, GuildRef, UserRef};
+use anyhow::Context as _;
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use lockdown_bus::{Answering, Asked, Bus};
+use lockdown_events::{GuildId, RanksRequest, RequestError, RoleId, UserId};
+use lockdown_runtime::{Clock, chain};
+use lockdown_store::roles::Holder;
+use lockdown_store::{Store, StoreError, in_read};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Somebody waits for the decision: a bot that has not answered by then is taken for one that cannot.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// More than anybody who asks has to know at once.
+const MOST: usize = 100;
+
+/// The answer to `request:ranks:{platform}`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Told {
+    bot: Standing,
+    /// In the order asked.
+    people: Vec<Standing>,
+}
+
+/// How one stands.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Standing {
+    user_id: UserId,
+    #[serde(flatten)]
+    place: Place,
+    #[serde(default)]
+    roles: Vec<RoleId>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "standing")]
+enum Place {
+    Unknown,
+    Absent,
+    Member {
+        position: u32,
+        administrator: bool,
+        rights: Vec<String>,
+    },
+    Owner,
+}
+
+/// Asks the bots how people stand on their platform, and our own roles beside them.
+pub struct AskedRanks {
+    bus: Bus,
+    store: Store,
+    clock: Clock,
+}
+
+/// Answers for this platform until it is stopped.
+pub(super) async fn answer(bus: &Bus, platform: Arc<dyn Platform>) -> anyhow::Result<Answering> {
+    let name = format!("ranks:{}", platform.limits().platform);
+    let answering = bus.requests().answer(&name, move |asked: Asked<RanksRequest>| {
+        let platform = Arc::clone(&platform);
+        async move { look(&*platform, asked.data).await }
+    });
+    answering
+        .await
+        .context("could not listen to questions about ranks")
+}
+
+async fn look(platform: &dyn Platform, asked: RanksRequest) -> Result<Told, RequestError> {
+    if asked.user_ids.len() > MOST {
+        return Err(RequestError {
+            code: "too_many".to_owned(),
+            message: format!("at most {MOST} people are looked up at once"),
+        });
+    }
+    let guild = &asked.guild_id;
+    let people = asked
+        .user_ids
+        .into_iter()
+        .map(|user| stands(platform, guild, user));
+    let (bot, people) = futures_util::join!(platform.own_rank(guild), join_all(people));
+    let bot = Standing {
+        user_id: platform.own_id().clone(),
+        place: Place::from(read(bot)),
+        roles: Vec::new(),
+    };
+    Ok(Told { bot, people })
+}
+
+async fn stands(platform: &dyn Platform, guild: &GuildId, user: UserId) -> Standing {
+    let (rank, roles) = match platform.member(guild, &user).await {
+        Ok(Some(member)) => (member.rank, member.roles),
+        Ok(None) => (Rank::Absent, Vec::new()),
+        Err(error) => (read(Err(error)), Vec::new()),
+    };
+    Standing {
+        user_id: user,
+        place: Place::from(rank),
+        roles,
+    }
+}
+
+fn read(rank: Result<Rank, PlatformError>) -> Rank {
+    match rank {
+        Ok(rank) => rank,
+        Err(PlatformError::NotFound(Missing::Member | Missing::Person) | PlatformError::Gone) => Rank::Absent,
+        Err(error) => {
+            tracing::warn!("Could not read how somebody stands: {}", chain(&error));
+            Rank::Unknown
+        }
+    }
+}
+
+// === impl Place ===
+
+impl From<Rank> for Place {
+    fn from(rank: Rank) -> Self {
+        match rank {
+            Rank::Unknown => Self::Unknown,
+            Rank::Absent => Self::Absent,
+            Rank::Owner => Self::Owner,
+            Rank::Member {
+                position,
+                administrator,
+                rights,
+            } => Self::Member {
+                position,
+                administrator,
+                rights: rights.iter().map(|right| right.as_str().to_owned()).collect(),
+            },
+        }
+    }
+}
+
+impl From<&Place> for Rank {
+    fn from(place: &Place) -> Self {
+        match place {
+            Place::Unknown => Self::Unknown,
+            Place::Absent => Self::Absent,
+            Place::Owner => Self::Owner,
+            Place::Member {
+                position,
+                administrator,
+                rights,
+            } => Self::Member {
+                position: *position,
+                administrator: *administrator,
+                rights: Rights::named(rights.iter().map(String::as_str)),
+            },
+        }
+    }
+}
+
+// === impl AskedRanks ===
+
+impl AskedRanks {
+    pub fn new(bus: Bus, store: Store, clock: Clock) -> Self {
+        Self { bus, store, clock }
+    }
+
+    async fn ask(&self, guild: &GuildRef, people: &[&UserRef]) -> Option<Told> {
+        let question = RanksRequest {
+            guild_id: guild.id.clone(),
+            user_ids: people.iter().map(|who| who.id.clone()).collect(),
+        };
+        let name = format!("ranks:{}", guild.platform);
+        match self
+            .bus
+            .requests()
+            .ask::<_, Told>(&name, &question, PATIENCE)
+            .await
+        {
+            Ok(told) if told.people.len() == people.len() => Some(told),
+            Ok(_) => {
+                tracing::warn!(
+                    "The {} bot answered for others than those asked for",
+                    guild.platform
+                );
+                None
+            }
+            Err(error) => {
+                tracing::warn!(
+                    "The {} bot does not say how people stand: {}",
+                    guild.platform,
+                    chain(&error)
+                );
+                None
+            }
+        }
+    }
+
+    /// What a person's roles of ours let them do there.
+    async fn grant(
+        &self,
+        guild: &GuildRef,
+        who: &UserRef,
+        roles: &[RoleId],
+    ) -> Result<Option<Grant>, StoreError> {
+        let roles: Vec<String> = roles.iter().map(|role| role.as_str().to_owned()).collect();
+        let now = self.clock.now();
+        let held = in_read!(self.store, |conn| {
+            let Some(guild) = conn.guild(guild.platform, &guild.id).await? else {
+                return Ok(None);
+            };
+            let Some(identity) = conn.identity(who.platform, &who.id).await? else {
+                return Ok(None);
+            };
+            let holder = Holder::Identity(identity.id, &roles);
+            Ok::<_, StoreError>(Some(conn.permissions(guild.id, holder, now).await?))
+        })?;
+        Ok(held.and_then(|held| {
+            let rights = Rights::named(held.words.iter().map(String::as_str));
+            let position = u32::try_from(held.position).unwrap_or(u32::MAX);
+            (position > 0 || !rights.is_empty()).then_some(Grant { position, rights })
+        }))
+    }
+
+    async fn grant_or_none(&self, guild: &GuildRef, who: &UserRef, roles: &[RoleId]) -> Option<Grant> {
+        self.grant(guild, who, roles).await.unwrap_or_else(|error| {
+            tracing::warn!("Could not read somebody's roles: {}", chain(&error));
+            None
+        })
+    }
+}
+
+#[async_trait]
+impl Facts for AskedRanks {
+    async fn ranks(&self, guild: &GuildRef, doer: &Actor, subject: &UserRef) -> Ranks {
+        let person = doer.person();
+        let asked: Vec<&UserRef> = std::iter::once(subject).chain(person).collect();
+        let told = self.ask(guild, &asked).await;
+        let mut stand = told.iter().flat_map(|told| &told.people);
+        let (of_subject, of_doer) = (stand.next(), stand.next());
+        let roles = |of: Option<&Standing>| of.map_or_else(Vec::new, |of| of.roles.clone());
+        let rank = |of: Option<&Standing>| of.map_or(Rank::Unknown, |of| Rank::from(&of.place));
+        let doer_grant = match person {
+            Some(person) => self.grant_or_none(guild, person, &roles(of_doer)).await,
+            None => None,
+        };
+        Ranks {
+            doer: rank(of_doer),
+            doer_grant,
+            subject: rank(of_subject),
+            subject_grant: self.grant_or_none(guild, subject, &roles(of_subject)).await,
+            bot: told
+                .as_ref()
+                .map(|told| UserRef::new(guild.platform, told.bot.user_id.clone())),
+            bot_rank: rank(told.as_ref().map(|told| &told.bot)),
+        }
+    }
+}

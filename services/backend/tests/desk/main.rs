@@ -1,0 +1,10 @@
+//! From a wish to what was done on the platform, in both sizes.
+
+#[cfg(test)]
+mod hands;
+#[cfg(test)]
+mod house;
+#[cfg(test)]
+mod square;
+#[cfg(test)]
+mod wishes;
