@@ -53,6 +53,9 @@ sqls! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8) \
         ON CONFLICT (platform, native_id) DO UPDATE SET title = excluded.title, left_at = excluded.left_at \
         RETURNING id, community_id, platform, native_id, title, joined_at, left_at";
+    // Where the new one is known already, what belongs to the old one stays with it.
+    MOVE_GUILD = "UPDATE guilds SET native_id = $3 WHERE platform = $1 AND native_id = $2 \
+        AND NOT EXISTS (SELECT 1 FROM guilds g WHERE g.platform = $1 AND g.native_id = $3)";
     GUILD = "SELECT id, community_id, platform, native_id, title, joined_at, left_at FROM guilds \
         WHERE platform = $1 AND native_id = $2";
     GUILD_BY_KEY = "SELECT id, community_id, platform, native_id, title, joined_at, left_at FROM guilds WHERE id = $1";
@@ -148,6 +151,21 @@ impl Tx {
             .bind(guild.left_at)
             .bind(&crate::audit::GENESIS[..]);
         query.one().await
+    }
+
+    /// A guild lives on under another id; `false` when it did so already, or was never known.
+    pub async fn move_guild(
+        &mut self,
+        platform: Platform,
+        from: &GuildId,
+        to: &GuildId,
+    ) -> Result<bool, StoreError> {
+        let query = self
+            .query(&MOVE_GUILD)
+            .bind(platform)
+            .bind(from.as_str())
+            .bind(to.as_str());
+        Ok(query.execute().await? == 1)
     }
 
     /// The number of the next case. Whoever has it holds the guild until the end of the transaction, and a

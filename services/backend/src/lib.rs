@@ -6,6 +6,7 @@ mod pages;
 mod problem;
 mod questions;
 mod relay;
+mod remember;
 mod server;
 
 use anyhow::Context as _;
@@ -59,6 +60,11 @@ pub async fn decide(ctx: &Context, store: Store, bus: &Bus, facts: Arc<dyn Facts
     desk::start(ctx, store, bus, facts).await
 }
 
+/// Remembers which guilds and people there are, and how much goes on there, until the process stops.
+pub async fn remember(ctx: &Context, store: Store, bus: &Bus) -> anyhow::Result<()> {
+    remember::start(ctx, store, bus).await
+}
+
 /// Publishes over the bus what the store decided, until the process stops.
 pub fn relay(ctx: &Context, store: Store, bus: Bus) {
     relay::start(ctx, store, bus);
@@ -78,6 +84,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         Arc::new(AskedRanks::new(bus.clone(), store.clone(), ctx.clock.clone())),
     )
     .await?;
+    remember(&ctx, store.clone(), &bus).await?;
     relay(&ctx, store, bus);
     Ok(())
 }

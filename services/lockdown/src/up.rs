@@ -18,6 +18,7 @@ async fn up(ctx: Context) -> anyhow::Result<()> {
     lockdown_backend::answer(&backend, &bus).await?;
     let ranks = AskedRanks::new(bus.clone(), store.clone(), ctx.clock.clone());
     lockdown_backend::decide(&backend, store.clone(), &bus, Arc::new(ranks)).await?;
+    lockdown_backend::remember(&backend, store.clone(), &bus).await?;
     lockdown_backend::relay(&backend, store.clone(), bus.clone());
     let worker = ctx.service("worker");
     lockdown_worker::retain(&worker, store.clone());

@@ -325,8 +325,16 @@ async fn what_was_done_by_hand_is_not_done_again(house: House) {
     house
         .publish(&house.envelope(ModerationEvent::Action(seen)))
         .await;
+    let recorded = async {
+        while house.case(1).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(crate::house::PATIENCE, recorded)
+        .await
+        .unwrap();
     house.ask(&house.wish(Action::Kick, "667")).await.unwrap();
-    // In the order of the community: the kick comes after the ban that was seen.
+    // In the order of the community: when the kick is answered, the ban that was seen has had its turn.
     let kick = house.answered(2).await;
     assert_eq!(
         (&kick["action"], &kick["state"]),

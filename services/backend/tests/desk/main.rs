@@ -5,6 +5,8 @@ mod hands;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod remember;
+#[cfg(test)]
 mod square;
 #[cfg(test)]
 mod wishes;
