@@ -416,3 +416,24 @@ pub struct Trimmed {
     /// Of them, entries that some group had not settled: lost for it.
     pub unsettled: u64,
 }
+
+// === impl DeadReason ===
+
+impl DeadReason {
+    pub const ALL: [Self; 4] = [Self::Exhausted, Self::Permanent, Self::Undecodable, Self::Poison];
+
+    /// Its name, as it is kept and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exhausted => "exhausted",
+            Self::Permanent => "permanent",
+            Self::Undecodable => "undecodable",
+            Self::Poison => "poison",
+        }
+    }
+
+    /// The reason of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
+    }
+}

@@ -48,7 +48,7 @@ pub use live::{
     CatchUp, Heard, Hub, HubOptions, ListenOptions, Listening, Said, SubscribeError, Subscription,
 };
 pub use once::{Did, Once, OnceError, OnceOptions, Turn};
-pub use open::{OpenBusError, open};
+pub use open::{OpenBusError, open, open_once};
 pub use place::{Class, ConsumerName, EntryId, GroupName, Key, NameError, Position, Stream};
 pub use presence::{Online, Presence, PresenceOptions};
 pub use publisher::{PublishError, Published, Publisher, PublisherOptions};

@@ -74,6 +74,18 @@ pub async fn open(ctx: &Context, source: Source) -> Result<Bus, OpenBusError> {
     Ok(bus)
 }
 
+/// Opens the engine for a command, which does not wait: what cannot be reached is said at once. Whoever opened it closes
+/// it.
+pub async fn open_once(ctx: &Context) -> Result<Arc<dyn Engine>, OpenBusError> {
+    match &ctx.config.bus.url {
+        None => Ok(Arc::new(open_log(ctx).await?)),
+        Some(url) => {
+            let engine = RedisEngine::connect(url, RedisOptions::default(), &ctx.clock).await;
+            Ok(Arc::new(engine.map_err(OpenBusError::Redis)?))
+        }
+    }
+}
+
 async fn open_log(ctx: &Context) -> Result<EmbeddedEngine, OpenBusError> {
     let (path, clock) = (ctx.config.data_dir.join("events.db"), ctx.clock.clone());
     tokio::task::spawn_blocking(move || EmbeddedEngine::open(&path, &Options::default(), clock))

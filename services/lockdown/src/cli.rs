@@ -1,5 +1,8 @@
 //! The words that an operator types. A command appears here when it works.
 
+use crate::dead_letters::DeadLettersCommand;
+use crate::events::EventsCommand;
+use crate::outbox::OutboxCommand;
 use chrono::Utc;
 use clap::builder::PossibleValuesParser;
 use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand};
@@ -51,6 +54,21 @@ pub(crate) enum Command {
     Person {
         #[command(subcommand)]
         command: PersonCommand,
+    },
+    /// What happened: as it happens, as it was kept, and handed to a consumer again
+    Events {
+        #[command(subcommand)]
+        command: EventsCommand,
+    },
+    /// Events that were given up, with what went wrong
+    DeadLetters {
+        #[command(subcommand)]
+        command: DeadLettersCommand,
+    },
+    /// Decided events that the bus refused
+    Outbox {
+        #[command(subcommand)]
+        command: OutboxCommand,
     },
     /// How long each kind of data is kept
     Retention {

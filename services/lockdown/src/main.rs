@@ -3,9 +3,13 @@
 mod audit;
 mod cli;
 mod config_check;
+mod dead_letters;
+mod events;
 mod migrate;
+mod outbox;
 mod person;
 mod retention;
+mod select;
 mod token;
 mod up;
 
@@ -20,6 +24,9 @@ fn main() -> ExitCode {
             command: ConfigCommand::Check { json },
         } => config_check::run(json),
         Command::Migrate => migrate::run(),
+        Command::DeadLetters { command } => dead_letters::run(command),
+        Command::Events { command } => events::run(command),
+        Command::Outbox { command } => outbox::run(command),
         Command::Audit { command } => audit::run(command),
         Command::Person { command } => person::run(command),
         Command::Retention { command } => retention::run(command),

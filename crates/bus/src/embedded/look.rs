@@ -6,8 +6,7 @@ use super::load::time;
 use super::log::place_at;
 use super::replay::number;
 use super::ring::Entry;
-use super::settle::{reason_name, reason_of};
-use crate::engine::{DeadFilter, DeadId, DeadLetter, EngineError, Stored};
+use crate::engine::{DeadFilter, DeadId, DeadLetter, DeadReason, EngineError, Stored};
 use crate::place::{ConsumerName, EntryId, GroupName, Position, Stream};
 use chrono::{DateTime, Utc};
 use compact_str::ToCompactString;
@@ -201,7 +200,7 @@ fn dead(
         after,
         filter.group.as_ref().map(GroupName::as_str),
         filter.channel.as_deref(),
-        filter.reason.map(reason_name),
+        filter.reason.map(DeadReason::as_str),
         filter.before.map(|before| before.timestamp_micros()),
         i64::try_from(max).unwrap_or(i64::MAX)
     ])?;
@@ -230,7 +229,7 @@ fn letter(row: &Row<'_>) -> Result<DeadLetter, LogError> {
         },
         channel,
         envelope,
-        reason: reason_of(&row.get::<_, String>(7)?).ok_or_else(unreadable)?,
+        reason: DeadReason::named(&row.get::<_, String>(7)?).ok_or_else(unreadable)?,
         attempts: row.get(8)?,
         first_failure: time(row.get(9)?)?,
         last_failure: time(row.get(10)?)?,

@@ -122,7 +122,7 @@ impl Log {
                 seq,
                 delivery.channel.as_str(),
                 &*delivery.envelope,
-                reason_name(reason),
+                reason.as_str(),
                 record.attempts,
                 record.first_failure.timestamp_micros(),
                 record.last_failure.timestamp_micros(),
@@ -174,24 +174,4 @@ fn failed(before: Option<&Retry>, failure: &Failure, due: DateTime<Utc>) -> Retr
         error: shortened(&failure.error).to_owned(),
         due,
     }
-}
-
-const REASONS: [(DeadReason, &str); 4] = [
-    (DeadReason::Exhausted, "exhausted"),
-    (DeadReason::Permanent, "permanent"),
-    (DeadReason::Undecodable, "undecodable"),
-    (DeadReason::Poison, "poison"),
-];
-
-pub(super) fn reason_name(reason: DeadReason) -> &'static str {
-    REASONS
-        .into_iter()
-        .find_map(|(known, name)| (known == reason).then_some(name))
-        .expect("every reason has a name")
-}
-
-pub(super) fn reason_of(name: &str) -> Option<DeadReason> {
-    REASONS
-        .into_iter()
-        .find_map(|(reason, known)| (known == name).then_some(reason))
 }

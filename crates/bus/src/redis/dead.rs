@@ -5,8 +5,8 @@
 
 use super::RedisEngine;
 use super::calls::{Call, ScriptName, unwrapped};
-use super::{error, reply, settle};
-use crate::engine::{DeadFilter, DeadId, DeadLetter, EngineError, Group, Stored};
+use super::{error, reply};
+use crate::engine::{DeadFilter, DeadId, DeadLetter, DeadReason, EngineError, Group, Stored};
 use crate::place::{ConsumerName, EntryId, GroupName, Position, Stream};
 use ::redis::{Value, cmd};
 use chrono::{DateTime, Utc};
@@ -171,7 +171,7 @@ fn letter(at: Position, fields: &Value) -> Option<DeadLetter> {
         entry: text("e")?.parse().ok()?,
         channel: text("t")?.as_ref().into(),
         envelope: text("d")?.as_ref().into(),
-        reason: settle::reason(&text("r")?)?,
+        reason: DeadReason::named(&text("r")?)?,
         attempts: text("n")?.parse().ok()?,
         first_failure: time("f")?,
         last_failure: time("l")?,

@@ -5,7 +5,7 @@ use super::calls::{Call, ScriptName};
 use super::keys::Lane;
 use super::readers::lane_of;
 use super::{error, reply};
-use crate::engine::{DeadReason, Delivery, EngineError, Group, Settlement};
+use crate::engine::{Delivery, EngineError, Group, Settlement};
 use crate::place::ConsumerName;
 use ::redis::{Value, cmd};
 use chrono::{DateTime, Utc};
@@ -180,7 +180,7 @@ impl RedisEngine {
                     call.arg("dead")
                         .arg(id)
                         .arg(micros(failure.at))
-                        .arg(reason_text(*reason));
+                        .arg(reason.as_str());
                     call.arg(shortened(&failure.error))
                         .arg(delivery.channel.as_str())
                         .arg(&*delivery.envelope);
@@ -209,26 +209,4 @@ fn micros(time: DateTime<Utc>) -> String {
 
 fn shortened(error: &str) -> &str {
     &error[..error.floor_char_boundary(MAX_ERROR)]
-}
-
-const REASONS: [(DeadReason, &str); 4] = [
-    (DeadReason::Exhausted, "exhausted"),
-    (DeadReason::Permanent, "permanent"),
-    (DeadReason::Undecodable, "undecodable"),
-    (DeadReason::Poison, "poison"),
-];
-
-fn reason_text(reason: DeadReason) -> &'static str {
-    REASONS
-        .iter()
-        .find(|(known, _)| *known == reason)
-        .expect("every reason is listed")
-        .1
-}
-
-pub(super) fn reason(text: &str) -> Option<DeadReason> {
-    REASONS
-        .iter()
-        .find(|(_, name)| *name == text)
-        .map(|(reason, _)| *reason)
 }

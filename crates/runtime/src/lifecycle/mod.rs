@@ -7,6 +7,8 @@ mod tasks;
 
 use std::future::Future;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
@@ -198,14 +200,25 @@ where
         tracing::info!(service = name, version, "Starting {name} {version}");
     }
     let ended = shutdown.clone();
+    let refused = Arc::new(AtomicBool::new(false));
+    let said = Arc::clone(&refused);
     tasks.spawn_finite(&name, async move {
-        body(ctx).await?;
-        if kind == Kind::Command {
-            ended.request_quietly("done");
+        if kind == Kind::Service {
+            return body(ctx).await;
         }
+        let scrubber = ctx.scrubber.clone();
+        if let Err(error) = body(ctx).await {
+            // To the person who typed the command: no line of a log.
+            eprintln!("error: {}", scrubber.scrub(&telemetry::chain(&*error)));
+            said.store(true, Ordering::Relaxed);
+        }
+        ended.request_quietly("done");
         Ok(())
     });
     let mut outcome = tasks.supervise(deadlines).await;
+    if refused.load(Ordering::Relaxed) && outcome == Outcome::Clean {
+        outcome = Outcome::Failed;
+    }
     if kind == Kind::Service {
         if outcome == Outcome::Clean && !shutdown.is_requested() {
             tracing::error!("{name} has nothing left to do although nobody asked it to stop");

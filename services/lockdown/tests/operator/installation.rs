@@ -136,6 +136,10 @@ impl Installation {
         }
     }
 
+    pub(crate) fn is_fleet(&self) -> bool {
+        self.database.is_some()
+    }
+
     /// `lockdown` with these words.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lockdown"));
@@ -168,7 +172,7 @@ pub(crate) struct Ran {
 // === impl Ran ===
 
 impl Ran {
-    fn of(output: &Output) -> Self {
+    pub(crate) fn of(output: &Output) -> Self {
         Self {
             code: output.status.code().unwrap(),
             said: String::from_utf8(output.stdout.clone()).unwrap(),

@@ -7,7 +7,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod audit;
+mod bus;
 mod installation;
+mod outbox;
 mod person;
 
 use installation::Installation;
@@ -20,6 +22,10 @@ macro_rules! cases {
             audit: a_rewritten_chain_is_found_by_a_head_that_was_kept;
             audit: a_head_is_believed_only_when_it_was_signed_here;
             audit: what_is_asked_wrongly_is_refused;
+            bus: dead_letters_are_listed_shown_replayed_and_dropped;
+            bus: events_are_exported_and_replayed;
+            bus: what_comes_is_printed_as_it_comes;
+            outbox: what_the_bus_refused_is_put_back_or_dropped;
             person: a_person_is_handed_what_is_kept;
             person: a_person_is_erased_when_it_is_meant;
             person: an_erasure_that_was_killed_is_finished_by_the_next;
