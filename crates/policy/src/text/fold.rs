@@ -1,0 +1,362 @@
+//! From what was written to the folded view, counting on the way.
+
+use super::lookalikes;
+use super::marks::Marks;
+use super::table::{self, Entry, Fold, Kind, Script};
+use super::view::View;
+
+/// What ASCII is worth, so that plain English needs no other table.
+#[derive(Clone, Copy)]
+pub(super) struct Ascii {
+    pub(super) lower: u8,
+    pub(super) class: u8,
+    pub(super) kind: Kind,
+}
+
+pub(super) const ASCII: [Ascii; 128] = {
+    let mut table = [Ascii {
+        lower: 0,
+        class: 0,
+        kind: Kind::Other,
+    }; 128];
+    let mut code = 0;
+    while code < 128 {
+        let byte = code as u8;
+        let lower = byte.to_ascii_lowercase();
+        table[code].lower = lower;
+        table[code].kind = match byte {
+            b'\t'..=b'\r' | b' ' => Kind::Space,
+            0..=8 | 14..=31 | 127 => Kind::Invisible,
+            b'0'..=b'9' => Kind::Digit,
+            b'a'..=b'z' | b'A'..=b'Z' => Kind::Letter,
+            b'!' | b'|' | b'@' | b'$' | b'+' | b'(' | b'<' => Kind::Leet,
+            _ => Kind::Other,
+        };
+        let letter = match lower {
+            b'0' => b'o',
+            b'1' | b'!' | b'|' | b'l' => b'i',
+            b'2' => b'z',
+            b'3' => b'e',
+            b'4' | b'@' => b'a',
+            b'5' | b'$' => b's',
+            b'6' | b'8' | b'9' | b'g' | b'q' => b'b',
+            b'7' | b'+' => b't',
+            b'(' | b'<' => b'c',
+            b'a'..=b'z' => lower,
+            _ => 0,
+        };
+        table[code].class = if letter == 0 {
+            table::BREAK
+        } else {
+            letter - b'a' + 1
+        };
+        code += 1;
+    }
+    table
+};
+
+/// Reads `raw` into the folded view and the counts.
+pub(super) fn fold(raw: &str, folded: &mut View, marks: &mut Marks) {
+    folded.clear();
+    *marks = Marks::default();
+    let plain =
+        |byte: u8| byte.is_ascii() && byte != b'%' && ASCII[byte as usize & 0x7F].kind != Kind::Invisible;
+    if raw.bytes().all(plain) {
+        ascii(raw, folded, marks);
+    } else {
+        Folder::new(raw, folded, marks).run();
+    }
+    marks.lines += u32::from(!raw.is_empty());
+}
+
+fn ascii(raw: &str, folded: &mut View, marks: &mut Marks) {
+    let (mut last, mut run) = (0, 0);
+    let mut kinds = [0_u32; 16];
+    folded.text.extend(raw.bytes().map(|byte| {
+        let known = ASCII[byte as usize & 0x7F];
+        kinds[known.kind as usize] += 1;
+        marks.upper += u32::from(known.lower != byte);
+        marks.lines += u32::from(byte == b'\n');
+        run = if byte == last { run + 1 } else { 1 };
+        last = byte;
+        marks.repeat = marks.repeat.max(run);
+        char::from(if known.kind == Kind::Space && byte != b'\n' {
+            b' '
+        } else {
+            known.lower
+        })
+    }));
+    marks.chars = raw.len() as u32;
+    marks.letters = kinds[Kind::Letter as usize];
+    marks.digits = kinds[Kind::Digit as usize];
+    marks.spaces = kinds[Kind::Space as usize];
+}
+
+/// The way of any other text.
+struct Folder<'a> {
+    raw: &'a str,
+    folded: &'a mut View,
+    marks: &'a mut Marks,
+    /// Marks on the letter that came last.
+    stack: u32,
+    last: char,
+    run: u32,
+    /// The last character that left something was a regional indicator, or another letter.
+    after: After,
+    /// Regional indicators in a row: two of them are a flag.
+    regional: u32,
+    /// An emoji was last, and a joiner after it makes the next one part of it.
+    joins: Joins,
+    scripts: [bool; 3],
+}
+
+#[derive(PartialEq, Eq, Clone, Copy)]
+enum After {
+    Nothing,
+    Word,
+    Regional,
+}
+
+#[derive(PartialEq, Eq, Clone, Copy)]
+enum Joins {
+    No,
+    Emoji,
+    Joined,
+}
+
+// === impl Folder ===
+
+impl<'a> Folder<'a> {
+    fn new(raw: &'a str, folded: &'a mut View, marks: &'a mut Marks) -> Self {
+        Self {
+            raw,
+            folded,
+            marks,
+            stack: 0,
+            last: '\0',
+            run: 0,
+            after: After::Nothing,
+            regional: 0,
+            joins: Joins::No,
+            scripts: [false; 3],
+        }
+    }
+
+    fn run(mut self) {
+        let raw = self.raw;
+        let mut at = 0;
+        while let Some(c) = raw[at..].chars().next() {
+            let mut end = at + c.len_utf8();
+            let mut read = c;
+            if c == '%'
+                && let Some((decoded, bytes)) = percent(&raw.as_bytes()[at..])
+            {
+                (read, end) = (decoded, at + bytes);
+                self.marks.percent_encoded += 1;
+            }
+            self.one(read, at as u32, end as u32);
+            at = end;
+        }
+        let [latin, cyrillic, greek] = self.scripts;
+        if u8::from(latin) + u8::from(cyrillic) + u8::from(greek) > 1 {
+            one_script_a_word(self.folded, self.marks);
+        }
+    }
+
+    fn one(&mut self, c: char, start: u32, end: u32) {
+        let known = table::entry(c);
+        self.count(c, known);
+        let letter = matches!(known.kind, Kind::Letter | Kind::Digit);
+        // Flags beside words are no part of them.
+        let parts = (known.kind == Kind::Regional && self.after == After::Word)
+            || (letter && self.after == After::Regional);
+        if parts {
+            self.folded.push(' ', start, start);
+        }
+        match &known.fold {
+            Fold::Same => self.folded.push(c, start, end),
+            Fold::One(one) => self.folded.push(*one, start, end),
+            Fold::Many(many) => {
+                for one in many.chars() {
+                    self.script(table::entry(one).script);
+                    self.folded.push(one, start, end);
+                }
+            }
+            Fold::Nothing => return,
+        }
+        self.after = match known.kind {
+            Kind::Regional => After::Regional,
+            _ if letter => After::Word,
+            _ => After::Nothing,
+        };
+    }
+
+    fn script(&mut self, script: Script) {
+        match script {
+            Script::Latin => self.scripts[0] = true,
+            Script::Cyrillic => self.scripts[1] = true,
+            Script::Greek => self.scripts[2] = true,
+            _ => {}
+        }
+    }
+
+    fn count(&mut self, c: char, known: &Entry) {
+        let marks = &mut *self.marks;
+        marks.chars += 1;
+        self.run = if c == self.last { self.run + 1 } else { 1 };
+        self.last = c;
+        marks.repeat = marks.repeat.max(self.run);
+        marks.upper += u32::from(known.upper);
+        marks.styled += u32::from(known.styled);
+        let joins = self.joins;
+        if !matches!(known.kind, Kind::Mark | Kind::Invisible) {
+            self.stack = 0;
+            self.joins = Joins::No;
+        }
+        if known.kind != Kind::Regional {
+            self.regional = 0;
+        }
+        match known.kind {
+            Kind::Letter => {
+                marks.letters += 1;
+                self.script(known.script);
+            }
+            Kind::Digit => marks.digits += 1,
+            Kind::Space => {
+                marks.spaces += 1;
+                marks.lines += u32::from(matches!(c, '\n' | '\u{2028}' | '\u{2029}'));
+            }
+            Kind::Mark => {
+                marks.combining += 1;
+                self.stack += 1;
+                marks.zalgo += u32::from(self.stack > 2);
+            }
+            // Variation selectors and joiners belong to an emoji; elsewhere they hide.
+            Kind::Invisible if joins != Joins::No => {
+                if c == '\u{200D}' {
+                    self.joins = Joins::Joined;
+                }
+            }
+            Kind::Invisible => marks.invisible += u32::from(c != '\u{FE0F}'),
+            Kind::Bidi => marks.bidi += 1,
+            Kind::Emoji => {
+                let part = joins == Joins::Joined || matches!(c as u32, 0x1F3FB..=0x1F3FF);
+                marks.emoji += u32::from(!part);
+                self.joins = Joins::Emoji;
+            }
+            Kind::Regional => {
+                self.regional += 1;
+                marks.emoji += u32::from(self.regional.is_multiple_of(2));
+            }
+            Kind::Leet | Kind::Other => marks.broken += u32::from(c == char::REPLACEMENT_CHARACTER),
+        }
+    }
+}
+
+/// A letter or digit, or a character beyond ASCII, that is written as `%41`; and how many bytes that takes. Nothing else is
+/// decoded: `100 % of` and `%20` stay.
+fn percent(bytes: &[u8]) -> Option<(char, usize)> {
+    let digit = |hex: u8| char::from(hex).to_digit(16);
+    let mut decoded = [0; 4];
+    for place in 0..decoded.len() {
+        let [b'%', high, low] = *bytes.get(place * 3..place * 3 + 3)? else {
+            return None;
+        };
+        decoded[place] = (digit(high)? * 16 + digit(low)?) as u8;
+        if let Ok(text) = std::str::from_utf8(&decoded[..=place]) {
+            let c = text.chars().next()?;
+            return (!c.is_ascii() || c.is_ascii_alphanumeric()).then_some((c, place * 3 + 3));
+        }
+    }
+    None
+}
+
+/// Writes each word that mixes scripts in the one that it is meant in.
+fn one_script_a_word(folded: &mut View, marks: &mut Marks) {
+    let mut mended: Option<View> = None;
+    let mut at = 0;
+    while at < folded.text.len() {
+        let rest = &folded.text[at..];
+        let word = |c: &char| matches!(table::entry(*c).kind, Kind::Letter | Kind::Digit);
+        let bytes: usize = rest.chars().take_while(word).map(char::len_utf8).sum();
+        let bytes = if bytes == 0 {
+            rest.chars().next().map_or(1, char::len_utf8)
+        } else {
+            bytes
+        };
+        let meant = meant(&rest[..bytes]);
+        if meant != Meant::AsItIs {
+            marks.mixed_words += 1;
+            let view = mended.get_or_insert_with(|| View {
+                text: folded.text[..at].to_owned(),
+                starts: folded.starts[..at].to_vec(),
+                ends: folded.ends[..at].to_vec(),
+            });
+            for (place, c) in rest[..bytes].char_indices() {
+                view.push(
+                    meant.letter(c),
+                    folded.starts[at + place],
+                    folded.ends[at + place],
+                );
+            }
+        } else if let Some(view) = &mut mended {
+            view.text.push_str(&rest[..bytes]);
+            view.starts.extend_from_slice(&folded.starts[at..at + bytes]);
+            view.ends.extend_from_slice(&folded.ends[at..at + bytes]);
+        }
+        at += bytes;
+    }
+    if let Some(view) = mended {
+        *folded = view;
+    }
+}
+
+/// The script that a word is meant in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Meant {
+    AsItIs,
+    Latin,
+    Cyrillic,
+}
+
+/// The script of the letters that have no double in the other one; where all have, the script of most of them.
+fn meant(word: &str) -> Meant {
+    let [mut latin, mut cyrillic, mut greek] = [0_u32; 3];
+    let [mut latin_only, mut cyrillic_only] = [0_u32; 2];
+    for c in word.chars() {
+        let known = table::entry(c);
+        match known.script {
+            Script::Latin => {
+                latin += 1;
+                latin_only += u32::from(lookalikes::cyrillic(c).is_none());
+            }
+            Script::Cyrillic => {
+                cyrillic += 1;
+                cyrillic_only += u32::from(known.look == c);
+            }
+            Script::Greek => greek += 1,
+            _ => {}
+        }
+    }
+    match (latin, cyrillic, greek) {
+        (0, _, _) | (_, 0, 0) => Meant::AsItIs,
+        (_, 0, _) if latin >= greek => Meant::Latin,
+        (_, 0, _) => Meant::AsItIs,
+        _ if latin_only == 0 && cyrillic_only > 0 => Meant::Cyrillic,
+        _ if cyrillic_only == 0 && latin_only > 0 => Meant::Latin,
+        _ if latin >= cyrillic => Meant::Latin,
+        _ => Meant::Cyrillic,
+    }
+}
+
+// === impl Meant ===
+
+impl Meant {
+    fn letter(self, c: char) -> char {
+        match self {
+            Self::AsItIs => c,
+            Self::Latin => table::entry(c).look,
+            Self::Cyrillic => lookalikes::cyrillic(c).unwrap_or(c),
+        }
+    }
+}

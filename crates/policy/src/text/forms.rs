@@ -1,0 +1,340 @@
+//! What a disguised stretch of text may be meant to say.
+//!
+//! A form is only a guess: word lists look it up, and compare letter by letter what they find. To add a disguise: a
+//! function here that pushes forms, called by `forms`, and a line in `Disguise`.
+
+use super::lookalikes;
+use super::table::{self, Kind};
+use super::tokens::{Hash, Odd, Token};
+
+/// How a word was hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Disguise {
+    /// Not at all.
+    None,
+    /// By letters of other scripts.
+    Lookalikes,
+    /// By writing letters several times.
+    Repeated,
+    /// By digits and signs for letters.
+    Leet,
+    /// By a sign in place of a letter.
+    Masked,
+    /// By markup between its letters.
+    Markup,
+    /// By blanks, dots or line breaks between its letters.
+    Spelled,
+    /// By one blank inside of it.
+    Split,
+    /// By a letter left out, or two exchanged.
+    Typo,
+}
+
+/// A guess at what a stretch of the folded text says.
+#[derive(Debug, Clone)]
+pub(crate) struct Form {
+    pub(crate) disguise: Disguise,
+    /// Its letters, of those kept beside.
+    pub(crate) letters: (u32, u32),
+    /// Where it stands in the folded text.
+    pub(crate) span: (u32, u32),
+    /// For a masked one, of what shows: see `mask_key`.
+    pub(crate) key: u64,
+}
+
+/// A letter of a form, and where it stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Letter {
+    pub(crate) c: char,
+    pub(crate) at: u32,
+    pub(crate) end: u32,
+}
+
+/// Stands for any one letter.
+pub(crate) const MASK: char = '\u{1}';
+
+const LONGEST: usize = 64;
+
+#[derive(Debug, Default)]
+pub(crate) struct Forms {
+    pub(crate) all: Vec<Form>,
+    pub(crate) letters: Vec<Letter>,
+    /// Stretches of the folded text that are spelled out or have markup among their letters, in order.
+    pub(super) spelled: Vec<(u32, u32)>,
+    pub(super) spelled_letters: u32,
+}
+
+/// What a word with masked letters shows: how long it is, its first and its last letter.
+pub(crate) fn mask_key(length: usize, first: char, last: char) -> u64 {
+    let class = |c: char| u64::from(table::entry(c).class);
+    super::tokens::mix(((length as u64) << 16 | class(first) << 8 | class(last)) ^ 0x6D61_736B_0000_0000)
+}
+
+// === impl Forms ===
+
+impl Forms {
+    pub(super) fn clear(&mut self) {
+        self.all.clear();
+        self.letters.clear();
+        self.spelled.clear();
+        self.spelled_letters = 0;
+    }
+
+    pub(super) fn find(&mut self, folded: &str, tokens: &[Token], odd: &Odd) {
+        for &(start, end) in &odd.chunks {
+            let chunk = &folded[start as usize..end as usize];
+            // Addresses, mentions and custom emoji are machine text.
+            let machine = chunk.contains("://")
+                || ["<@", "<#", "<:", "<a:", "<t:", "</"]
+                    .iter()
+                    .any(|sign| chunk.starts_with(sign));
+            if !machine {
+                self.leet(chunk, start);
+                self.markup(chunk, start);
+                self.masked(chunk, start);
+            }
+        }
+        if odd.spelled {
+            self.spelled(folded);
+            self.spelled.sort_unstable();
+        }
+        self.split(folded, tokens);
+    }
+
+    pub(crate) fn letters(&self, form: &Form) -> &[Letter] {
+        &self.letters[form.letters.0 as usize..form.letters.1 as usize]
+    }
+
+    fn push(&mut self, disguise: Disguise, letters: &[Letter]) {
+        let key = match disguise {
+            Disguise::Masked => match letters {
+                [first, .., last] => mask_key(letters.len(), first.c, last.c),
+                _ => return,
+            },
+            _ => Hash::of(letters.iter().map(|letter| table::entry(letter.c).class)).finish(),
+        };
+        let (Some(first), Some(last)) = (letters.first(), letters.last()) else {
+            return;
+        };
+        let span = (first.at, last.end);
+        let from = self.letters.len() as u32;
+        self.letters.extend_from_slice(letters);
+        self.all.push(Form {
+            disguise,
+            letters: (from, self.letters.len() as u32),
+            span,
+            key,
+        });
+    }
+
+    /// `b4dw0rd`, `$hit`, `cun+`: signs are letters, and at the edges perhaps punctuation.
+    fn leet(&mut self, chunk: &str, start: u32) {
+        for piece in pieces(chunk, start, |kind, _| {
+            matches!(kind, Kind::Letter | Kind::Digit | Kind::Leet)
+        }) {
+            let is_sign = |letter: &Letter| table::entry(letter.c).kind == Kind::Leet;
+            if piece.len() > LONGEST || !piece.iter().any(is_sign) {
+                continue;
+            }
+            let word = piece
+                .iter()
+                .any(|letter| table::entry(letter.c).kind == Kind::Letter);
+            let mut signs: Vec<char> = piece
+                .iter()
+                .filter(|letter| is_sign(letter))
+                .map(|letter| letter.c)
+                .collect();
+            signs.sort_unstable();
+            signs.dedup();
+            if !word && signs.len() < 2 {
+                continue;
+            }
+            let left = piece.iter().take_while(|letter| is_sign(letter)).count();
+            let right = piece.iter().rev().take_while(|letter| is_sign(letter)).count();
+            self.push(Disguise::Leet, &piece);
+            // One sign of several at the end, as in "boll0ck$!!!".
+            let bang = piece
+                .iter()
+                .rev()
+                .take_while(|letter| matches!(letter.c, '!' | '(' | '|' | '<'))
+                .count();
+            for (from, to) in [(0, bang), (left, right), (0, right), (left, 0), (left, bang)] {
+                if (from, to) != (0, 0) && from + to < piece.len() {
+                    self.push(Disguise::Leet, &piece[from..piece.len() - to]);
+                }
+            }
+        }
+    }
+
+    /// `f**u**ck`: markup that opens and closes.
+    fn markup(&mut self, chunk: &str, start: u32) {
+        let count = |sign: char| chunk.chars().filter(|c| *c == sign).count();
+        let marked = ['*', '_', '~', '|', '`']
+            .iter()
+            .any(|sign| count(*sign) >= 2 && count(*sign).is_multiple_of(2));
+        if !marked {
+            return;
+        }
+        let letters: Vec<Letter> = pieces(chunk, start, |kind, _| matches!(kind, Kind::Letter | Kind::Digit))
+            .into_iter()
+            .flatten()
+            .collect();
+        let only_markup = chunk.chars().all(|c| {
+            matches!(c, '*' | '_' | '~' | '|' | '`')
+                || matches!(table::entry(c).kind, Kind::Letter | Kind::Digit)
+        });
+        if only_markup && letters.len() > 2 && letters.len() <= LONGEST {
+            self.push(Disguise::Markup, &letters);
+            self.spelled.push((start, start + chunk.len() as u32));
+        }
+    }
+
+    /// `f*ck`, `sh#t`: one sign for one letter, never the first or the last.
+    fn masked(&mut self, chunk: &str, start: u32) {
+        let masks = |c: char| matches!(c, '*' | '#' | '%' | '^' | '&' | '?' | '_' | '-');
+        for mut piece in pieces(chunk, start, |kind, c| {
+            matches!(kind, Kind::Letter | Kind::Digit) || masks(c)
+        }) {
+            while piece.last().is_some_and(|letter| masks(letter.c)) {
+                piece.pop();
+            }
+            let lead = piece.iter().take_while(|letter| masks(letter.c)).count();
+            let piece = &mut piece[lead..];
+            let masked = piece.iter().filter(|letter| masks(letter.c)).count();
+            let weak = piece
+                .iter()
+                .filter(|letter| matches!(letter.c, '_' | '-' | '?' | '&'))
+                .count();
+            let letters = piece
+                .iter()
+                .filter(|letter| table::entry(letter.c).kind == Kind::Letter)
+                .count();
+            let sound = masked > 0
+                && letters >= 2
+                && masked <= letters + 1
+                && piece.len() <= LONGEST
+                && piece.len() >= 4;
+            let three = masked == 1 && weak == 0 && piece.len() == 3;
+            if !(sound || three) || weak > 1 {
+                continue;
+            }
+            piece
+                .iter_mut()
+                .filter(|letter| masks(letter.c))
+                .for_each(|letter| letter.c = MASK);
+            let piece = piece.to_vec();
+            self.push(Disguise::Masked, &piece);
+        }
+    }
+
+    /// `f u c k`, `f.u.c.k`, one letter a line: single letters with like gaps.
+    fn spelled(&mut self, folded: &str) {
+        let mut run: Vec<Letter> = Vec::new();
+        let mut gap: Option<usize> = None;
+        let all = pieces(folded, 0, |kind, _| {
+            matches!(kind, Kind::Letter | Kind::Digit | Kind::Leet)
+        });
+        for piece in &all {
+            // The last letter may have punctuation behind it.
+            let single = piece[1..]
+                .iter()
+                .all(|letter| matches!(letter.c, '!' | '(' | '|' | '<'));
+            if let Some(last) = run.last() {
+                let between = &folded[last.end as usize..piece[0].at as usize];
+                let blanks = between.chars().filter(|c| c.is_whitespace()).count();
+                let like = between.len() <= 4 && gap.is_none_or(|first| blanks == first);
+                if single && like && run.len() < LONGEST {
+                    gap = Some(blanks);
+                    run.push(piece[0]);
+                    continue;
+                }
+                self.spelled_run(&run);
+                run.clear();
+                gap = None;
+            }
+            if single {
+                run.push(piece[0]);
+            }
+        }
+        self.spelled_run(&run);
+    }
+
+    fn spelled_run(&mut self, run: &[Letter]) {
+        let letters = run
+            .iter()
+            .filter(|letter| table::entry(letter.c).kind == Kind::Letter)
+            .count();
+        if run.len() < 3 || letters < 2 {
+            return;
+        }
+        let (first, last) = (run[0].at, run[run.len() - 1].end);
+        self.spelled.push((first, last));
+        self.spelled_letters += letters as u32;
+        self.push(Disguise::Spelled, run);
+        // A word that was spelled beside a small one: "a c u n t", "f u c k y o u".
+        for small in 1..=run.len().saturating_sub(4).min(run.len() / 2).min(5) {
+            let said = |part: &[Letter]| part.iter().map(|letter| letter.c).collect::<String>();
+            let (head, tail) = run.split_at(small);
+            if super::common::before(&said(head)) {
+                self.push(Disguise::Spelled, tail);
+            }
+            let (head, tail) = run.split_at(run.len() - small);
+            if super::common::after(&said(tail)) {
+                self.push(Disguise::Spelled, head);
+            }
+        }
+    }
+
+    /// `cu nt`: two neighbours that are not both words of their own.
+    fn split(&mut self, folded: &str, tokens: &[Token]) {
+        for pair in tokens.windows(2) {
+            let [one, two] = pair else { continue };
+            let (short, both) = (one.length.min(two.length), one.length + two.length);
+            if short > 4 || !(4..=24).contains(&both) || two.start - one.end != 1 {
+                continue;
+            }
+            let blank = folded.as_bytes()[one.end as usize].is_ascii_whitespace();
+            if !blank || one.digits_only || two.digits_only || both == short + 1 && short == 0 {
+                continue;
+            }
+            let said = |token: &Token| &folded[token.start as usize..token.end as usize];
+            if super::common::is_word(said(one)) && super::common::is_word(said(two)) {
+                continue;
+            }
+            let key = one.hash.glued(two.hash).finish();
+            self.all.push(Form {
+                disguise: Disguise::Split,
+                letters: (0, 0),
+                span: (one.start, two.end),
+                key,
+            });
+        }
+    }
+}
+
+/// The stretches of a text whose characters pass, letter by letter.
+fn pieces(text: &str, start: u32, passes: impl Fn(Kind, char) -> bool) -> Vec<Vec<Letter>> {
+    let mut pieces: Vec<Vec<Letter>> = Vec::new();
+    let mut open = false;
+    for (at, c) in text.char_indices() {
+        let passed = passes(table::entry(c).kind, c);
+        if passed {
+            let letter = Letter {
+                c,
+                at: start + at as u32,
+                end: start + (at + c.len_utf8()) as u32,
+            };
+            match pieces.last_mut().filter(|_| open) {
+                Some(piece) => piece.push(letter),
+                None => pieces.push(vec![letter]),
+            }
+        }
+        open = passed;
+    }
+    pieces
+}
+
+/// Whether a digit or sign can be written for a letter.
+pub(crate) fn stands_for(sign: char, letter: char) -> bool {
+    lookalikes::leet(sign).contains(&letter)
+}

@@ -1,0 +1,316 @@
+//! Words of a folded text, each with a hash that its disguises share.
+
+use super::fold::ASCII;
+use super::table::{self, BREAK, Kind};
+
+/// A word of the folded text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Token {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    /// Of its classes, runs collapsed.
+    pub(crate) hash: Hash,
+    /// The sum of its letters in any order.
+    pub(crate) sum: u32,
+    /// Characters.
+    pub(crate) length: u16,
+    /// No letter in it.
+    pub(crate) digits_only: bool,
+    pub(crate) letters_only: bool,
+}
+
+/// A hash that two words' hashes can be joined to: each class multiplies what came before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Hash {
+    value: u64,
+    /// The base to the power of the classes in it.
+    power: u64,
+    first: u8,
+    last: u8,
+}
+
+const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// How much each class weighs in a sum.
+const WEIGHTS: [u32; 256] = {
+    let mut weights = [0; 256];
+    let mut state: u64 = 0x2545_F491_4F6C_DD1D;
+    let mut class = 0;
+    while class < 256 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        weights[class] = (state >> 32) as u32;
+        class += 1;
+    }
+    weights
+};
+
+pub(crate) fn weight(class: u8) -> u32 {
+    WEIGHTS[class as usize]
+}
+
+/// What stands out in a stretch of text without blanks, and asks for a closer look.
+#[derive(Debug, Default)]
+pub(super) struct Odd {
+    /// Stretches with signs inside or instead of letters.
+    pub(super) chunks: Vec<(u32, u32)>,
+    /// Where three single letters in a row begin.
+    pub(super) spelled: bool,
+}
+
+// === impl Hash ===
+
+impl Hash {
+    pub(crate) const EMPTY: Self = Self {
+        value: 0,
+        power: 1,
+        first: BREAK,
+        last: BREAK,
+    };
+
+    pub(crate) fn push(&mut self, class: u8) {
+        if class == self.last {
+            return;
+        }
+        if self.last == BREAK {
+            self.first = class;
+        }
+        self.value = self.value.wrapping_mul(BASE).wrapping_add(u64::from(class));
+        self.power = self.power.wrapping_mul(BASE);
+        self.last = class;
+    }
+
+    /// The hash of both words written as one.
+    pub(crate) fn glued(self, next: Self) -> Self {
+        if self.last == BREAK {
+            return next;
+        }
+        let (mut value, mut power) = (next.value, next.power);
+        if next.first == self.last {
+            // The run goes on: its class counts once. All odd numbers have an inverse here, and so the base has.
+            power = power.wrapping_mul(INVERSE);
+            value = value.wrapping_sub(u64::from(next.first).wrapping_mul(power));
+        }
+        Self {
+            value: self.value.wrapping_mul(power).wrapping_add(value),
+            power: self.power.wrapping_mul(power),
+            first: self.first,
+            last: next.last,
+        }
+    }
+
+    /// The hash of both as neighbours.
+    pub(crate) fn beside(self, next: Self) -> u64 {
+        self.finish().rotate_left(29).wrapping_mul(BASE) ^ next.finish()
+    }
+
+    /// All bits depend on all classes.
+    pub(crate) fn finish(self) -> u64 {
+        mix(self.value)
+    }
+
+    pub(crate) fn of(classes: impl Iterator<Item = u8>) -> Self {
+        let mut hash = Self::EMPTY;
+        classes.for_each(|class| hash.push(class));
+        hash
+    }
+}
+
+/// Times `BASE` it is 1.
+const INVERSE: u64 = {
+    // Newton: each step doubles the bits that are right.
+    let mut inverse = BASE;
+    let mut step = 0;
+    while step < 6 {
+        inverse = inverse.wrapping_mul(2_u64.wrapping_sub(BASE.wrapping_mul(inverse)));
+        step += 1;
+    }
+    inverse
+};
+
+pub(crate) const fn mix(value: u64) -> u64 {
+    let value = (value ^ (value >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    let value = (value ^ (value >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    value ^ (value >> 32)
+}
+
+/// Finds the words of a folded text, and what stands out between them.
+pub(super) fn tokens(folded: &str, tokens: &mut Vec<Token>, odd: &mut Odd, squashed: &mut Squashed) {
+    tokens.clear();
+    odd.chunks.clear();
+    odd.spelled = false;
+    squashed.clear();
+    let mut finder = Finder::new(tokens, odd, squashed);
+    if folded.is_ascii() {
+        for (at, byte) in folded.bytes().enumerate() {
+            let known = ASCII[byte as usize & 0x7F];
+            finder.one(at as u32, byte, known.class, known.kind);
+        }
+    } else {
+        for (at, c) in folded.char_indices() {
+            if c.is_ascii() {
+                let known = ASCII[c as usize];
+                finder.one(at as u32, c as u8, known.class, known.kind);
+            } else {
+                let known = table::entry(c);
+                finder.one(at as u32, 0, known.class, known.kind);
+            }
+        }
+    }
+    finder.end(folded.len() as u32);
+}
+
+/// The text in squash space: one class for each run, words parted by `BREAK`.
+#[derive(Debug, Default)]
+pub(crate) struct Squashed {
+    pub(crate) classes: Vec<u8>,
+    /// Where in the folded text each begins.
+    pub(crate) places: Vec<u32>,
+}
+
+impl Squashed {
+    fn clear(&mut self) {
+        self.classes.clear();
+        self.places.clear();
+    }
+}
+
+struct Finder<'a> {
+    tokens: &'a mut Vec<Token>,
+    odd: &'a mut Odd,
+    squashed: &'a mut Squashed,
+    token: Token,
+    open: bool,
+    chunk: Chunk,
+    singles: u32,
+    last_class: u8,
+    /// The last character was an apostrophe after a letter.
+    apostrophe: bool,
+}
+
+#[derive(Default)]
+struct Chunk {
+    start: u32,
+    open: bool,
+    word: bool,
+    sign_after_word: bool,
+    leet: u32,
+    odd: bool,
+}
+
+const NO_TOKEN: Token = Token {
+    start: 0,
+    end: 0,
+    hash: Hash::EMPTY,
+    sum: 0,
+    length: 0,
+    digits_only: true,
+    letters_only: true,
+};
+
+// === impl Finder ===
+
+impl<'a> Finder<'a> {
+    fn new(tokens: &'a mut Vec<Token>, odd: &'a mut Odd, squashed: &'a mut Squashed) -> Self {
+        Self {
+            tokens,
+            odd,
+            squashed,
+            token: NO_TOKEN,
+            open: false,
+            chunk: Chunk::default(),
+            singles: 0,
+            last_class: BREAK,
+            apostrophe: false,
+        }
+    }
+
+    #[inline]
+    fn one(&mut self, at: u32, byte: u8, class: u8, kind: Kind) {
+        if class != self.last_class {
+            self.squashed.classes.push(class);
+            self.squashed.places.push(at);
+            self.last_class = class;
+        }
+        match kind {
+            Kind::Letter | Kind::Digit => {
+                if !self.open {
+                    self.open = true;
+                    self.token = NO_TOKEN;
+                    self.token.start = at;
+                    if self.chunk.sign_after_word {
+                        self.chunk.odd = true;
+                    }
+                    self.chunk.word = true;
+                    if !self.chunk.open {
+                        self.chunk.open = true;
+                        self.chunk.start = at;
+                    }
+                }
+                self.token.hash.push(class);
+                self.token.sum = self.token.sum.wrapping_add(weight(class));
+                self.token.length = self.token.length.saturating_add(1);
+                if kind == Kind::Letter {
+                    self.token.digits_only = false;
+                } else {
+                    self.token.letters_only = false;
+                }
+            }
+            Kind::Space => {
+                self.close(at);
+                self.apostrophe = false;
+                self.end_chunk(at);
+            }
+            _ => {
+                let word = self.open;
+                self.close(at);
+                self.apostrophe = byte == b'\'' && word;
+                if !self.chunk.open {
+                    self.chunk.open = true;
+                    self.chunk.start = at;
+                }
+                if kind == Kind::Leet {
+                    self.chunk.leet += 1;
+                }
+                // Signs that people mask letters with, or put around them.
+                let masks = matches!(
+                    byte,
+                    b'*' | b'#' | b'_' | b'~' | b'|' | b'^' | b'%' | b'&' | b'?' | b'-' | b'`'
+                );
+                self.chunk.sign_after_word |= masks;
+            }
+        }
+    }
+
+    fn close(&mut self, at: u32) {
+        if !self.open {
+            return;
+        }
+        self.open = false;
+        self.token.end = at;
+        self.singles = if self.token.length == 1 {
+            self.singles + 1
+        } else {
+            0
+        };
+        self.odd.spelled |= self.singles >= 3;
+        // What an apostrophe ties to a word, as in "what's", is no word.
+        if !(self.apostrophe && self.token.length <= 2) {
+            self.tokens.push(self.token);
+        }
+        self.apostrophe = false;
+    }
+
+    fn end_chunk(&mut self, at: u32) {
+        let chunk = std::mem::take(&mut self.chunk);
+        if chunk.odd || (chunk.leet > 0 && (chunk.word || chunk.leet > 2)) {
+            self.odd.chunks.push((chunk.start, at));
+        }
+    }
+
+    fn end(mut self, at: u32) {
+        self.close(at);
+        self.end_chunk(at);
+    }
+}

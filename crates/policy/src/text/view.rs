@@ -1,0 +1,68 @@
+//! One reading of a text, with the way back to what was written.
+
+use std::ops::Range;
+
+/// A text as one of the normaliser's steps sees it.
+#[derive(Debug, Default, Clone)]
+pub struct View {
+    pub(super) text: String,
+    /// For each byte of `text`, where the characters begin and end that it came from. Both empty: nothing has moved.
+    pub(super) starts: Vec<u32>,
+    pub(super) ends: Vec<u32>,
+}
+
+// === impl View ===
+
+impl View {
+    /// The text of this view.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Where in the original lies what the bytes `range` of this view came from. Both ends are boundaries of characters.
+    ///
+    /// # Panics
+    /// When the range is not one of this view's text.
+    pub fn original(&self, range: Range<usize>) -> Range<usize> {
+        assert!(
+            range.start <= range.end && range.end <= self.text.len(),
+            "{range:?} is no range of a view of {} bytes",
+            self.text.len()
+        );
+        if self.starts.is_empty() {
+            return range;
+        }
+        let start = self
+            .starts
+            .get(range.start)
+            .or(self.ends.last())
+            .map_or(0, |start| *start as usize);
+        if range.is_empty() {
+            return start..start;
+        }
+        start..self.ends[range.end - 1] as usize
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.starts.clear();
+        self.ends.clear();
+    }
+
+    /// Appends what came from the bytes `start..end` of the original.
+    pub(super) fn push(&mut self, c: char, start: u32, end: u32) {
+        self.text.push(c);
+        let bytes = self.text.len();
+        self.starts.resize(bytes, start);
+        self.ends.resize(bytes, end);
+    }
+
+    /// From now on every byte has its own offsets.
+    pub(super) fn unfold_offsets(&mut self) {
+        if self.starts.is_empty() {
+            let bytes = self.text.len() as u32;
+            self.starts.extend(0..bytes);
+            self.ends.extend(1..=bytes);
+        }
+    }
+}
