@@ -145,7 +145,7 @@ async fn act(desk: &Desk, facts: &dyn Facts, received: &Received) -> Result<(), 
 }
 
 /// Does what follows from a warning, and answers the case when it is a new one.
-async fn follow_up(
+pub(crate) async fn follow_up(
     desk: &Desk,
     acted: &Acted,
     facts: &dyn Facts,
@@ -201,7 +201,7 @@ fn refuse(refused: &Refused, what: &'static str, of: &'static str) {
     tracing::info!(code = refused.code(), of, "Refused {what}");
 }
 
-fn count(acted: &Acted) {
+pub(crate) fn count(acted: &Acted) {
     if let Acted::Recorded(case) = acted {
         let (action, origin) = (case.action.as_str(), case.origin.as_str());
         metrics::counter!("lockdown_desk_cases_total", "action" => action, "origin" => origin).increment(1);

@@ -1,6 +1,9 @@
-//! The HTTP side: health, metrics, the event contract's document and the status page; the questions that come over
+//! The HTTP side: the API, its documents, health, metrics and the status page; the questions that come over
 //! the bus, the desk that decides what is wished for, and the relay that publishes what was decided.
+//!
+//! To add a route to the API: see `api/mod.rs`.
 
+mod api;
 mod desk;
 mod pages;
 mod problem;
@@ -9,35 +12,84 @@ mod relay;
 mod remember;
 mod server;
 
+pub use api::access::Scope;
+
 use anyhow::Context as _;
+use api::Door;
 use lockdown_bus::Bus;
 use lockdown_events::Source;
 use lockdown_moderation::desk::Facts;
 use lockdown_moderation::hands::AskedRanks;
 use lockdown_runtime::{Context, ops};
-use lockdown_store::Store;
+use lockdown_store::{Bearer, Store};
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Starts the backend's tasks in `ctx`; they end when it stops. Returns the address on which it listens.
-pub async fn start(ctx: Context) -> anyhow::Result<SocketAddr> {
+/// The HTTP side, from the moment at which it listens. Until it is [opened](Front::open), the API says that it starts.
+pub struct Front {
+    pub addr: SocketAddr,
+    door: Door,
+}
+
+/// The first token for the API, shown this once.
+pub struct FirstToken(Bearer);
+
+// === impl Front ===
+
+impl Front {
+    /// Opens the API. Answers the first token, where the configuration has none and it was made now. `facts` reads how those
+    /// concerned stand; what it cannot read refuses what depends on it.
+    pub async fn open(
+        &self,
+        ctx: &Context,
+        store: Store,
+        bus: Bus,
+        facts: Arc<dyn Facts>,
+    ) -> anyhow::Result<Option<FirstToken>> {
+        let made = self.door.open(ctx, store, bus, facts).await?;
+        Ok(made.map(FirstToken))
+    }
+}
+
+// === impl FirstToken ===
+
+impl fmt::Display for FirstToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let token = self.0.expose();
+        write!(
+            f,
+            "The first token for the API, shown this once (LOCKDOWN_ADMIN_TOKEN sets one of your own): {token}"
+        )
+    }
+}
+
+/// Starts the backend's tasks in `ctx`; they end when it stops.
+pub async fn start(ctx: Context) -> anyhow::Result<Front> {
     let listener = ops::bind(ctx.config.http.addr)
         .await
         .context("could not start the HTTP side")?;
     let addr = listener.local_addr().context("could not learn the address")?;
     let component = ctx.health.component("http", true);
+    let door = Door::closed(ctx.ids.clone());
     ctx.tasks.spawn(
         "http",
         server::serve(
             listener,
             ctx.health.clone(),
             ctx.metrics.clone(),
+            door.clone(),
             ctx.shutdown.clone(),
         ),
     );
     component.up();
     tracing::info!(%addr, "HTTP on http://{addr}");
-    Ok(addr)
+    Ok(Front { addr, door })
+}
+
+/// The OpenAPI document of the API.
+pub fn openapi() -> serde_json::Value {
+    api::openapi::document()
 }
 
 /// Answers what is asked over the bus, until the process stops.
@@ -73,18 +125,18 @@ pub fn relay(ctx: &Context, store: Store, bus: Bus) {
 /// The backend in a process of its own.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
     // First, so that whoever looks sees what the rest waits for.
-    start(ctx.clone()).await?;
+    let front = start(ctx.clone()).await?;
     let store = lockdown_store::open(&ctx).await?;
     let bus = lockdown_bus::open(&ctx, Source::Backend).await?;
     answer(&ctx, &bus).await?;
-    decide(
-        &ctx,
-        store.clone(),
-        &bus,
-        Arc::new(AskedRanks::new(bus.clone(), store.clone(), ctx.clock.clone())),
-    )
-    .await?;
+    let ranks = AskedRanks::new(bus.clone(), store.clone(), ctx.clock.clone());
+    let facts: Arc<dyn Facts> = Arc::new(ranks);
+    decide(&ctx, store.clone(), &bus, Arc::clone(&facts)).await?;
     remember(&ctx, store.clone(), &bus).await?;
+    if let Some(token) = front.open(&ctx, store.clone(), bus.clone(), facts).await? {
+        // For the person at the terminal, and never for the log.
+        println!("{token}");
+    }
     relay(&ctx, store, bus);
     Ok(())
 }

@@ -35,7 +35,7 @@ pub(crate) fn status(report: &Report) -> String {
 {rows}</tbody>
 </table>
 <footer>For programs: <a href=\"/health/ready\">health</a>, <a href=\"/metrics\">metrics</a>,
-<a href=\"/asyncapi.json\">events</a>.</footer>
+<a href=\"/asyncapi.json\">events</a>, <a href=\"/docs\">the API</a>.</footer>
 </main>
 </body>
 </html>
@@ -78,7 +78,7 @@ fn mark(status: Status) -> char {
     }
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -1,21 +1,33 @@
-//! The routes, and serving them until we stop.
+//! Everything that is served over HTTP, and the connections, until we stop.
 
+use crate::api::{self, Door, Peer};
 use crate::pages;
-use crate::problem::Problem;
-use anyhow::Context as _;
+use crate::problem::{Code, Problem};
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use lockdown_runtime::{Health, Metrics, Shutdown, ops};
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::TimeoutLayer;
+use tower_service::Service as _;
 
-/// No answer takes longer; a client that waits this long has gone.
-const LONGEST_ANSWER: Duration = Duration::from_secs(30);
+/// Connections at once; the next one waits in the listener's queue.
+const CONNECTIONS: usize = 8192;
+/// For the head of a request, from its first byte or the end of the answer before it: who is slower is let go.
+const HEAD: Duration = Duration::from_secs(15);
+/// Rest after a failed accept: without file descriptors left it would fail again at once, in a tight loop.
+const REST: Duration = Duration::from_millis(200);
 
 #[derive(Clone)]
 struct App {
@@ -27,19 +39,83 @@ pub(crate) async fn serve(
     listener: TcpListener,
     health: Health,
     metrics: Metrics,
+    door: Door,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let hard = shutdown.clone();
-    let router = router(App { health, metrics });
-    let serving = axum::serve(listener, router).with_graceful_shutdown(async move { shutdown.soft().await });
+    let router = router(App { health, metrics }, &door);
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place.expect("the semaphore is never closed"),
+            () = shutdown.soft() => break,
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shutdown.soft() => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let (router, shutdown) = (router.clone(), shutdown.clone());
+                connections.spawn(async move {
+                    connection(stream, peer, router, HEAD, &shutdown).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "Could not accept a connection: {error}");
+                tokio::time::sleep(REST).await;
+            }
+        }
+        // Take those that ended off the list.
+        while connections.try_join_next().is_some() {}
+    }
+    drop(listener);
+    let drained = async { while connections.join_next().await.is_some() {} };
     tokio::select! {
-        served = serving.into_future() => served.context("the HTTP side broke"),
+        () = drained => {}
         // Clients that hold their connections do not hold us.
-        () = hard.hard() => Ok(()),
+        () = shutdown.hard() => {}
+    }
+    Ok(())
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    head: Duration,
+    shutdown: &Shutdown,
+) {
+    // Answers are small and waited for.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "Could not set up a connection: {error}");
+    }
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        let mut router = router.clone();
+        router.call(request)
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut serving = std::pin::pin!(serving);
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = shutdown.soft() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    // A client that goes away, or talks nonsense, is its own trouble.
+    if let Err(error) = ended {
+        tracing::debug!(%error, "A connection ended: {error}");
     }
 }
 
-fn router(app: App) -> Router {
+fn router(app: App, door: &Door) -> Router {
     let header = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
@@ -47,16 +123,15 @@ fn router(app: App) -> Router {
         .route("/", get(status_page))
         .route("/status.css", get(style))
         .route("/asyncapi.json", get(asyncapi))
+        .route("/openapi.json", get(openapi))
+        .route("/docs", get(docs))
         .route("/health/live", get(operations))
         .route("/health/ready", get(operations))
         .route("/metrics", get(operations))
-        .fallback(async || Problem::NOT_FOUND)
-        .method_not_allowed_fallback(async || Problem::METHOD)
+        .merge(api::router(door))
+        .fallback(async || Problem::new(Code::NotFound, "There is nothing at this path."))
+        .method_not_allowed_fallback(async |_: Request| Problem::of(Code::Method))
         .with_state(app)
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::GATEWAY_TIMEOUT,
-            LONGEST_ANSWER,
-        ))
         .layer(header(
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; style-src 'self'; frame-ancestors 'none'",
@@ -72,7 +147,7 @@ async fn operations(State(app): State<App>, uri: Uri) -> Response {
             let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             (status, [(header::CONTENT_TYPE, reply.content_type)], reply.body).into_response()
         }
-        None => Problem::NOT_FOUND.into_response(),
+        None => Problem::of(Code::NotFound).into_response(),
     }
 }
 
@@ -81,10 +156,66 @@ async fn asyncapi() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], DOCUMENT).into_response()
 }
 
+async fn openapi() -> Response {
+    static DOCUMENT: LazyLock<String> = LazyLock::new(|| api::openapi::document().to_string());
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
+}
+
+async fn docs() -> Html<&'static str> {
+    static PAGE: LazyLock<String> = LazyLock::new(api::page::page);
+    Html(PAGE.as_str())
+}
+
 async fn status_page(State(app): State<App>) -> Html<String> {
     Html(pages::status(&app.health.report()))
 }
 
 async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], pages::STYLE).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    /// Serves one connection, with little patience for its heads.
+    async fn met() -> TcpStream {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, peer) = listener.accept().await.unwrap();
+        tokio::spawn(async move {
+            let router = Router::new().route("/", get(async || "here"));
+            let head = Duration::from_millis(200);
+            connection(stream, peer, router, head, &Shutdown::new()).await;
+        });
+        client
+    }
+
+    #[tokio::test]
+    async fn who_is_slow_with_a_head_is_let_go() {
+        let mut client = met().await;
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ")
+            .await
+            .unwrap();
+        let mut said = Vec::new();
+        client.read_to_end(&mut said).await.unwrap();
+        assert!(!said.starts_with(b"HTTP/1.1 200"), "{said:?}");
+    }
+
+    #[tokio::test]
+    async fn who_is_not_is_answered() {
+        let mut client = met().await;
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        let mut said = String::new();
+        client.read_to_string(&mut said).await.unwrap();
+        assert!(
+            said.starts_with("HTTP/1.1 200") && said.ends_with("here"),
+            "{said}"
+        );
+    }
 }

@@ -7,8 +7,9 @@ use chrono::Utc;
 use clap::builder::PossibleValuesParser;
 use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use lockdown_backend::Scope;
 use lockdown_events::{GuildId, Platform, UserId};
-use lockdown_moderation::{Right, Span, Term};
+use lockdown_moderation::{Span, Term};
 use lockdown_runtime::{Clock, chain};
 use lockdown_store::privacy::{Keep, RetentionKind};
 use std::fmt;
@@ -136,7 +137,7 @@ pub(crate) const ALL_SCOPES: &str = "all";
 const LONGEST_NAME: usize = 64;
 
 fn scopes() -> PossibleValuesParser {
-    PossibleValuesParser::new(Right::ALL.into_iter().map(Right::as_str).chain([ALL_SCOPES]))
+    PossibleValuesParser::new(Scope::all().map(Scope::as_str).chain([ALL_SCOPES]))
 }
 
 fn token_name(text: &str) -> Result<String, String> {

@@ -3,7 +3,7 @@
 use crate::cli::{ALL_SCOPES, Create, TokenCommand};
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, SecondsFormat, Utc};
-use lockdown_moderation::Right;
+use lockdown_backend::Scope;
 use lockdown_runtime::Context;
 use lockdown_runtime::lifecycle::Process;
 use lockdown_store::dbx::Json;
@@ -45,10 +45,15 @@ async fn make(ctx: &Context, store: &Store, create: Create) -> anyhow::Result<()
     };
     let all = create.scopes.iter().any(|scope| scope == ALL_SCOPES);
     let scopes: BTreeSet<String> = if all {
-        Right::ALL.iter().map(ToString::to_string).collect()
+        // What concerns every community is for tokens of no community.
+        let given = Scope::all().filter(|scope| community.is_none() || *scope != Scope::Operate);
+        given.map(|scope| scope.as_str().to_owned()).collect()
     } else {
         create.scopes.into_iter().collect()
     };
+    if community.is_some() && scopes.contains(Scope::Operate.as_str()) {
+        bail!("a token of one community does not operate: leave `--community` out, or the scope `operate`");
+    }
     let secret = Bearer::for_token();
     let token = ApiToken {
         id: TokenId(ctx.ids.next()),
@@ -194,7 +199,8 @@ impl Listed {
 
     fn scopes(&self) -> String {
         let scopes: Vec<&str> = self.token.scopes.0.iter().map(String::as_str).collect();
-        match (scopes.is_empty(), scopes.len() == Right::ALL.len()) {
+        let everything = Scope::all().filter(|scope| self.community.is_none() || *scope != Scope::Operate);
+        match (scopes.is_empty(), scopes.len() == everything.count()) {
             (true, _) => "see".into(),
             (_, true) => "do everything".into(),
             _ => scopes.join(", "),

@@ -1,6 +1,7 @@
 //! `lockdown up`: every service in this process.
 
 use lockdown_events::Source;
+use lockdown_moderation::desk::Facts;
 use lockdown_moderation::hands::AskedRanks;
 use lockdown_runtime::{Context, lifecycle};
 use std::process::ExitCode;
@@ -11,14 +12,16 @@ pub(crate) fn run() -> ExitCode {
 }
 
 async fn up(ctx: Context) -> anyhow::Result<()> {
-    let addr = lockdown_backend::start(ctx.service("backend")).await?;
+    let front = lockdown_backend::start(ctx.service("backend")).await?;
     let store = lockdown_store::open(&ctx).await?;
     let bus = lockdown_bus::open(&ctx, Source::Backend).await?;
     let backend = ctx.service("backend");
     lockdown_backend::answer(&backend, &bus).await?;
     let ranks = AskedRanks::new(bus.clone(), store.clone(), ctx.clock.clone());
-    lockdown_backend::decide(&backend, store.clone(), &bus, Arc::new(ranks)).await?;
+    let facts: Arc<dyn Facts> = Arc::new(ranks);
+    lockdown_backend::decide(&backend, store.clone(), &bus, Arc::clone(&facts)).await?;
     lockdown_backend::remember(&backend, store.clone(), &bus).await?;
+    let first_token = front.open(&backend, store.clone(), bus.clone(), facts).await?;
     lockdown_backend::relay(&backend, store.clone(), bus.clone());
     let worker = ctx.service("worker");
     lockdown_worker::retain(&worker, store.clone());
@@ -35,7 +38,10 @@ async fn up(ctx: Context) -> anyhow::Result<()> {
         lockdown_telegram_bot::run(ctx.service("telegram-bot")).await?;
     }
     // For the person at the terminal; the log, on stderr, is for whoever keeps it.
-    println!("LOCKDOWN {} is up: http://{addr}/", ctx.version());
+    println!("LOCKDOWN {} is up: http://{}/", ctx.version(), front.addr);
+    if let Some(token) = first_token {
+        println!("{token}");
+    }
     if !discord && !telegram {
         println!(
             "No bot runs yet: set DISCORD_TOKEN or TELEGRAM_TOKEN (.env.example tells where to find them)."

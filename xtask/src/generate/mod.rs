@@ -18,6 +18,7 @@ pub(crate) fn files() -> Result<BTreeMap<PathBuf, String>> {
     let contract = Contract::draft_2020();
     files.insert("docs/EVENTS.md".into(), events_page::page(&contract));
     files.insert("docs/asyncapi.json".into(), pretty(&asyncapi::document(&root)?)?);
+    files.insert("docs/openapi.json".into(), pretty(&openapi()?)?);
     files.insert(".env.example".into(), config::env_example());
     files.insert("docs/CONFIGURATION.md".into(), config::reference());
     for (name, schema) in schemas::documents(&contract) {
@@ -110,6 +111,14 @@ pub(crate) fn stale() -> Result<Vec<Stale>> {
         }
     }
     Ok(stale)
+}
+
+/// Printed by an example of the backend, so that this program does not link all that the backend does.
+fn openapi() -> Result<serde_json::Value> {
+    let mut printing = workspace::cargo();
+    printing.args(["run", "--quiet", "-p", "lockdown-backend", "--example", "openapi"]);
+    let text = workspace::output(&mut printing)?;
+    serde_json::from_str(&text).context("the backend did not print JSON")
 }
 
 fn pretty(value: &serde_json::Value) -> Result<String> {

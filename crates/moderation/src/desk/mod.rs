@@ -13,7 +13,7 @@
 //! - [`Desk::act_on_many`]: the same for many people.
 //! - [`Desk::preview_undo`], [`Desk::undo`]: how a person would stand without a case, or without somebody's doings.
 //! - [`Desk::review`], [`Desk::rule_reviews`]: whether decisions were right, and how rules do by that.
-//! - [`Desk::case`], [`Desk::explain`]: one case, its history, and why it stands.
+//! - [`Desk::cases`], [`Desk::case`], [`Desk::explain`]: pages of cases; one case, its history, and why it stands.
 //!
 //! To add a use case: a module here with the method, its refusals in `error.rs` with a code each, its tests in `tests/desk/`
 //! over both engines.
@@ -42,7 +42,7 @@ pub use facts::{Facts, Ranks};
 pub use ladder::Escalated;
 pub use many::Many;
 pub use outcome::Answered;
-pub use read::{CaseView, Explanation, HistoryLine, Record};
+pub use read::{CaseFilter, CaseView, Explanation, HistoryLine, Record};
 pub use review::ReviewAsk;
 pub use take_back::{UndoAsk, Undone};
 

@@ -11,7 +11,8 @@ use crate::who::{Actor, CaseNumber, GuildRef};
 use chrono::{DateTime, Utc};
 use lockdown_events::{Action, CaseId, MessageRef, Origin, Platform, TraceId, UserId};
 use lockdown_store::cases::CaseEventKind;
-use lockdown_store::in_read;
+use lockdown_store::{cases, in_read};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
@@ -48,8 +49,9 @@ pub struct Explanation {
 }
 
 /// A case as it is answered and shown.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Case")]
 pub struct CaseView {
     pub id: CaseId,
     pub case_number: u64,
@@ -57,6 +59,7 @@ pub struct CaseView {
     pub guild_id: String,
     pub user_id: UserId,
     pub action: Action,
+    #[schemars(extend("enum" = ["requested", "applied", "failed", "lifted", "superseded", "voided"]))]
     pub state: &'static str,
     pub origin: Origin,
     /// Absent when a rule, a program or a timer acted.
@@ -76,9 +79,67 @@ pub struct CaseView {
     pub evidence: Vec<MessageRef>,
 }
 
+/// Which cases of a community, newest first; an absent member takes all.
+#[derive(Debug, Clone, Default)]
+pub struct CaseFilter {
+    pub subject: Option<UserId>,
+    pub moderator: Option<UserId>,
+    pub action: Option<Action>,
+    pub state: Option<cases::CaseState>,
+    pub origin: Option<Origin>,
+    /// Decided at this time or later.
+    pub from: Option<DateTime<Utc>>,
+    /// Decided before.
+    pub to: Option<DateTime<Utc>>,
+    /// Words of the reason, in any case of letters.
+    pub text: Option<String>,
+    /// Where the last page ended: the number of its last case.
+    pub before: Option<CaseNumber>,
+}
+
 // === impl Desk ===
 
 impl Desk {
+    /// A page of cases. What somebody did whom nobody has ever seen is nothing.
+    pub async fn cases(
+        &self,
+        of: &GuildRef,
+        filter: &CaseFilter,
+        limit: u64,
+    ) -> Result<Vec<Case>, DeskError> {
+        let cases = in_read!(self.store, |conn| {
+            let guild = guild(conn, of).await?;
+            let mut query = cases::CaseQuery {
+                kind: filter.action,
+                state: filter.state,
+                origin: filter.origin,
+                from: filter.from,
+                to: filter.to,
+                text: filter.text.clone(),
+                // A number that no row can have is above all of them.
+                before: filter
+                    .before
+                    .map(|number| number.0)
+                    .filter(|number| i64::try_from(*number).is_ok()),
+                ..cases::CaseQuery::default()
+            };
+            for (id, field) in [
+                (&filter.subject, &mut query.subject),
+                (&filter.moderator, &mut query.moderator),
+            ] {
+                let Some(id) = id else { continue };
+                let Some(known) = conn.identity(of.platform, id).await? else {
+                    return Ok(Vec::new());
+                };
+                *field = Some(known.id);
+            }
+            let rows = conn.cases(guild.id, &query, limit).await?;
+            rows::kept(conn, of, rows).await
+        });
+        let cases = cases.map_err(|stop: Stop| DeskError::from(stop))?;
+        Ok(cases.into_iter().map(|kept| kept.case).collect())
+    }
+
     /// A case and its history; `None` when there is no such case.
     pub async fn case(&self, of: &GuildRef, number: CaseNumber) -> Result<Option<Record>, DeskError> {
         let record = in_read!(self.store, |conn| {

@@ -47,6 +47,8 @@ pub struct Http {
     pub public_url: SecretUrl,
     /// Unset: the backend makes one and prints it once.
     pub admin_token: Option<Secret>,
+    /// Requests a second that each token may make of the API.
+    pub rate: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -155,6 +157,7 @@ impl Config {
         let addr = reader.read(&var::HTTP_ADDR, parse::socket_addr);
         let public_url = reader.read(&var::PUBLIC_URL, parse::http_url);
         let admin_token = reader.read(&var::ADMIN_TOKEN, parse::admin_token);
+        let rate = reader.read(&var::API_RATE, parse::rate);
         let database_url = reader.read(&var::DATABASE_URL, parse::postgres_url);
         let audit_key = reader.read(&var::AUDIT_KEY, parse::audit_key);
         let redis_url = reader.read(&var::REDIS_URL, parse::redis_url);
@@ -169,8 +172,8 @@ impl Config {
 
         let Reader { faults, mut rows, .. } = reader;
         // Those with a default are only missing beside a fault.
-        let (Some(data_dir), Some(addr), Some(filter), Some(format), true) =
-            (data_dir, addr, filter, format, faults.is_empty())
+        let (Some(data_dir), Some(addr), Some(rate), Some(filter), Some(format), true) =
+            (data_dir, addr, rate, filter, format, faults.is_empty())
         else {
             return Err(ConfigError { faults });
         };
@@ -187,6 +190,7 @@ impl Config {
                 addr,
                 public_url,
                 admin_token,
+                rate,
             },
             store: Store {
                 url: database_url,

@@ -79,6 +79,13 @@ pub(super) fn admin_token(text: &str) -> Result<Secret, Refused> {
     }
 }
 
+pub(super) fn rate(text: &str) -> Result<u32, Refused> {
+    match text.parse() {
+        Ok(rate @ 1..=1_000_000) => Ok(rate),
+        _ => Err(None),
+    }
+}
+
 pub(super) fn audit_key(text: &str) -> Result<Secret, Refused> {
     if text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         Ok(Secret::new(text))

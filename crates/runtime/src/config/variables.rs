@@ -89,6 +89,15 @@ pub(super) const ADMIN_TOKEN: Variable = Variable {
     shown: Shown::Never,
 };
 
+pub(super) const API_RATE: Variable = Variable {
+    name: "LOCKDOWN_API_RATE",
+    section: Section::Http,
+    meaning: "Requests a second that each token may make of the API; ten seconds' worth at once.",
+    expects: "a whole number from 1 to 1000000, such as 50",
+    default: Default::Value("50"),
+    shown: Shown::Whole,
+};
+
 pub(super) const DATABASE_URL: Variable = Variable {
     name: "DATABASE_URL",
     section: Section::Store,
@@ -221,6 +230,7 @@ pub const VARIABLES: &[Variable] = &[
     HTTP_ADDR,
     PUBLIC_URL,
     ADMIN_TOKEN,
+    API_RATE,
     DATABASE_URL,
     AUDIT_KEY,
     REDIS_URL,

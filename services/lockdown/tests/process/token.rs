@@ -85,7 +85,7 @@ async fn a_life(variables: &[(&str, &str)], open: impl AsyncFn() -> Store) {
     );
     assert_eq!(
         (whole["scopes"].as_array().unwrap().len(), &whole["expiresAt"]),
-        (10, &Value::Null)
+        (12, &Value::Null)
     );
 
     let (listed, _) = done(&["token", "list"], variables);

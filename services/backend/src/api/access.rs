@@ -1,0 +1,382 @@
+//! Who asks, and what they may: scopes of tokens, roles as names for sets of them, and what each route needs.
+//!
+//! To add a scope: a variant of [`Scope`], the roles that hold it, and [`Needs`] where a route takes it.
+
+use crate::problem::{Code, Problem};
+use compact_str::CompactString;
+use lockdown_moderation::desk::{Facts, Ranks};
+use lockdown_moderation::{Actor, Grant, GuildRef, Right, Rights, UserRef};
+use lockdown_runtime::Secret;
+use lockdown_store::guilds::{CommunityId, Guild};
+use lockdown_store::roles::Holder;
+use lockdown_store::tokens::{ApiToken, TokenId};
+use lockdown_store::{Bearer, Store, StoreError, in_read, in_tx};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
+
+/// The name under which the token of the configuration acts, in records and audit.
+const BOOTSTRAP: &str = "bootstrap";
+
+/// What a token may be given: the rights of a moderator, and what stands above them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    Right(Right),
+    /// Give tokens of the community out, and take them back.
+    Own,
+    /// What concerns every community: dead letters, presence. Counts only in a token of no community.
+    Operate,
+}
+
+/// A name for a set of scopes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Role {
+    Viewer,
+    Moderator,
+    Admin,
+    Owner,
+    Operator,
+}
+
+/// What a route needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// Any token that opens something.
+    Token,
+    /// Any token of the community.
+    Sight,
+    /// Any of the rights by which cases are made. Which one it takes is decided with the case at hand.
+    AnyRight,
+    Right(Right),
+    Own,
+    Operate,
+}
+
+/// What somebody may, in a guild or where no guild is spoken of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Powers {
+    pub(crate) rights: Rights,
+    pub(crate) own: bool,
+    pub(crate) operate: bool,
+    pub(crate) position: u32,
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(crate) enum Caller {
+    /// With the token of the configuration.
+    Bootstrap,
+    Token(ApiToken),
+}
+
+/// The facts, with what we know of the doer ourselves.
+pub(crate) struct Knowing<'a> {
+    pub(crate) facts: &'a dyn Facts,
+    pub(crate) grant: Grant,
+}
+
+// === impl Scope ===
+
+impl Scope {
+    /// Its name in tokens and roles.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Right(right) => right.as_str(),
+            Self::Own => "own",
+            Self::Operate => "operate",
+        }
+    }
+
+    pub fn all() -> impl Iterator<Item = Self> {
+        Right::ALL
+            .into_iter()
+            .map(Self::Right)
+            .chain([Self::Own, Self::Operate])
+    }
+
+    pub(crate) fn find(text: &str) -> Option<Self> {
+        Self::all().find(|scope| scope.as_str() == text)
+    }
+}
+
+// === impl Role ===
+
+impl Role {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Viewer,
+        Self::Moderator,
+        Self::Admin,
+        Self::Owner,
+        Self::Operator,
+    ];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Moderator => "moderator",
+            Self::Admin => "admin",
+            Self::Owner => "owner",
+            Self::Operator => "operator",
+        }
+    }
+
+    pub(crate) fn scopes(self) -> impl Iterator<Item = Scope> {
+        let powers = self.powers();
+        Scope::all().filter(move |scope| powers.has(*scope))
+    }
+
+    pub(crate) fn powers(self) -> Powers {
+        let rights = match self {
+            Self::Viewer => Rights::NONE,
+            Self::Moderator => Rights::MODERATOR,
+            Self::Admin | Self::Owner | Self::Operator => Rights::ALL,
+        };
+        Powers {
+            rights,
+            own: self >= Self::Owner,
+            operate: self == Self::Operator,
+            position: 0,
+        }
+    }
+}
+
+// === impl Needs ===
+
+impl Needs {
+    pub(crate) fn met_by(self, powers: &Powers) -> bool {
+        match self {
+            Self::Token | Self::Sight => true,
+            Self::AnyRight => !powers.rights.is_empty(),
+            Self::Right(right) => powers.rights.has(right),
+            Self::Own => powers.own,
+            Self::Operate => powers.operate,
+        }
+    }
+
+    /// The least role that has it.
+    pub(crate) fn role(self) -> Role {
+        let met = |role: &Role| self.met_by(&role.powers());
+        Role::ALL.into_iter().find(met).unwrap_or(Role::Operator)
+    }
+
+    /// As the documents say it.
+    pub(crate) fn words(self) -> String {
+        match self {
+            Self::Token => "any token".into(),
+            Self::Sight => "any token of the community".into(),
+            Self::AnyRight => "any right of a moderator".into(),
+            Self::Right(right) => format!("the scope `{right}`"),
+            Self::Own => "the scope `own`".into(),
+            Self::Operate => "the scope `operate`, in a token of no community".into(),
+        }
+    }
+}
+
+// === impl Powers ===
+
+impl Powers {
+    const ALL: Self = Self {
+        rights: Rights::ALL,
+        own: true,
+        operate: true,
+        position: u32::MAX,
+    };
+
+    fn of(words: &BTreeSet<String>, position: u32, everywhere: bool) -> Self {
+        let scopes: Vec<Scope> = words.iter().filter_map(|word| Scope::find(word)).collect();
+        if everywhere && scopes.contains(&Scope::Operate) {
+            return Self::ALL;
+        }
+        let rights = scopes.iter().filter_map(|scope| match scope {
+            Scope::Right(right) => Some(Rights::of(&[*right])),
+            Scope::Own | Scope::Operate => None,
+        });
+        Self {
+            rights: rights.fold(Rights::NONE, |all, one| all | one),
+            own: scopes.contains(&Scope::Own),
+            operate: false,
+            position,
+        }
+    }
+
+    pub(crate) fn has(&self, scope: Scope) -> bool {
+        match scope {
+            Scope::Right(right) => self.rights.has(right),
+            Scope::Own => self.own,
+            Scope::Operate => self.operate,
+        }
+    }
+
+    pub(crate) fn need(&self, needs: Needs) -> Result<(), Problem> {
+        if needs.met_by(self) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Code::Forbidden,
+            format!("This takes {}.", needs.words()),
+        ))
+    }
+
+    /// As the desk knows it.
+    pub(crate) fn grant(&self) -> Grant {
+        Grant {
+            position: self.position,
+            rights: self.rights,
+        }
+    }
+
+    pub(crate) fn words(&self) -> Vec<&'static str> {
+        let held = Scope::all().filter(|scope| self.has(*scope));
+        held.map(Scope::as_str).collect()
+    }
+}
+
+// === impl Caller ===
+
+impl Caller {
+    /// Whom a bearer token stands for, if anybody.
+    pub(crate) async fn of(
+        store: &Store,
+        admin: Option<&Secret>,
+        sent: &str,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Option<Self>, StoreError> {
+        // Hashes are compared, so that how long it takes says nothing of the token.
+        let hash = |text: &str| Sha256::digest(text.as_bytes());
+        if admin.is_some_and(|admin| hash(admin.expose()) == hash(sent)) {
+            return Ok(Some(Self::Bootstrap));
+        }
+        let bearer = Bearer::sent(sent);
+        let found = in_read!(store, |conn| { conn.token_by_secret(&bearer, now).await })?;
+        let Some(token) = found else { return Ok(None) };
+        if token.use_is_news(now) {
+            in_tx!(store, |tx| { tx.use_token(token.id, now).await })?;
+        }
+        Ok(Some(Self::Token(token)))
+    }
+
+    /// By which limits and keys know it.
+    pub(crate) fn key(&self) -> String {
+        match self {
+            Self::Bootstrap => BOOTSTRAP.to_owned(),
+            Self::Token(token) => format!("token:{}", token.id),
+        }
+    }
+
+    /// By which records know it.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Bootstrap => BOOTSTRAP,
+            Self::Token(token) => &token.name,
+        }
+    }
+
+    pub(crate) fn actor(&self) -> Actor {
+        Actor::Token(CompactString::from(self.name()))
+    }
+
+    /// The one community that it may know of; `None`: all.
+    pub(crate) fn community(&self) -> Option<CommunityId> {
+        self.token().and_then(|token| token.community_id)
+    }
+
+    pub(crate) fn token(&self) -> Option<&ApiToken> {
+        match self {
+            Self::Bootstrap => None,
+            Self::Token(token) => Some(token),
+        }
+    }
+
+    pub(crate) fn id(&self) -> Option<TokenId> {
+        self.token().map(|token| token.id)
+    }
+
+    /// Whether it may know that a guild is there.
+    pub(crate) fn sees(&self, guild: &Guild) -> bool {
+        self.community()
+            .is_none_or(|community| community == guild.community_id)
+    }
+
+    /// What it may where no guild is spoken of.
+    pub(crate) fn powers(&self) -> Powers {
+        match self {
+            Self::Bootstrap => Powers::ALL,
+            Self::Token(token) => Powers::of(&token.scopes.0, 0, token.community_id.is_none()),
+        }
+    }
+
+    /// What it may in a guild: by its scopes, and by the roles that it was given there.
+    pub(crate) async fn powers_in(
+        &self,
+        store: &Store,
+        guild: &Guild,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Powers, StoreError> {
+        let Self::Token(token) = self else {
+            return Ok(Powers::ALL);
+        };
+        let held = in_read!(store, |conn| {
+            conn.permissions(guild.id, Holder::Token(token.id), now).await
+        })?;
+        let position = u32::try_from(held.position).unwrap_or(u32::MAX);
+        // A role of one community cannot make somebody the operator of all.
+        let mut words = held.words;
+        if !token.scopes.0.contains(Scope::Operate.as_str()) {
+            words.remove(Scope::Operate.as_str());
+        }
+        Ok(Powers::of(&words, position, token.community_id.is_none()))
+    }
+}
+
+// === impl Knowing ===
+
+#[async_trait::async_trait]
+impl Facts for Knowing<'_> {
+    async fn ranks(&self, guild: &GuildRef, doer: &Actor, subject: &UserRef) -> Ranks {
+        let ranks = self.facts.ranks(guild, doer, subject).await;
+        Ranks {
+            doer_grant: Some(self.grant),
+            ..ranks
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(of: &[&str]) -> BTreeSet<String> {
+        of.iter().copied().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn roles_grow_and_are_told_by_their_scopes() {
+        for pair in Role::ALL.windows(2) {
+            let (lower, higher) = (pair[0].powers(), pair[1].powers());
+            assert!(Scope::all().all(|scope| !lower.has(scope) || higher.has(scope)));
+            assert!(pair[0].scopes().count() < pair[1].scopes().count(), "{pair:?}");
+        }
+        for scope in Scope::all() {
+            assert_eq!(Scope::find(scope.as_str()), Some(scope));
+        }
+    }
+
+    #[test]
+    fn a_token_of_one_community_never_operates() {
+        let one = Powers::of(&words(&["operate", "ban"]), 0, false);
+        assert!(!one.operate && !one.own && one.rights.has(Right::Ban));
+        assert_eq!(Powers::of(&words(&["operate"]), 0, true), Powers::ALL);
+        // A word that nobody knows gives nothing.
+        assert!(Powers::of(&words(&["everything"]), 3, true).rights.is_empty());
+    }
+
+    #[test]
+    fn each_need_names_the_least_role() {
+        assert_eq!(Needs::Sight.role(), Role::Viewer);
+        assert_eq!(Needs::Right(Right::Ban).role(), Role::Moderator);
+        assert_eq!(Needs::Right(Right::Configure).role(), Role::Admin);
+        assert_eq!(Needs::Own.role(), Role::Owner);
+        assert_eq!(Needs::Operate.role(), Role::Operator);
+        assert!(Powers::ALL.need(Needs::Operate).is_ok());
+        assert!(Role::Owner.powers().need(Needs::Operate).is_err());
+    }
+}

@@ -1,0 +1,298 @@
+//! The way of every request to its handler, and of the answer back: load, token, limits, guild, rights, body, key.
+
+use super::access::Caller;
+use super::limits::{Standing, Wait};
+use super::once::{self, Keyed};
+use super::route::{Answer, Asked, Call, Raw, Route};
+use super::{Api, Door};
+use crate::problem::{Code, Problem};
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use lockdown_events::{CorrelationId, GuildId, Platform};
+use lockdown_runtime::telemetry;
+use lockdown_store::guilds::Guild;
+use lockdown_store::in_read;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tracing::Instrument as _;
+
+/// No answer takes longer; a client that waits this long has gone.
+const LONGEST_ANSWER: Duration = Duration::from_secs(30);
+/// For the whole of a body.
+const BODY_TIME: Duration = Duration::from_secs(10);
+const LONGEST_BODY: usize = 256 * 1024;
+/// Of a body that is too long, so much is read and thrown away, so that whoever sends it hears why.
+const DRAINED: usize = 32 * 1024 * 1024;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+const LONGEST_ID: usize = 64;
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// What the log and the answer say of a request.
+struct Labels {
+    id: String,
+    chain: CorrelationId,
+}
+
+/// Answers a request to a route.
+pub(crate) async fn serve(
+    door: Door,
+    route: Arc<Route>,
+    params: Option<Vec<(String, String)>>,
+    request: Request,
+) -> Response {
+    let begun = Instant::now();
+    let labels = Labels::of(&door, request.headers());
+    let span = tracing::info_span!(
+        "http", method = %route.method, route = route.path, request.id = labels.id,
+        correlation.id = %labels.chain, caller = tracing::field::Empty,
+    );
+    if let Some(parent) = text(request.headers(), &HeaderName::from_static("traceparent")) {
+        telemetry::follow(&span, parent);
+    }
+    let id = labels.id.clone();
+    let mut standing = None;
+    let outcome = match door.get() {
+        None => Err(Problem::of(Code::Starting)),
+        Some(api) => {
+            let answering = answer(api, &route, params, labels, request, &mut standing);
+            answering.instrument(span.clone()).await
+        }
+    };
+    let mut response = match &outcome {
+        Ok(answer) => respond(answer),
+        Err(problem) => problem.respond(Some(&id)),
+    };
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    for (name, value) in standing.iter().flat_map(Standing::headers) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    let status = response.status().as_u16();
+    let taken = begun.elapsed();
+    span.in_scope(|| match (&outcome, status) {
+        (Err(problem), 500..) => {
+            tracing::warn!(status, ?taken, code = problem.code.as_str(), "Answered {status}");
+        }
+        (Err(problem), _) => {
+            tracing::debug!(status, ?taken, code = problem.code.as_str(), "Answered {status}");
+        }
+        (Ok(_), _) => tracing::debug!(status, ?taken, "Answered {status}"),
+    });
+    let labels = [("route", route.id.to_owned()), ("status", status.to_string())];
+    metrics::counter!("lockdown_http_requests_total", &labels).increment(1);
+    metrics::histogram!("lockdown_http_seconds", "route" => route.id).record(taken.as_secs_f64());
+    response
+}
+
+fn respond(answer: &Answer) -> Response {
+    match &answer.body {
+        None => answer.status.into_response(),
+        Some(body) => (
+            answer.status,
+            [(header::CONTENT_TYPE, "application/json")],
+            body.clone(),
+        )
+            .into_response(),
+    }
+}
+
+async fn answer(
+    api: &Arc<Api>,
+    route: &Arc<Route>,
+    params: Option<Vec<(String, String)>>,
+    labels: Labels,
+    request: Request,
+    standing: &mut Option<Standing>,
+) -> Result<Answer, Problem> {
+    // More at once would make all of them slow.
+    let slot = Arc::clone(&api.slots).try_acquire_owned();
+    let slot = slot.map_err(|_| Problem::of(Code::Overloaded))?;
+    let (head, body) = request.into_parts();
+    let peer = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
+    let caller = admit(api, &head.headers, peer, standing).await?;
+    tracing::Span::current().record("caller", caller.name());
+    let params = params.ok_or_else(|| Problem::of(Code::NotFound))?;
+    let mut call = Call {
+        api: Arc::clone(api),
+        powers: caller.powers(),
+        caller,
+        params,
+        chain: labels.chain,
+        key: None,
+    };
+    let guild = if route.is_of_guild() {
+        let guild = guild(&call).await?;
+        call.powers = call.caller.powers_in(&api.store, &guild, call.now()).await?;
+        Some(guild)
+    } else {
+        None
+    };
+    call.powers.need(route.needs)?;
+    let keyed = match once::key(&head.headers)? {
+        Some(key) if route.is_post() => Some(key.to_owned()),
+        _ => None,
+    };
+    let raw = Raw {
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        body: if matches!(head.method, Method::GET | Method::HEAD | Method::DELETE) {
+            Bytes::new()
+        } else {
+            read(body, &head.headers).await?
+        },
+        headers: head.headers,
+    };
+    let keyed = keyed.map(|key| {
+        let path = format!("{} {}", route.method, head.uri.path());
+        let caller = call.caller.key();
+        call.key = Some(format!("api:{caller}:{key}"));
+        Keyed::new(api, &caller, &key, path, &raw.query, &raw.body)
+    });
+    let asked = Asked { call, guild };
+    let (api, handler) = (Arc::clone(api), Arc::clone(&route.handler));
+    let work = async move {
+        let _slot = slot;
+        let Some(keyed) = keyed else {
+            return handler(asked, raw).await;
+        };
+        if let Some(answer) = keyed.begin(&api).await? {
+            return Ok(answer);
+        }
+        let outcome = handler(asked, raw).await;
+        keyed.end(&api, &outcome).await;
+        outcome
+    };
+    let limited = tokio::time::timeout(LONGEST_ANSWER, work);
+    let outcome = if head.method == Method::GET {
+        limited.await
+    } else {
+        // What was begun is brought to its end, also when whoever asked for it hangs up.
+        let ended = tokio::spawn(limited.in_current_span()).await;
+        ended.map_err(|error| {
+            tracing::error!("A handler broke: {error}");
+            Problem::of(Code::Internal)
+        })?
+    };
+    outcome.unwrap_or_else(|_| Err(Problem::of(Code::Timeout)))
+}
+
+/// Who asks, if they may ask now. Good tokens have a bucket each; wrong ones take from that of their address.
+async fn admit(
+    api: &Api,
+    headers: &HeaderMap,
+    peer: Option<IpAddr>,
+    standing: &mut Option<Standing>,
+) -> Result<Caller, Problem> {
+    let now = Instant::now();
+    let mut limited = |wait: Wait| {
+        *standing = Some(wait.1);
+        Problem::of(Code::Limited).retry_after(wait.0)
+    };
+    let address = peer.map_or_else(|| "unknown".to_owned(), network);
+    api.strangers.look(&address, now).map_err(&mut limited)?;
+    let caller = match bearer(headers) {
+        Some(sent) => Caller::of(&api.store, api.admin.as_ref(), sent, api.ctx.clock.now()).await?,
+        None => None,
+    };
+    let Some(caller) = caller else {
+        api.strangers.take(&address, now).map_err(&mut limited)?;
+        return Err(Problem::new(
+            Code::Unauthorized,
+            "Send a token that is in force as `Authorization: Bearer <token>`.",
+        ));
+    };
+    *standing = Some(api.rates.take(&caller.key(), now).map_err(&mut limited)?);
+    Ok(caller)
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = text(headers, &header::AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Whoever has one address of the newer kind has many: they count as one.
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}")
+        }
+    }
+}
+
+/// The guild of the path, if the caller may know of it.
+async fn guild(call: &Call) -> Result<Guild, Problem> {
+    let unknown = |_| Problem::of(Code::UnknownGuild);
+    let platform: Platform = call.param("platform").map_err(unknown)?;
+    let id: GuildId = call.param("guildId").map_err(unknown)?;
+    let found = in_read!(call.api.store, |conn| { conn.guild(platform, &id).await })?;
+    found
+        .filter(|guild| call.caller.sees(guild))
+        .ok_or_else(|| Problem::of(Code::UnknownGuild))
+}
+
+async fn read(body: Body, headers: &HeaderMap) -> Result<Bytes, Problem> {
+    let declared = text(headers, &header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
+    let reading = async {
+        let (mut body, mut read, mut length) = (body, Vec::new(), 0);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| Problem::new(Code::Malformed, "The body broke off."))?;
+            let Some(data) = frame.data_ref() else { continue };
+            length += data.len();
+            if length <= LONGEST_BODY {
+                read.extend_from_slice(data);
+            } else if length > DRAINED {
+                break;
+            }
+        }
+        if length > LONGEST_BODY || declared.is_some_and(|declared| declared > LONGEST_BODY) {
+            return Err(Problem::new(
+                Code::TooLarge,
+                format!("A body has at most {LONGEST_BODY} bytes."),
+            ));
+        }
+        Ok(Bytes::from(read))
+    };
+    match tokio::time::timeout(BODY_TIME, reading).await {
+        Ok(read) => read,
+        Err(_) => Err(Problem::of(Code::TooSlow)),
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+// === impl Labels ===
+
+impl Labels {
+    /// Ids that the caller chose are kept, so that one search finds both sides; others are made.
+    fn of(door: &Door, headers: &HeaderMap) -> Self {
+        let chosen = text(headers, &REQUEST_ID).filter(|id| {
+            (1..=LONGEST_ID).contains(&id.len())
+                && id
+                    .bytes()
+                    .all(|c| c.is_ascii_alphanumeric() || b"-_.:".contains(&c))
+        });
+        let id = chosen.map_or_else(|| door.ids.next().to_string(), str::to_owned);
+        let chain = text(headers, &CORRELATION_ID).and_then(|text| CorrelationId::new(text).ok());
+        let own = || CorrelationId::new(&id).expect("an id of a request has neither blanks nor controls");
+        Self {
+            chain: chain.unwrap_or_else(own),
+            id,
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! A route: its path, what it needs, what it takes and gives, and the function that answers. The router, the check of
+//! rights, the OpenAPI document and the test of every route with every role all read this one value.
+
+use super::Api;
+use super::access::{Caller, Knowing, Needs, Powers};
+use super::input::{Shape, Take};
+use crate::problem::{Code, Problem};
+use axum::http::{HeaderMap, Method, StatusCode};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use lockdown_events::{CorrelationId, UserId};
+use lockdown_moderation::{Actor, CaseNumber, GuildRef};
+use lockdown_store::guilds::Guild;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde_json::Value;
+use std::pin::Pin;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// Before the paths of the routes that concern one guild.
+pub(crate) const GUILD: &str = "/guilds/{platform}/{guildId}";
+
+type Answering = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>>;
+type Handler = Arc<dyn Fn(Asked, Raw) -> Answering + Send + Sync>;
+
+/// One method of one path.
+#[derive(Clone)]
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    /// Below `/api/v1`.
+    pub(crate) path: String,
+    /// Its name in clients that are generated.
+    pub(crate) id: &'static str,
+    pub(crate) needs: Needs,
+    pub(crate) summary: &'static str,
+    pub(crate) about: &'static str,
+    /// Codes of its own, beside those that follow from what it takes and needs.
+    pub(crate) codes: Vec<Code>,
+    pub(crate) takes: fn(&mut SchemaGenerator) -> Shape,
+    pub(crate) gives: fn(&mut SchemaGenerator) -> Vec<Given>,
+    /// A body that it takes.
+    pub(crate) sample: Option<Value>,
+    /// A body that it gives.
+    pub(crate) answer: Option<Value>,
+    pub(crate) handler: Handler,
+}
+
+/// A body as it came.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Raw {
+    pub(crate) query: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// What a handler is given beside its input: who asks, for what, and the surroundings.
+#[derive(Clone)]
+pub(crate) struct Call {
+    pub(crate) api: Arc<Api>,
+    pub(crate) caller: Caller,
+    /// Where the route is of a guild, there.
+    pub(crate) powers: Powers,
+    pub(crate) params: Vec<(String, String)>,
+    pub(crate) chain: CorrelationId,
+    /// The key of the caller, in the caller's own space of keys.
+    pub(crate) key: Option<String>,
+}
+
+/// A call, and the guild that it is about.
+pub(crate) struct InGuild {
+    pub(crate) call: Call,
+    pub(crate) guild: Guild,
+}
+
+/// A call, for a route of a guild or another one.
+pub(crate) struct Asked {
+    pub(crate) call: Call,
+    pub(crate) guild: Option<Guild>,
+}
+
+/// An answer that is no problem.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    /// `None` has no body.
+    pub(crate) body: Option<String>,
+    /// What is kept for a repetition, where that must not be all.
+    pub(crate) kept: Option<String>,
+}
+
+/// A status that a route gives, and its body.
+pub(crate) struct Given {
+    pub(crate) status: u16,
+    pub(crate) about: &'static str,
+    pub(crate) schema: Option<Schema>,
+}
+
+/// What a handler may return.
+pub(crate) trait Give {
+    fn give(self) -> Answer;
+    fn describe(generator: &mut SchemaGenerator) -> Vec<Given>;
+}
+
+/// 200 with a body.
+pub(crate) struct Found<T>(pub(crate) T);
+
+/// 201 where something is new, 200 where it was there already.
+pub(crate) enum Made<T> {
+    New(T),
+    Known(T),
+}
+
+/// 204: it is done, and there is nothing to say.
+pub(crate) struct Done;
+
+// === impl Route ===
+
+impl Route {
+    /// A route that concerns no guild in particular. `id` is unique.
+    pub(crate) fn new<I, O, F, Fut>(
+        method: Method,
+        path: &str,
+        id: &'static str,
+        needs: Needs,
+        handler: F,
+    ) -> Self
+    where
+        I: Take + Send + 'static,
+        O: Give + 'static,
+        F: Fn(Call, I) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<O, Problem>> + Send + 'static,
+    {
+        let handler: Handler = Arc::new(move |asked, raw| {
+            let handler = handler.clone();
+            Box::pin(async move { Ok(handler(asked.call, I::take(&raw)?).await?.give()) })
+        });
+        Self {
+            method,
+            path: path.to_owned(),
+            id,
+            needs,
+            summary: "",
+            about: "",
+            codes: Vec::new(),
+            takes: I::describe,
+            gives: O::describe,
+            sample: None,
+            answer: None,
+            handler,
+        }
+    }
+
+    /// A route of a guild: `path` stands below it.
+    pub(crate) fn of_guild<I, O, F, Fut>(
+        method: Method,
+        path: &str,
+        id: &'static str,
+        needs: Needs,
+        handler: F,
+    ) -> Self
+    where
+        I: Take + Send + 'static,
+        O: Give + 'static,
+        F: Fn(InGuild, I) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<O, Problem>> + Send + 'static,
+    {
+        let of = Self::new(method, &format!("{GUILD}{path}"), id, needs, nothing::<I, O>);
+        let handler: Handler = Arc::new(move |asked, raw| {
+            let handler = handler.clone();
+            Box::pin(async move {
+                let guild = asked.guild.ok_or_else(|| Problem::of(Code::UnknownGuild))?;
+                let asked = InGuild {
+                    call: asked.call,
+                    guild,
+                };
+                Ok(handler(asked, I::take(&raw)?).await?.give())
+            })
+        });
+        Self { handler, ..of }
+    }
+
+    /// For the documents: in a few words, and in whole sentences.
+    pub(crate) fn says(mut self, summary: &'static str, about: &'static str) -> Self {
+        (self.summary, self.about) = (summary, about);
+        self
+    }
+
+    pub(crate) fn refuses(mut self, codes: &[Code]) -> Self {
+        self.codes.extend_from_slice(codes);
+        self
+    }
+
+    pub(crate) fn sample(mut self, body: Value) -> Self {
+        self.sample = Some(body);
+        self
+    }
+
+    pub(crate) fn answer(mut self, body: Value) -> Self {
+        self.answer = Some(body);
+        self
+    }
+
+    pub(crate) fn is_of_guild(&self) -> bool {
+        self.path.starts_with(GUILD)
+    }
+
+    pub(crate) fn is_post(&self) -> bool {
+        self.method == Method::POST
+    }
+}
+
+/// Stands in for a handler until [`Route::of_guild`] has made the one that is given the guild.
+async fn nothing<I, O>(_: Call, _: I) -> Result<O, Problem> {
+    Err(Problem::of(Code::NotFound))
+}
+
+// === impl Call ===
+
+impl Call {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.api.ctx.clock.now()
+    }
+
+    /// A part of the path. What cannot be one names nothing that is there.
+    pub(crate) fn param<T: FromStr>(&self, name: &str) -> Result<T, Problem> {
+        let found = self.params.iter().find(|(known, _)| known == name);
+        let parsed = found.and_then(|(_, text)| text.parse().ok());
+        parsed.ok_or_else(|| Problem::of(Code::NotFound))
+    }
+
+    pub(crate) fn actor(&self) -> Actor {
+        self.caller.actor()
+    }
+}
+
+// === impl InGuild ===
+
+impl InGuild {
+    pub(crate) fn guild_ref(&self) -> GuildRef {
+        GuildRef {
+            platform: self.guild.platform,
+            id: self.guild.native_id.clone(),
+        }
+    }
+
+    pub(crate) fn user(&self) -> Result<UserId, Problem> {
+        self.call.param("userId")
+    }
+
+    pub(crate) fn case_number(&self) -> Result<CaseNumber, Problem> {
+        let number = self.call.param("caseNumber");
+        number.map(CaseNumber).map_err(|_| Problem::of(Code::UnknownCase))
+    }
+
+    pub(crate) fn unknown_case(number: CaseNumber) -> Problem {
+        Problem::new(Code::UnknownCase, format!("There is no {number} here."))
+    }
+
+    /// The facts, with what the caller may here.
+    pub(crate) fn facts(&self) -> Knowing<'_> {
+        Knowing {
+            facts: &*self.call.api.facts,
+            grant: self.call.powers.grant(),
+        }
+    }
+}
+
+// === impl Answer ===
+
+impl Answer {
+    pub(crate) fn of<T: Serialize>(status: StatusCode, body: &T) -> Self {
+        // Maps with odd keys are what cannot be written, and no answer has one.
+        let text = serde_json::to_string(body).expect("an answer is plain data");
+        Self {
+            status,
+            body: Some(text),
+            kept: None,
+        }
+    }
+}
+
+// === impl Give ===
+
+impl<T: Serialize + JsonSchema> Give for Found<T> {
+    fn give(self) -> Answer {
+        Answer::of(StatusCode::OK, &self.0)
+    }
+
+    fn describe(generator: &mut SchemaGenerator) -> Vec<Given> {
+        vec![Given {
+            status: 200,
+            about: "As asked.",
+            schema: Some(generator.subschema_for::<T>()),
+        }]
+    }
+}
+
+impl<T: Serialize + JsonSchema> Give for Made<T> {
+    fn give(self) -> Answer {
+        match self {
+            Self::New(body) => Answer::of(StatusCode::CREATED, &body),
+            Self::Known(body) => Answer::of(StatusCode::OK, &body),
+        }
+    }
+
+    fn describe(generator: &mut SchemaGenerator) -> Vec<Given> {
+        let mut given = |status, about| Given {
+            status,
+            about,
+            schema: Some(generator.subschema_for::<T>()),
+        };
+        vec![
+            given(200, "It is so already, by this one."),
+            given(201, "A new one."),
+        ]
+    }
+}
+
+impl Give for Done {
+    fn give(self) -> Answer {
+        Answer {
+            status: StatusCode::NO_CONTENT,
+            body: None,
+            kept: None,
+        }
+    }
+
+    fn describe(_: &mut SchemaGenerator) -> Vec<Given> {
+        vec![Given {
+            status: 204,
+            about: "Done.",
+            schema: None,
+        }]
+    }
+}

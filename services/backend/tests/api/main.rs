@@ -1,0 +1,61 @@
+//! The API over HTTP, as the service answers it, in both sizes.
+//!
+//! Each case runs over both engines. To add one: an `async fn(House)` in a module here and its line in `cases!`.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "this is a test: what is unwrapped is what the case holds"
+)]
+
+mod bad;
+mod cases;
+mod house;
+mod limits;
+mod once;
+mod operator;
+mod roles;
+mod tokens;
+
+use house::House;
+
+macro_rules! cases {
+    ($house:expr) => {
+        cases! { @ $house =>
+            roles: every_route_asks_for_its_role;
+            roles: a_token_of_one_community_sees_no_other;
+            roles: a_role_in_a_guild_adds_to_a_token;
+            cases: a_ban_is_a_case_that_can_be_read_changed_and_lifted;
+            cases: lists_are_filtered_and_go_on_where_they_ended;
+            cases: warnings_notes_and_voids;
+            cases: a_record_tells_of_a_person_and_of_nobody_unknown;
+            cases: the_audit_is_listed_and_holds;
+            once: the_same_request_again_has_the_same_answer;
+            once: of_a_race_there_is_one_case;
+            once: a_restart_forgets_no_key;
+            once: what_was_refused_can_be_tried_again;
+            bad: what_is_wrong_is_named;
+            bad: paths_and_queries_are_read_strictly;
+            bad: a_token_that_opens_nothing_opens_nothing;
+            tokens: a_token_is_given_used_and_revoked;
+            tokens: nobody_gives_more_than_they_have;
+            operator: dead_letters_are_listed_replayed_and_dropped;
+            operator: the_first_token_is_made_once;
+            operator: ids_are_kept_and_the_chain_goes_on;
+            limits: who_asks_too_often_waits;
+        }
+    };
+    (@ $house:expr => $( $module:ident: $case:ident; )+) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            super::$module::$case($house.await).await;
+        }
+    )+ };
+}
+
+mod embedded {
+    cases!(super::House::embedded());
+}
+
+mod fleet {
+    cases!(super::House::fleet());
+}

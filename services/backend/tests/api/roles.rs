@@ -1,0 +1,169 @@
+//! Who may what: the whole table of routes with every role.
+
+use crate::house::{HERE, House, ROLES, say};
+use lockdown_store::dbx::Json;
+use lockdown_store::in_tx;
+use lockdown_store::roles::{Role, RoleId, Subject};
+use reqwest::Method;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// The least role for each route, written down once more: a change of it is a change of contract.
+const TABLE: &[(&str, &str)] = &[
+    ("listGuilds", "viewer"),
+    ("getGuild", "viewer"),
+    ("getGuildStats", "viewer"),
+    ("ban", "moderator"),
+    ("unban", "moderator"),
+    ("kick", "moderator"),
+    ("mute", "moderator"),
+    ("unmute", "moderator"),
+    ("warn", "moderator"),
+    ("unwarn", "moderator"),
+    ("note", "moderator"),
+    ("listCases", "viewer"),
+    ("getCase", "viewer"),
+    ("changeCase", "moderator"),
+    ("voidCase", "admin"),
+    ("getCaseHistory", "viewer"),
+    ("explainCase", "viewer"),
+    ("listMembers", "viewer"),
+    ("getMember", "viewer"),
+    ("listAudit", "admin"),
+    ("verifyAudit", "admin"),
+    ("listDeadLetters", "operator"),
+    ("getDeadLetter", "operator"),
+    ("replayDeadLetter", "operator"),
+    ("dropDeadLetter", "operator"),
+    ("listPresence", "viewer"),
+    ("listTokens", "owner"),
+    ("createToken", "owner"),
+    ("revokeToken", "owner"),
+    ("getMe", "viewer"),
+];
+
+struct Operation {
+    id: String,
+    method: Method,
+    path: String,
+}
+
+/// Every route that the service says it has, with a guild of its own in the path.
+async fn operations(house: &House) -> Vec<Operation> {
+    let document = house.page("/openapi.json").await.body;
+    let mut all = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let path = path
+            .trim_start_matches("/api/v1")
+            .replace("{platform}", "discord")
+            .replace("{guildId}", "100")
+            .replace("{userId}", "666")
+            .replace("{caseNumber}", "1")
+            .replace("{id}", "0199c2d4-0000-7000-8000-000000000001");
+        for (method, operation) in methods.as_object().unwrap() {
+            all.push(Operation {
+                id: operation["operationId"].as_str().unwrap().to_owned(),
+                method: method.to_ascii_uppercase().parse().unwrap(),
+                path: path.clone(),
+            });
+        }
+    }
+    all
+}
+
+pub(crate) async fn every_route_asks_for_its_role(house: House) {
+    let table: BTreeMap<&str, &str> = TABLE.iter().copied().collect();
+    let operations = operations(&house).await;
+    let names: Vec<&str> = operations.iter().map(|operation| operation.id.as_str()).collect();
+    for name in table.keys() {
+        assert!(names.contains(name), "the service has no route {name}");
+    }
+    for operation in &operations {
+        let Operation { id, method, path } = operation;
+        let least = table
+            .get(id.as_str())
+            .unwrap_or_else(|| panic!("{id} is not in the table"));
+        let least = ROLES.iter().position(|role| role == least).unwrap();
+        let client = reqwest::Client::new();
+        let url = format!("http://{}/api/v1{path}", house.addr);
+        say(client.request(method.clone(), url))
+            .await
+            .is_problem(401, "unauthorized");
+        for (rank, role) in ROLES.iter().enumerate() {
+            let said = say(house.ask(role, method.clone(), path)).await;
+            if rank < least {
+                said.is_problem(403, "forbidden");
+            } else {
+                let code = said.body["code"].as_str();
+                assert!(
+                    said.status != 401 && code != Some("forbidden"),
+                    "{role} {id}: {}",
+                    said.text
+                );
+            }
+        }
+        let said = say(house.ask(crate::house::ADMIN, method.clone(), path)).await;
+        assert!(!matches!(said.status, 401 | 403), "{id}: {}", said.text);
+    }
+}
+
+/// The owner of another community is told the same of a guild that is there and of one that is not.
+pub(crate) async fn a_token_of_one_community_sees_no_other(house: House) {
+    for operation in operations(&house).await {
+        if !operation.path.starts_with(HERE) {
+            continue;
+        }
+        let there = say(house.ask("stranger", operation.method.clone(), &operation.path)).await;
+        let nowhere = operation.path.replace("/100", "/12345");
+        let nowhere = say(house.ask("stranger", operation.method, &nowhere)).await;
+        for said in [&there, &nowhere] {
+            said.is_problem(404, "unknown_guild");
+        }
+        assert_eq!(there.body["detail"], nowhere.body["detail"]);
+    }
+    let seen = house.get("stranger", "/guilds").await;
+    assert_eq!(seen.is(200)["guilds"].as_array().unwrap().len(), 1);
+    assert_eq!(seen.body["guilds"][0]["community"], "elsewhere");
+    let all = house.get("operator", "/guilds").await;
+    assert_eq!(all.is(200)["guilds"].as_array().unwrap().len(), 2);
+    // Tokens as well.
+    let tokens = house.get("stranger", "/tokens").await;
+    let names = tokens.is(200)["tokens"].as_array().unwrap().iter();
+    let names: Vec<&str> = names.map(|token| token["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["stranger"]);
+}
+
+pub(crate) async fn a_role_in_a_guild_adds_to_a_token(mut house: House) {
+    let id = house.give("helper", Some(house.town.id), &[]).await;
+    let body = json!({ "userId": "666", "reason": "spam" });
+    let path = format!("{HERE}/bans");
+    house
+        .post("helper", &path, &body)
+        .await
+        .is_problem(403, "forbidden");
+    let now = house.ctx.clock.now();
+    let role = Role {
+        id: RoleId(house.ctx.ids.next()),
+        community_id: house.town.id,
+        name: "bouncers".to_owned(),
+        // Operating is nothing that a community could give.
+        permissions: Json(["ban", "operate"].map(str::to_owned).into()),
+        position: 5,
+        created_at: now,
+    };
+    in_tx!(house.store, |tx| {
+        assert!(tx.insert_role(&role).await?);
+        tx.bind_role(role.id, &Subject::Token(id), Some(house.guild), now)
+            .await
+    })
+    .unwrap();
+    house.post("helper", &path, &body).await.is(201);
+    house
+        .get("helper", "/dead-letters")
+        .await
+        .is_problem(403, "forbidden");
+    house
+        .get("helper", &format!("{HERE}/audit"))
+        .await
+        .is_problem(403, "forbidden");
+}
