@@ -1,7 +1,7 @@
 //! The platforms' side of the wire, on loopback, with state.
 
 mod discord;
-mod telegram;
+pub mod telegram;
 
 pub use discord::FakeDiscord;
 pub use telegram::FakeTelegram;
