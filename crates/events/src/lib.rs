@@ -37,7 +37,7 @@ pub use live::{
 };
 pub use message::{
     Attachment, Author, AuthorKind, Button, Embed, EmbedField, Forward, Mentions, Message, MessageDeleted,
-    MessageRef, MessagesBulkDeleted, Poll, Sticker, Surface,
+    MessageRef, MessagesBulkDeleted, Poll, Reaction, Sticker, Surface,
 };
 pub use moderation::{
     Action, AuditLogged, Decision, DirectMessage, ModerationAction, ModerationLog, Origin, Outcome, RuleHit,
@@ -49,4 +49,4 @@ pub use request::{
 pub use schema::ChannelInfo;
 pub use source::{Platform, Source};
 pub use table::{Event, Family, GuildEvent, MessageEvent, ModerationEvent, TYPES, TypeInfo, UserEvent};
-pub use user::{BanObserved, Names, UserJoined, UserLeft, UserUpdated};
+pub use user::{BanObserved, Names, UserJoinRequested, UserJoined, UserLeft, UserUpdated};

@@ -50,6 +50,9 @@ pub struct Message {
     pub edited_at: Option<DateTime<Utc>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<MessageRef>,
+    /// Who wrote the message that this one answers, where the platform tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_author_id: Option<UserId>,
     /// Shared by the messages that a platform shows as one album.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub album_id: Option<String>,
@@ -263,4 +266,24 @@ pub struct MessagesBulkDeleted {
     pub message_ids: Vec<MessageId>,
     #[serde(default)]
     pub moderator_id: Option<UserId>,
+}
+
+/// A reaction that was put under a message or taken away: `reaction:added`, `reaction:removed`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Reaction {
+    #[serde(default)]
+    pub platform: Platform,
+    pub guild_id: GuildId,
+    pub channel_id: ChannelId,
+    pub message_id: MessageId,
+    /// Who reacted: a person, or on Telegram a channel or a group under its own name.
+    pub user_id: UserId,
+    #[serde(default)]
+    pub names: Names,
+    /// The emoji itself, or the name of a custom one.
+    pub emoji: String,
+    /// The platform's number of a custom emoji.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emoji_id: Option<String>,
 }

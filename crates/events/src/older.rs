@@ -9,8 +9,6 @@ use chrono::{DateTime, Utc};
 use compact_str::CompactString;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
-use uuid::Builder;
 
 /// `MESSAGE_CREATED` is `message:created`; a name that is not in the table stays as it came.
 pub(crate) fn type_name(raw: &RawValue) -> Result<CompactString, DecodeError> {
@@ -29,30 +27,20 @@ pub(crate) fn type_name(raw: &RawValue) -> Result<CompactString, DecodeError> {
     })
 }
 
-/// An id from the content alone: the same event heard twice, on a channel and in a stream, has one id. It sorts
-/// by time as our own do, and is a UUID of version 8 ("custom") since its other bits are not random.
+/// An id from the content alone: the same event heard twice, on a channel and in a stream, has one id.
 pub(crate) fn derived_id(
     event_type: &str,
     timestamp: DateTime<Utc>,
     source: &Source,
     data: &RawValue,
 ) -> EventId {
-    let mut hash = Sha256::new();
-    for part in [
+    let what = [
         event_type,
         &timestamp.to_rfc3339(),
         &source.to_string(),
         &canonical(data),
-    ] {
-        // Lengths keep the parts apart: no text of one can pass for the start of the next.
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    let digest = hash.finalize();
-    let mut bytes = [0_u8; 16];
-    bytes[..6].copy_from_slice(&timestamp.timestamp_millis().max(0).to_be_bytes()[2..]);
-    bytes[6..].copy_from_slice(&digest[..10]);
-    EventId(Builder::from_custom_bytes(bytes).into_uuid())
+    ];
+    EventId::observed(timestamp, &what)
 }
 
 /// One text for every way to write the same JSON: members sorted, no spaces. What cannot be held as a value

@@ -3,11 +3,11 @@
 use crate::error::DecodeError;
 use crate::guild::{GuildConfig, GuildUpdate};
 use crate::id::GuildId;
-use crate::message::{Message, MessageDeleted, MessagesBulkDeleted};
+use crate::message::{Message, MessageDeleted, MessagesBulkDeleted, Reaction};
 use crate::moderation::{AuditLogged, Decision, ModerationAction, ModerationLog, Verdict};
 use crate::schema::{self, SchemaFn};
 use crate::source::Platform;
-use crate::user::{BanObserved, UserJoined, UserLeft, UserUpdated};
+use crate::user::{BanObserved, UserJoinRequested, UserJoined, UserLeft, UserUpdated};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use std::fmt;
@@ -127,6 +127,8 @@ contract! {
     /// People coming, going and changing.
     User: UserEvent {
         Joined(UserJoined) = "user:joined", version 1, from ["discord-bot", "telegram-bot"], "A person joined.";
+        JoinRequested(UserJoinRequested) = "user:join_requested", version 1, from ["discord-bot", "telegram-bot"],
+            "A person asks to be let in.";
         Left(UserLeft) = "user:left", version 1, from ["discord-bot", "telegram-bot"], "A person left or was removed.";
         Updated(UserUpdated) = "user:updated", version 1, from ["discord-bot", "telegram-bot"], "A person's names, roles or rights changed.";
         Banned(BanObserved) = "user:banned", version 1, from ["discord-bot", "telegram-bot"], "The platform shows a person as banned.";
@@ -139,6 +141,8 @@ contract! {
         Edited(Box<Message>) = "message:edited", version 1, from ["discord-bot", "telegram-bot"], "A message changed; its new state.";
         Deleted(MessageDeleted) = "message:deleted", version 1, from ["discord-bot", "telegram-bot"], "A message was deleted.";
         BulkDeleted(MessagesBulkDeleted) = "message:bulk_deleted", version 1, from ["discord-bot", "telegram-bot"], "Many messages were deleted at once.";
+        ReactionAdded(Reaction) = "reaction:added", version 1, from ["discord-bot", "telegram-bot"], "A reaction was put under a message.";
+        ReactionRemoved(Reaction) = "reaction:removed", version 1, from ["discord-bot", "telegram-bot"], "A reaction was taken away.";
     }
 
     /// Communities and their configuration.

@@ -51,6 +51,28 @@ pub struct UserJoined {
     pub avatar: Option<String>,
 }
 
+/// Somebody asks to be let in: `user:join_requested`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UserJoinRequested {
+    #[serde(default)]
+    pub platform: Platform,
+    pub guild_id: GuildId,
+    pub user_id: UserId,
+    #[serde(default)]
+    pub names: Names,
+    #[serde(default)]
+    pub bot: bool,
+    /// What they say of themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invite_code: Option<String>,
+    /// Where the platform wants an answer at once: what to answer by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query_id: Option<String>,
+}
+
 /// `user:left`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -70,6 +70,7 @@ impl Events {
             content: self.content.clone(),
             edited_at: None,
             reply_to: None,
+            reply_author_id: None,
             album_id: None,
             mentions: Mentions::default(),
             hidden_links: Vec::new(),

@@ -116,6 +116,7 @@ fn aggregates(event: &Event) -> Vec<Aggregate> {
         },
         Event::User(event) => vec![match event {
             UserEvent::Joined(body) => member(&body.user_id),
+            UserEvent::JoinRequested(body) => member(&body.user_id),
             UserEvent::Left(body) => member(&body.user_id),
             UserEvent::Updated(body) => member(&body.user_id),
             UserEvent::Banned(body) | UserEvent::Unbanned(body) => member(&body.user_id),
