@@ -242,6 +242,12 @@ impl Key {
         Self(CompactString::const_new(""))
     }
 
+    /// For an entry that keeps no order with any other.
+    pub(crate) fn alone(entry: Position, inbox: bool) -> Self {
+        let place = if inbox { "inbox" } else { "stream" };
+        Self(format_compact!("{place}/{entry}"))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

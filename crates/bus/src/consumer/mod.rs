@@ -74,6 +74,8 @@ type HandlerFn = dyn Fn(Arc<Received>) -> BoxFuture<'static, Result<(), HandlerE
 pub struct Handler {
     name: &'static str,
     types: BTreeSet<&'static str>,
+    /// Whether the events of a community are handled side by side.
+    side_by_side: bool,
     run: Arc<HandlerFn>,
 }
 
@@ -117,8 +119,17 @@ impl Handler {
         Self {
             name,
             types,
+            side_by_side: false,
             run: Arc::new(move |received| Box::pin(run(received))),
         }
+    }
+
+    /// For what may be done in any order: the events of one community do not wait for each other, unless another handler
+    /// of the group wants them in order.
+    #[must_use]
+    pub fn side_by_side(mut self) -> Self {
+        self.side_by_side = true;
+        self
     }
 
     fn wants(&self, event_type: &str) -> bool {

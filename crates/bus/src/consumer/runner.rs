@@ -212,7 +212,15 @@ impl Runner {
             let error = format!("handed out {unanswered} times without an answer");
             return Err(self.dead(DeadReason::Poison, error));
         }
-        let key = Key::community(received.event.platform(), received.event.guild_id());
+        let mut wanting = self
+            .handlers
+            .iter()
+            .filter(|handler| handler.wants(received.event.event_type()));
+        let key = if wanting.all(|handler| handler.side_by_side) {
+            Key::alone(delivery.entry, delivery.inbox)
+        } else {
+            Key::community(received.event.platform(), received.event.guild_id())
+        };
         Ok(Work {
             received: Arc::new(received),
             key,

@@ -126,6 +126,28 @@ pub(crate) async fn a_community_keeps_its_order_and_each_event_comes_once(fixtur
     }
 }
 
+pub(crate) async fn what_keeps_no_order_waits_for_nobody(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
+    publish(&log, 1, 0..30).await;
+    // Each waits until all of the community's events are in work.
+    let (begun, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (counting, ending) = (Arc::clone(&begun), Arc::clone(&ended));
+    let handler = Handler::new("any order", LEFT, move |_| {
+        let (begun, ended) = (Arc::clone(&counting), Arc::clone(&ending));
+        async move {
+            begun.fetch_add(1, Ordering::SeqCst);
+            while begun.load(Ordering::SeqCst) < 30 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            ended.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+    });
+    let consumer = consumer(&log, vec![handler.side_by_side()], quick()).await;
+    until("all are handled", || async { ended.load(Ordering::SeqCst) == 30 }).await;
+    consumer.stop(GRACE).await;
+}
+
 pub(crate) async fn a_failing_event_is_tried_again_without_holding_up_the_rest_and_ends_with_the_dead(
     fixture: &impl Fixture,
 ) {
