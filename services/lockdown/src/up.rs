@@ -35,7 +35,7 @@ async fn up(ctx: Context) -> anyhow::Result<()> {
         lockdown_discord_bot::run(ctx.service("discord-bot")).await?;
     }
     if telegram {
-        lockdown_telegram_bot::run(ctx.service("telegram-bot")).await?;
+        lockdown_telegram_bot::run(ctx.service("telegram-bot"), bus.of(Source::TelegramBot)).await?;
     }
     // For the person at the terminal; the log, on stderr, is for whoever keeps it.
     println!("LOCKDOWN {} is up: http://{}/", ctx.version(), front.addr);

@@ -1,22 +1,73 @@
 //! The Telegram bot: what happens on Telegram becomes events, decisions become effects there.
+//!
+//! - `updates` reads what Telegram sends and publishes it; `reading` makes events of it.
+//! - `client` makes the calls; `platform` is what the domain may ask for; `verdicts` does what the rules want with messages.
+//!
+//! To handle another kind of update, see `reading`; to call another method, `client/methods.rs`.
 
 mod account;
+mod administrators;
+mod client;
+mod platform;
+mod reading;
+mod sweeper;
+mod updates;
+mod verdicts;
 
 use account::Account;
+use administrators::Administrators;
 use anyhow::Context as _;
+use client::Client;
+use lockdown_bus::Bus;
 use lockdown_runtime::{Context, probe};
+use platform::Telegram;
+use std::sync::Arc;
+use sweeper::Sweeper;
+use updates::{Intake, Memory};
+use verdicts::Verdicts;
 
 /// Starts the bot's tasks in `ctx`; they end when it stops.
-pub async fn run(ctx: Context) -> anyhow::Result<()> {
+pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
     let token = ctx
         .config
         .telegram
         .token
         .as_ref()
         .context("TELEGRAM_TOKEN is not set")?;
-    let account = Account::new(token, ctx.config.telegram.api_url.as_ref())?;
+    let client = Client::new(token, ctx.config.telegram.api_url.as_ref(), ctx.clock.clone())?;
     let component = ctx.health.component("telegram", true);
+    let account = Account::new(client.bot().clone());
     let watching = probe::watch(account, component, ctx.clock.clone(), ctx.shutdown.clone());
     ctx.tasks.spawn("account", watching);
+
+    let administrators = Arc::new(Administrators::new(client.clone(), ctx.clock.clone()));
+    let sweeper = Arc::new(Sweeper::new(client.clone()));
+    let memory = Arc::new(Memory::new(
+        ctx.clock.clone(),
+        Arc::clone(&administrators),
+        Arc::clone(&sweeper),
+    ));
+    let telegram = Arc::new(Telegram::new(
+        client.clone(),
+        Arc::clone(&administrators),
+        Arc::clone(&sweeper),
+        Arc::clone(&memory),
+    ));
+    let verdicts = Verdicts {
+        administrators,
+        memory: Arc::clone(&memory),
+        sweeper,
+        telegram,
+    };
+    verdicts.start(&bus).await?;
+    let intake = Intake {
+        client,
+        bus,
+        clock: ctx.clock.clone(),
+        memory,
+    };
+    let component = ctx.health.component("updates", true);
+    let reading = updates::poll(intake, component, ctx.shutdown.clone());
+    ctx.tasks.spawn("updates", reading);
     Ok(())
 }

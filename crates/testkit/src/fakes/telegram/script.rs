@@ -299,6 +299,13 @@ impl FakeTelegram {
         }
     }
 
+    /// Gives a bot everything once more, as if its last confirmations had been lost.
+    pub fn give_again(&self, bot: i64) {
+        if let Some(queue) = lock(&self.state).queues.get_mut(&bot) {
+            queue.give_again();
+        }
+    }
+
     // --- what goes wrong ---
 
     /// The next `times` calls of a method meet this.

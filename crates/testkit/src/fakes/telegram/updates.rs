@@ -11,6 +11,7 @@ const ON_REQUEST: [&str; 3] = ["chat_member", "message_reaction", "message_react
 /// The updates of one bot.
 pub(super) struct Queue {
     pub(super) waiting: VecDeque<(i64, Value)>,
+    confirmed: Vec<(i64, Value)>,
     last: i64,
     /// What was asked for last; what is queued already is not touched by a change.
     allowed: Option<Vec<String>>,
@@ -32,6 +33,7 @@ impl Queue {
     pub(super) fn new(first: i64) -> Self {
         Self {
             waiting: VecDeque::new(),
+            confirmed: Vec::new(),
             last: first,
             allowed: None,
             webhook: None,
@@ -74,10 +76,24 @@ impl Queue {
                     self.waiting.pop_front();
                 }
             }
-            Some(offset) => self.waiting.retain(|(id, _)| *id >= offset),
+            Some(offset) => {
+                while self.waiting.front().is_some_and(|(id, _)| *id < offset) {
+                    self.confirmed.extend(self.waiting.pop_front());
+                }
+            }
             None => {}
         }
         let read = self.waiting.iter().take(limit);
         read.map(|(_, update)| update.clone()).collect()
+    }
+
+    /// As if nothing had been confirmed.
+    pub(super) fn give_again(&mut self) {
+        let newer = std::mem::take(&mut self.waiting);
+        self.waiting = std::mem::take(&mut self.confirmed)
+            .into_iter()
+            .chain(newer)
+            .collect();
+        self.woken.notify_waiters();
     }
 }

@@ -1,0 +1,127 @@
+//! Who keeps order in a chat. Asked for once, then kept until a change is told of, or for ten minutes.
+
+use crate::client::{CallError, Class, Client, GetAdministrators};
+use crate::reading::{Record, rights_of};
+use chrono::{DateTime, TimeDelta, Utc};
+use lockdown_events::{GuildId, UserId};
+use lockdown_moderation::{Rank, Right, Rights};
+use lockdown_runtime::Clock;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use teloxide::payloads::GetChat;
+
+/// A change that nobody told us of is noticed after this.
+const FRESH: TimeDelta = TimeDelta::minutes(10);
+
+pub(crate) struct Administrators {
+    client: Client,
+    clock: Clock,
+    chats: Mutex<HashMap<GuildId, Arc<Slot>>>,
+}
+
+/// Holds those who ask at the same time to one call. A chat that is forgotten gets a new one, so that an answer that was
+/// under way at that moment is not kept.
+type Slot = tokio::sync::Mutex<Option<(DateTime<Utc>, Arc<Staff>)>>;
+
+/// Those who keep order.
+#[derive(Debug, Default)]
+pub(crate) struct Staff {
+    pub(crate) ranks: HashMap<i64, Rank>,
+    /// The channel whose posts come into the group.
+    pub(crate) linked: Option<i64>,
+}
+
+/// An administrator that hides behind the group, and the linked channel: they stand above others, and what they may is not
+/// known.
+pub(crate) const HIDDEN: Rank = Rank::Member {
+    position: 1,
+    administrator: false,
+    rights: Rights::of(&[Right::Note]),
+};
+
+// === impl Administrators ===
+
+impl Administrators {
+    pub(crate) fn new(client: Client, clock: Clock) -> Self {
+        Self {
+            client,
+            clock,
+            chats: Mutex::default(),
+        }
+    }
+
+    /// Something changed there: the next who asks looks.
+    pub(crate) fn forget(&self, guild: &GuildId) {
+        let mut chats = self.chats.lock().unwrap_or_else(PoisonError::into_inner);
+        chats.remove(guild);
+    }
+
+    pub(crate) async fn of(&self, guild: &GuildId) -> Result<Arc<Staff>, CallError> {
+        let slot = {
+            let mut chats = self.chats.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(chats.entry(guild.clone()).or_default())
+        };
+        let mut kept = slot.lock().await;
+        let now = self.clock.now();
+        if let Some((at, staff)) = &*kept
+            && now - *at < FRESH
+        {
+            return Ok(Arc::clone(staff));
+        }
+        let staff = Arc::new(self.look(guild).await?);
+        *kept = Some((now, Arc::clone(&staff)));
+        Ok(staff)
+    }
+
+    async fn look(&self, guild: &GuildId) -> Result<Staff, CallError> {
+        let chat = self.client.chat(guild)?;
+        let administrators = self.client.call(Class::Sanction, chat, |chat| GetAdministrators {
+            chat_id: chat.0,
+            return_bots: true,
+        });
+        let about = self.client.call(Class::Sanction, chat, GetChat::new);
+        let (administrators, about) = tokio::try_join!(administrators, about)?;
+        let mut ranks = HashMap::new();
+        if let Value::Array(members) = administrators {
+            for member in members {
+                let mut member = Record::of(member);
+                let user = member.as_mut().and_then(|member| member.record("user"));
+                if let (Some(member), Some(id)) = (member, user.and_then(|mut user| user.number("id"))) {
+                    ranks.insert(id, rank(member));
+                }
+            }
+        }
+        Ok(Staff {
+            ranks,
+            linked: about["linked_chat_id"].as_i64(),
+        })
+    }
+
+    /// Whether rules keep away from this person or channel.
+    pub(crate) async fn is_staff(&self, guild: &GuildId, user: &UserId) -> Result<bool, CallError> {
+        let Ok(id) = user.as_str().parse::<i64>() else {
+            return Ok(false);
+        };
+        if user.as_str() == guild.as_str() {
+            return Ok(true);
+        }
+        let staff = self.of(guild).await?;
+        Ok(staff.linked == Some(id) || staff.ranks.contains_key(&id))
+    }
+}
+
+/// The rank of a `ChatMember`.
+pub(crate) fn rank(mut member: Record) -> Rank {
+    match member.text("status").as_deref() {
+        Some("creator") => Rank::Owner,
+        Some("administrator") => Rank::Member {
+            position: 1,
+            administrator: false,
+            rights: rights_of(&mut member),
+        },
+        Some("left" | "kicked") | None => Rank::Absent,
+        Some("restricted") if !member.flag("is_member") => Rank::Absent,
+        Some(_) => Rank::PLAIN,
+    }
+}

@@ -1,0 +1,173 @@
+//! Calls to Telegram: typed on the way out, read as they are on the way back.
+//!
+//! The library sends and tells errors apart; its own types for answers would fail on whatever is newer than they are.
+//! Each call has a [`Class`], by which the limiter lets sanctions overtake deletions, and those notices.
+
+mod error;
+mod limiter;
+mod methods;
+
+pub(crate) use error::CallError;
+pub(crate) use limiter::Class;
+pub(crate) use methods::{DeleteReactions, GetAdministrators, RawUpdates, Restrict};
+
+use anyhow::Context as _;
+use limiter::{Limiter, Pass};
+use lockdown_events::GuildId;
+use lockdown_runtime::{Clock, Secret, SecretUrl};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use teloxide::RequestError;
+use teloxide::prelude::{Bot, Request as _};
+use teloxide::requests::{JsonRequest, Payload};
+use teloxide::types::ChatId;
+
+/// Telegram answers a call within a second or two. After a fault of its own the library rests for ten before it says so:
+/// whoever waits for a sanction has given up by then.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a poll is held open by Telegram, and how long we wait for it at most.
+pub(crate) const POLL: Duration = Duration::from_secs(25);
+const POLL_PATIENCE: Duration = Duration::from_secs(40);
+/// A wait that Telegram asks for is waited out here up to this; whoever asked for the call decides about a longer one.
+const LONGEST_WAIT: Duration = Duration::from_secs(40);
+/// How often one call is tried after waits.
+const TRIES: u32 = 5;
+
+/// The bot's account at Telegram. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Client {
+    bot: Bot,
+    /// With more patience, for polls.
+    polling: Bot,
+    limiter: Arc<Limiter>,
+    /// Groups that became supergroups, by their former numbers.
+    moved: Arc<Mutex<HashMap<i64, i64>>>,
+    own: i64,
+}
+
+/// A payload of the library's, whose answer is read as it is.
+struct Plain<P>(P);
+
+impl<P: Payload> Payload for Plain<P> {
+    type Output = Value;
+    const NAME: &'static str = P::NAME;
+}
+
+impl<P: Serialize> Serialize for Plain<P> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+// === impl Client ===
+
+impl Client {
+    pub(crate) fn new(token: &Secret, api_url: Option<&SecretUrl>, clock: Clock) -> anyhow::Result<Self> {
+        let own = token
+            .expose()
+            .split(':')
+            .next()
+            .and_then(|number| number.parse().ok());
+        let own = own
+            .context("TELEGRAM_TOKEN does not begin with the bot's number: copy it from @BotFather again")?;
+        let bot = |patience| -> anyhow::Result<Bot> {
+            let client = reqwest::Client::builder()
+                .timeout(patience)
+                .build()
+                .context("could not make an HTTP client")?;
+            let bot = Bot::with_client(token.expose(), client);
+            Ok(match api_url {
+                Some(url) => bot.set_api_url(url.url().clone()),
+                None => bot,
+            })
+        };
+        Ok(Self {
+            bot: bot(PATIENCE)?,
+            polling: bot(POLL_PATIENCE)?,
+            limiter: Arc::new(Limiter::new(clock)),
+            moved: Arc::default(),
+            own,
+        })
+    }
+
+    /// The bot's own number, which its token begins with.
+    pub(crate) fn own(&self) -> i64 {
+        self.own
+    }
+
+    pub(crate) fn bot(&self) -> &Bot {
+        &self.bot
+    }
+
+    /// Where a community lives now.
+    pub(crate) fn chat(&self, guild: &GuildId) -> Result<ChatId, CallError> {
+        let id = guild
+            .as_str()
+            .parse()
+            .map_err(|_| CallError::NoChat(guild.clone()))?;
+        let moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(ChatId(moved.get(&id).copied().unwrap_or(id)))
+    }
+
+    /// A group became a supergroup: what is asked for under its former number goes to the new one.
+    pub(crate) fn moved(&self, from: i64, to: i64) {
+        let mut moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
+        moved.insert(from, to);
+    }
+
+    /// Makes a call in a chat, when its turn comes. Waits that Telegram asks for are kept to the second; a chat that has
+    /// moved is followed.
+    pub(crate) async fn call<P>(
+        &self,
+        class: Class,
+        chat: ChatId,
+        make: impl Fn(ChatId) -> P + Send + Sync,
+    ) -> Result<Value, CallError>
+    where
+        P: Payload + Serialize + Send + Sync + 'static,
+    {
+        let mut chat = chat;
+        let mut tries = 0;
+        loop {
+            let pass = self.limiter.enter(class, P::NAME, chat.0, LONGEST_WAIT).await?;
+            tries += 1;
+            match self.send(make(chat), pass).await {
+                Err(RequestError::MigrateToChatId(to)) if tries < TRIES => {
+                    self.moved(chat.0, to.0);
+                    chat = to;
+                }
+                Err(RequestError::RetryAfter(seconds)) => {
+                    let wait = seconds.duration();
+                    self.limiter.block(P::NAME, chat.0, wait);
+                    if wait > LONGEST_WAIT || tries >= TRIES {
+                        return Err(CallError::Limited(wait));
+                    }
+                }
+                Ok(answer) => return Ok(answer),
+                Err(error) => return Err(CallError::of(P::NAME, error)),
+            }
+        }
+    }
+
+    async fn send<P>(&self, payload: P, pass: Pass) -> Result<Value, RequestError>
+    where
+        P: Payload + Serialize + Send + Sync + 'static,
+    {
+        let sending = JsonRequest::new(self.bot.clone(), Plain(payload)).send();
+        let answer = tokio::time::timeout(PATIENCE, sending).await;
+        drop(pass);
+        // The library keeps a 5xx to itself for longer than this.
+        answer.unwrap_or_else(|_| {
+            let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "Telegram did not answer in time");
+            Err(RequestError::Io(Arc::new(late)))
+        })
+    }
+
+    /// Waits for updates after those that `offset` confirms. Nothing limits it but its answer.
+    pub(crate) async fn updates(&self, updates: RawUpdates) -> Result<Vec<Value>, RequestError> {
+        JsonRequest::new(self.polling.clone(), updates).send().await
+    }
+}

@@ -1,0 +1,128 @@
+//! From Telegram to the bus. An update is confirmed once all that it says lies in the bus; what is read again after a crash
+//! has the ids that it had before.
+
+mod memory;
+mod poll;
+
+pub(crate) use memory::Memory;
+pub(crate) use poll::poll;
+
+use crate::client::Client;
+use crate::reading::{Read, Record, Told, read};
+use chrono::DateTime;
+use futures_util::future::join_all;
+use lockdown_bus::{Bus, EventError, PublishError};
+use lockdown_events::{Envelope, EventId, Source, Traceparent};
+use lockdown_runtime::{Clock, chain, telemetry};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What we want to be told of. Members and reactions come only when they are named.
+const ALLOWED: &[&str] = &[
+    "message",
+    "edited_message",
+    "channel_post",
+    "edited_channel_post",
+    "callback_query",
+    "chat_join_request",
+    "chat_member",
+    "message_reaction",
+    "my_chat_member",
+];
+
+/// Publishes what updates say.
+#[derive(Clone)]
+pub(crate) struct Intake {
+    pub(crate) client: Client,
+    pub(crate) bus: Bus,
+    pub(crate) clock: Clock,
+    pub(crate) memory: Arc<Memory>,
+}
+
+// === impl Intake ===
+
+impl Intake {
+    /// Takes updates in, in their order. An error says that some of them are not known to be in the bus: they are to be
+    /// taken again, all of them.
+    async fn take(&self, updates: Vec<Value>) -> Result<(), EventError> {
+        let (mut envelopes, mut events) = (Vec::new(), Vec::new());
+        for update in updates {
+            let id = update["update_id"].as_i64().unwrap_or_default();
+            for told in self.read(update, id) {
+                match self.envelope(id, &told) {
+                    Ok(envelope) => {
+                        events.push((told.event, envelope.timestamp));
+                        envelopes.push(envelope);
+                    }
+                    Err(error) => {
+                        count("unwritable", told.purpose);
+                        tracing::error!(
+                            update = id,
+                            "Could not put an update on the wire: {}",
+                            chain(&error)
+                        );
+                    }
+                }
+            }
+        }
+        let publishing = envelopes
+            .iter()
+            .map(|envelope| self.bus.publish_as_it_is(envelope, true));
+        for (result, envelope) in join_all(publishing).await.into_iter().zip(&envelopes) {
+            match result {
+                Ok(_) => {}
+                // It would be refused again: it is said, and holds up nobody.
+                Err(EventError::Publish(PublishError::Refused(error))) => {
+                    count("refused", envelope.event_type());
+                    tracing::error!(event = %envelope.event_id, "The bus refused an event: {}", chain(&*error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        for (event, at) in &events {
+            self.memory.note(event, *at, &self.client);
+        }
+        Ok(())
+    }
+
+    fn read(&self, update: Value, id: i64) -> Vec<Told> {
+        let own = self.client.own();
+        let Some(record) = Record::of(update) else {
+            count("unplaced", "no object");
+            return Vec::new();
+        };
+        match read(record, own, &format!("telegram:{own}:{id}")) {
+            Read::Told(told) => told,
+            Read::Other(kind) => {
+                tracing::debug!(kind, "An update of no concern");
+                Vec::new()
+            }
+            Read::Unplaced(kind) => {
+                count("unplaced", &kind);
+                tracing::error!(update = id, kind, "An update does not say where it belongs");
+                Vec::new()
+            }
+        }
+    }
+
+    fn envelope(&self, update: i64, told: &Told) -> Result<Envelope, lockdown_events::EncodeError> {
+        // The id must not depend on when we read it.
+        let at = told.at.unwrap_or(DateTime::UNIX_EPOCH);
+        let what = [
+            "telegram",
+            &self.client.own().to_string(),
+            &update.to_string(),
+            told.purpose,
+        ];
+        let id = EventId::observed(at, &what);
+        let at = told.at.unwrap_or_else(|| self.clock.now());
+        let mut envelope = Envelope::new(id, at, Source::TelegramBot, None, &told.event)?;
+        envelope.traceparent = telemetry::traceparent().and_then(|text| Traceparent::new(&text));
+        Ok(envelope)
+    }
+}
+
+fn count(what: &'static str, of: &str) {
+    metrics::counter!("lockdown_telegram_updates_lost_total", "why" => what, "of" => of.to_owned())
+        .increment(1);
+}
