@@ -148,6 +148,7 @@ impl Page<'_> {
                 };
                 News::Joined { invite_code, inviter }
             }
+            Told::Asks => News::Asks,
             Told::Left => News::Gone(Parting::Left),
             Told::Banned => News::Gone(Parting::Banned),
             Told::Looks { nick, roles, avatar } => News::Profile(Profile {
@@ -280,6 +281,7 @@ impl Page<'_> {
             messages,
             edits,
             deletes,
+            reactions,
             links,
             media,
             joins,
@@ -306,7 +308,7 @@ impl Page<'_> {
                 messages,
                 edits,
                 deletes,
-                reactions: 0,
+                reactions,
                 links,
                 media,
                 commands: 0,

@@ -4,17 +4,23 @@ use lockdown_events::{
     Event, GuildEvent, MessageEvent, ModerationEvent, Names, RoleId, UserEvent, UserId, VerdictMode,
 };
 
-/// To remember more: its type here and its arm in [`Effect::of`].
-pub(super) const TYPES: [&str; 17] = [
+/// To remember more: its type in one of these, and its arm in [`Effect::of`].
+pub(super) const IN_ORDER: [&str; 6] = [
     "guild:update",
     "user:joined",
+    "user:join_requested",
     "user:left",
     "user:updated",
     "user:banned",
+];
+
+/// What is only counted.
+pub(super) const IN_ANY_ORDER: [&str; 14] = [
     "message:created",
     "message:edited",
     "message:deleted",
     "message:bulk_deleted",
+    "reaction:added",
     "moderation:automod",
     "ban:created",
     "ban:removed",
@@ -23,6 +29,7 @@ pub(super) const TYPES: [&str; 17] = [
     "mute:removed",
     "warning:added",
     "warning:removed",
+    "note:added",
 ];
 
 /// What an event adds to what is known.
@@ -55,6 +62,7 @@ pub(super) struct Person {
 /// What is told of the person as a member.
 #[derive(Debug, PartialEq)]
 pub(super) enum Told {
+    Asks,
     Joined {
         invite_code: Option<String>,
         inviter: Option<UserId>,
@@ -76,6 +84,7 @@ pub(super) struct Counts {
     pub(super) messages: u64,
     pub(super) edits: u64,
     pub(super) deletes: u64,
+    pub(super) reactions: u64,
     pub(super) links: u64,
     pub(super) media: u64,
     pub(super) joins: u64,
@@ -105,7 +114,7 @@ impl Effect {
                 }
             }
             Event::User(event) => Self::of_user(event)?,
-            Event::Message(event) => Self::of_message(event),
+            Event::Message(event) => Self::of_message(event)?,
             Event::Moderation(event) => Self::of_decision(event)?,
             Event::Guild(GuildEvent::Config(_)) => return None,
         })
@@ -123,6 +132,11 @@ impl Effect {
                     joins: 1,
                     ..Counts::default()
                 },
+                ..Self::default()
+            },
+            UserEvent::JoinRequested(asks) => Self {
+                person: Some(Person::named(&asks.user_id, &asks.names, false)),
+                news: Some(Told::Asks),
                 ..Self::default()
             },
             UserEvent::Left(left) => Self {
@@ -152,8 +166,8 @@ impl Effect {
         })
     }
 
-    fn of_message(event: &MessageEvent) -> Self {
-        match event {
+    fn of_message(event: &MessageEvent) -> Option<Self> {
+        Some(match event {
             MessageEvent::Created(message) => {
                 let author = &message.author;
                 let bot = author.kind == lockdown_events::AuthorKind::Bot;
@@ -201,7 +215,19 @@ impl Effect {
                 },
                 ..Self::default()
             },
-        }
+            MessageEvent::ReactionAdded(reaction) => Self {
+                person: Some(Person {
+                    renamed: false,
+                    ..Person::named(&reaction.user_id, &reaction.names, false)
+                }),
+                counts: Counts {
+                    reactions: 1,
+                    ..Counts::default()
+                },
+                ..Self::default()
+            },
+            MessageEvent::ReactionRemoved(_) => return None,
+        })
     }
 
     fn of_decision(event: &ModerationEvent) -> Option<Self> {
@@ -225,7 +251,8 @@ impl Effect {
             | ModerationEvent::MuteApplied(_)
             | ModerationEvent::MuteRemoved(_)
             | ModerationEvent::WarningAdded(_)
-            | ModerationEvent::WarningRemoved(_) => Counts {
+            | ModerationEvent::WarningRemoved(_)
+            | ModerationEvent::NoteAdded(_) => Counts {
                 actions: 1,
                 ..Counts::default()
             },

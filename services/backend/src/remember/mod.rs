@@ -47,11 +47,18 @@ pub(crate) async fn start(ctx: &Context, store: Store, bus: &Bus) -> anyhow::Res
         waiting: Mutex::default(),
         book: Book::new(store, ctx.clock.clone(), ctx.ids.clone()).into(),
     });
-    let handler = Handler::new("remember", effect::TYPES, move |received| {
+    let handler = |name, types: &[&'static str]| {
         let memory = Arc::clone(&memory);
-        async move { memory.take(received).await }
-    });
-    bus.consume(group, &Start::Oldest, vec![handler], OPTIONS)
+        Handler::new(name, types.iter().copied(), move |received| {
+            let memory = Arc::clone(&memory);
+            async move { memory.take(received).await }
+        })
+    };
+    let handlers = vec![
+        handler("remember", &effect::IN_ORDER),
+        handler("count", &effect::IN_ANY_ORDER).side_by_side(),
+    ];
+    bus.consume(group, &Start::Oldest, handlers, OPTIONS)
         .await
         .context("could not consume what the bots see")
 }
