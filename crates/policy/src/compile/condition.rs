@@ -1,0 +1,210 @@
+//! A condition as it is asked: nodes with numeric slots, and an answer that may be "unknown".
+
+use super::list::CompiledList;
+use crate::catalogue::{Cost, Slot};
+use crate::expression::Op;
+use crate::facts::Facts;
+use std::ops::Range;
+
+#[derive(Debug, Clone)]
+pub(crate) enum Ir {
+    And(Box<[Self]>),
+    Or(Box<[Self]>),
+    Not(Box<Self>),
+    Flag(Slot),
+    Known(Slot),
+    Compare {
+        slot: Slot,
+        op: Op,
+        value: i64,
+    },
+    Has {
+        slot: Slot,
+        word: Box<str>,
+    },
+    Listed {
+        slot: Slot,
+        list: u16,
+        hosts: bool,
+        all: bool,
+    },
+    LooksLike {
+        slot: Slot,
+        list: u16,
+    },
+    Text {
+        slot: Slot,
+        list: u16,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Truth {
+    False,
+    True,
+    /// What was asked is not known. Neither a condition nor its opposite then holds.
+    Unknown,
+}
+
+/// What one event's conditions are asked with. What was found in a text is kept, since other rules ask for it too.
+pub(crate) struct Asking<'a> {
+    pub(crate) facts: &'a Facts,
+    pub(crate) lists: &'a [CompiledList],
+    pub(crate) found: Vec<(Slot, u16, Option<Range<usize>>)>,
+}
+
+// === impl Truth ===
+
+impl Truth {
+    fn of(holds: bool) -> Self {
+        if holds { Self::True } else { Self::False }
+    }
+
+    fn not(self) -> Self {
+        match self {
+            Self::True => Self::False,
+            Self::False => Self::True,
+            Self::Unknown => Self::Unknown,
+        }
+    }
+}
+
+// === impl Asking ===
+
+impl<'a> Asking<'a> {
+    pub(crate) fn new(facts: &'a Facts, lists: &'a [CompiledList]) -> Self {
+        Self {
+            facts,
+            lists,
+            found: Vec::new(),
+        }
+    }
+
+    /// Where something of a list stands in a text.
+    pub(crate) fn find(&mut self, slot: Slot, list: u16) -> Option<Range<usize>> {
+        if let Some((_, _, range)) = self.found.iter().find(|(s, l, _)| (*s, *l) == (slot, list)) {
+            return range.clone();
+        }
+        let text = self.facts.text(slot)?;
+        let range = self.lists[usize::from(list)].find(text);
+        self.found.push((slot, list, range.clone()));
+        range
+    }
+}
+
+// === impl Ir ===
+
+impl Ir {
+    pub(crate) fn ask(&self, asking: &mut Asking<'_>) -> Truth {
+        let facts = asking.facts;
+        match self {
+            Self::And(items) => {
+                let mut truth = Truth::True;
+                for item in items {
+                    match item.ask(asking) {
+                        Truth::False => return Truth::False,
+                        Truth::Unknown => truth = Truth::Unknown,
+                        Truth::True => {}
+                    }
+                }
+                truth
+            }
+            Self::Or(items) => {
+                let mut truth = Truth::False;
+                for item in items {
+                    match item.ask(asking) {
+                        Truth::True => return Truth::True,
+                        Truth::Unknown => truth = Truth::Unknown,
+                        Truth::False => {}
+                    }
+                }
+                truth
+            }
+            Self::Not(inner) => inner.ask(asking).not(),
+            Self::Flag(slot) => facts
+                .number(*slot)
+                .map_or(Truth::Unknown, |value| Truth::of(value != 0)),
+            Self::Known(slot) => Truth::of(facts.is_known(*slot)),
+            Self::Compare { slot, op, value } => facts
+                .number(*slot)
+                .map_or(Truth::Unknown, |seen| Truth::of(op.holds(seen, *value))),
+            Self::Has { slot, word } => facts.words(*slot).map_or(Truth::Unknown, |words| {
+                Truth::of(words.iter().any(|known| **known == **word))
+            }),
+            Self::Listed {
+                slot,
+                list,
+                hosts,
+                all,
+            } => {
+                let Some(words) = facts.words(*slot) else {
+                    return Truth::Unknown;
+                };
+                let list = &asking.lists[usize::from(*list)];
+                let on = |word: &String| {
+                    if *hosts {
+                        list.has_host(word)
+                    } else {
+                        list.has_value(word)
+                    }
+                };
+                // Of nothing, nothing is on a list.
+                Truth::of(if *all {
+                    !words.is_empty() && words.iter().all(on)
+                } else {
+                    words.iter().any(on)
+                })
+            }
+            Self::LooksLike { slot, list } => facts.words(*slot).map_or(Truth::Unknown, |words| {
+                let list = &asking.lists[usize::from(*list)];
+                Truth::of(words.iter().any(|word| list.is_imitated_by(word)))
+            }),
+            Self::Text { slot, list } => {
+                if !facts.is_known(*slot) {
+                    return Truth::Unknown;
+                }
+                Truth::of(asking.find(*slot, *list).is_some())
+            }
+        }
+    }
+
+    /// The cost of the dearest thing that it may ask.
+    pub(crate) fn cost(&self) -> Cost {
+        match self {
+            Self::And(items) | Self::Or(items) => items.iter().map(Self::cost).max().unwrap_or(Cost::Event),
+            Self::Not(inner) => inner.cost(),
+            Self::LooksLike { .. } | Self::Text { .. } => Cost::Text,
+            Self::Flag(slot)
+            | Self::Known(slot)
+            | Self::Compare { slot, .. }
+            | Self::Has { slot, .. }
+            | Self::Listed { slot, .. } => slot.feature().cost,
+        }
+    }
+
+    /// The slots of which it asks whether they are known.
+    pub(crate) fn guards(&self, found: &mut Vec<Slot>) {
+        match self {
+            Self::And(items) | Self::Or(items) => items.iter().for_each(|item| item.guards(found)),
+            Self::Not(inner) => inner.guards(found),
+            Self::Known(slot) => found.push(*slot),
+            _ => {}
+        }
+    }
+
+    /// Calls back for every slot that is asked.
+    pub(crate) fn slots(&self, found: &mut impl FnMut(Slot)) {
+        match self {
+            Self::And(items) | Self::Or(items) => items.iter().for_each(|item| item.slots(found)),
+            Self::Not(inner) => inner.slots(found),
+            Self::Flag(slot)
+            | Self::Known(slot)
+            | Self::Compare { slot, .. }
+            | Self::Has { slot, .. }
+            | Self::Listed { slot, .. }
+            | Self::LooksLike { slot, .. }
+            | Self::Text { slot, .. } => found(*slot),
+        }
+    }
+}
