@@ -113,6 +113,9 @@ pub struct ModerationAction {
     /// Whether the person is told; absent leaves it to the community's settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify: Option<bool>,
+    /// What a warning weighs; absent is 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub points: Option<u32>,
     /// The platform's own record of an observed act, such as an audit-log entry: one observation, one case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub native_id: Option<String>,
@@ -207,6 +210,9 @@ pub struct Verdict {
     pub actions: Vec<VerdictAct>,
     pub rule_set_hash: String,
     pub trace_id: TraceId,
+    /// What was asked about the event and what was seen, rule by rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<serde_json::Value>,
 }
 
 /// One rule that matched.

@@ -25,8 +25,10 @@ async fn up(ctx: Context) -> anyhow::Result<()> {
     lockdown_backend::relay(&backend, store.clone(), bus.clone());
     let worker = ctx.service("worker");
     lockdown_worker::retain(&worker, store.clone());
-    lockdown_worker::expire(&worker, store);
-    lockdown_worker::run(worker, bus.of(Source::Worker)).await?;
+    lockdown_worker::expire(&worker, store.clone());
+    let judges = bus.of(Source::Worker);
+    lockdown_worker::judge(&worker, store, &judges).await?;
+    lockdown_worker::run(worker, judges).await?;
     let (discord, telegram) = (
         ctx.config.discord.token.is_some(),
         ctx.config.telegram.token.is_some(),

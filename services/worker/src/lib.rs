@@ -1,6 +1,7 @@
 //! The background half: judging, ending, remembering, cleaning up.
 
 mod expiry;
+mod judging;
 mod retention;
 
 use lockdown_bus::{Bus, FileArchive, Janitor, JanitorOptions};
@@ -37,4 +38,9 @@ pub fn retain(ctx: &Context, store: Store) {
 /// Ends sanctions whose time is up, until the process stops.
 pub fn expire(ctx: &Context, store: Store) {
     expiry::start(ctx, store);
+}
+
+/// Judges what is said and who comes by the rules of each community, until the process stops.
+pub async fn judge(ctx: &Context, store: Store, bus: &Bus) -> anyhow::Result<()> {
+    judging::start(ctx, store, bus).await
 }

@@ -12,7 +12,8 @@ fn main() -> ExitCode {
             let bus = lockdown_bus::open(&ctx, Source::Worker).await?;
             let store = lockdown_store::open(&ctx).await?;
             lockdown_worker::retain(&ctx, store.clone());
-            lockdown_worker::expire(&ctx, store);
+            lockdown_worker::expire(&ctx, store.clone());
+            lockdown_worker::judge(&ctx, store, &bus).await?;
             lockdown_worker::run(ctx, bus).await
         },
     )

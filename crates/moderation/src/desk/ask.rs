@@ -111,6 +111,7 @@ impl Ask {
             key,
             delete_message_seconds: action.delete_message_seconds,
             notify: action.notify,
+            points: action.points.unwrap_or(1),
             rule_set_hash: action.rule_set_hash,
             trace: action.trace_id,
             ..Self::new(by, guild, subject, action.action, action.origin, at)

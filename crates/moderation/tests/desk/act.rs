@@ -106,6 +106,7 @@ pub(crate) async fn what_was_seen_by_hand_needs_no_rank(town: Town) {
         case_number: None,
         delete_message_seconds: None,
         notify: None,
+        points: None,
         native_id: Some("audit-17".into()),
         trace_id: None,
         rule: None,

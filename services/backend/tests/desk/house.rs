@@ -126,6 +126,7 @@ impl House {
             case_number: None,
             delete_message_seconds: None,
             notify: None,
+            points: None,
             native_id: None,
             trace_id: None,
             rule: None,

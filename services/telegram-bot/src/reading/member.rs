@@ -190,6 +190,7 @@ pub(super) fn changed(mut record: Record, own: i64, native_id: &str) -> Option<V
                 case_number: None,
                 delete_message_seconds: None,
                 notify: None,
+                points: None,
                 native_id: Some(native_id.to_owned()),
                 trace_id: None,
                 rule: None,

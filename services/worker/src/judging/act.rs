@@ -1,0 +1,272 @@
+//! What follows from a verdict.
+
+use super::rules::Set;
+use chrono::{DateTime, TimeDelta, Utc};
+use lockdown_bus::{Bus, HandlerError, Received};
+use lockdown_events::{
+    Action, ChannelId, Event, GuildId, MessageId, MessageRef, ModerationAction, ModerationEvent, Origin,
+    Platform, TraceId, UserId, Verdict as Told, VerdictMode,
+};
+use lockdown_policy::{By, Explanation, Facts, Outcome, Planned, RuleSet, Verdict};
+use lockdown_runtime::{Clock, Ids, chain};
+use lockdown_store::labels::{Label, LabelId};
+use lockdown_store::people::{IdentityId, PersonId, Seen};
+use lockdown_store::policies::PolicyMode;
+use lockdown_store::{Store, StoreError, in_tx};
+
+pub(super) struct Follow {
+    store: Store,
+    bus: Bus,
+    clock: Clock,
+    ids: Ids,
+}
+
+/// One verdict, and what it is about.
+struct Case<'a> {
+    received: &'a Received,
+    facts: &'a Facts,
+    rules: &'a RuleSet,
+    trace: TraceId,
+    guild: &'a GuildId,
+    author: UserId,
+}
+
+// === impl Follow ===
+
+impl Follow {
+    pub(super) fn new(store: Store, bus: Bus, clock: Clock, ids: Ids) -> Self {
+        Self {
+            store,
+            bus,
+            clock,
+            ids,
+        }
+    }
+
+    /// Tells the verdict, and asks for what concerns the person.
+    pub(super) async fn through(
+        &self,
+        received: &Received,
+        facts: &Facts,
+        set: &Set,
+        verdict: &Verdict,
+        explanation: &Explanation,
+        trace: TraceId,
+    ) -> Result<(), HandlerError> {
+        let Ok(author) = UserId::new(&facts.author) else {
+            return Err(HandlerError::Never("the author has no id".to_owned()));
+        };
+        let case = Case {
+            received,
+            facts,
+            rules: &set.rules,
+            trace,
+            guild: received.event.guild_id(),
+            author,
+        };
+        let shadow = set.mode == PolicyMode::Shadow;
+        let explanation = serde_json::to_value(explanation)
+            .map_err(|error| HandlerError::Never(format!("the explanation cannot be written: {error}")))?;
+        for (outcome, mode) in [
+            (Outcome::Acts, VerdictMode::Live),
+            (Outcome::Shadow, VerdictMode::Shadow),
+        ] {
+            let rules = verdict.rule_hits(&set.rules, outcome == Outcome::Shadow);
+            if rules.is_empty() {
+                continue;
+            }
+            let mode = if shadow { VerdictMode::Shadow } else { mode };
+            for hit in &rules {
+                let (rule, mode) = (hit.rule.clone(), mode.as_str());
+                metrics::counter!("lockdown_rules_hits_total", "rule" => rule, "mode" => mode).increment(1);
+            }
+            let told = Told {
+                platform: facts.platform,
+                guild_id: case.guild.clone(),
+                subject: facts.kind.subject(),
+                event_id: facts.event_id,
+                user_id: case.author.clone(),
+                channel_id: facts.channel.as_deref().and_then(|id| ChannelId::new(id).ok()),
+                message_id: facts.message.as_deref().and_then(|id| MessageId::new(id).ok()),
+                mode,
+                rules,
+                actions: match outcome {
+                    Outcome::Acts => verdict.verdict_acts(),
+                    _ => Vec::new(),
+                },
+                rule_set_hash: set.rules.hash().to_owned(),
+                trace_id: trace,
+                explanation: Some(explanation.clone()),
+            };
+            let purpose = format!("rules/{}/{}/{}", set.name, set_place(set), mode.as_str());
+            self.publish(received, &purpose, ModerationEvent::Automod(told))
+                .await?;
+        }
+        if shadow {
+            return Ok(());
+        }
+        self.sanction(&case, set, verdict).await?;
+        for planned in verdict.acts.iter().filter(|planned| planned.approval == 0) {
+            match planned.act.word() {
+                "label" | "unlabel" => self.label(&case, planned).await?,
+                // The bots do these by the verdict, and the rest is a sanction.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The wish for what concerns the person: the gravest sanction, and a warning that weighs as much as the strikes.
+    async fn sanction(&self, case: &Case<'_>, set: &Set, verdict: &Verdict) -> Result<(), HandlerError> {
+        let at_once = || verdict.acts.iter().filter(|planned| planned.approval == 0);
+        let find = |word: &str| at_once().find(|planned| planned.act.word() == word);
+        let (strike, warn, notice) = (find("strike"), find("warn"), find("notice"));
+        let purpose = |what: &str| format!("rules/{}/{}/{what}", set.name, set_place(set));
+        if let Some(planned) = strike.or(warn) {
+            let wish = ModerationAction {
+                points: strike.and_then(|planned| planned.act.number),
+                notify: Some(warn.is_some() || notice.is_some()),
+                ..case.wish(Action::Warn, planned, None)
+            };
+            let event = ModerationEvent::Action(wish);
+            self.publish(case.received, &purpose("warn"), event).await?;
+        }
+        let graver = at_once().find_map(|planned| {
+            let action = match planned.act.word() {
+                "timeout" => Action::Mute,
+                "kick" => Action::Kick,
+                "ban" => Action::Ban,
+                _ => return None,
+            };
+            Some((action, planned))
+        });
+        if let Some((action, planned)) = graver {
+            let length = planned.act.duration.and_then(TimeDelta::try_milliseconds);
+            let ends = length.and_then(|length| self.clock.now().checked_add_signed(length));
+            let event = ModerationEvent::Action(case.wish(action, planned, ends));
+            self.publish(case.received, &purpose("sanction"), event).await?;
+        }
+        Ok(())
+    }
+
+    async fn publish(
+        &self,
+        received: &Received,
+        purpose: &str,
+        event: ModerationEvent,
+    ) -> Result<(), HandlerError> {
+        let event = Event::Moderation(event);
+        let said = self.bus.publish_after(&received.envelope, purpose, &event).await;
+        said.map(drop).map_err(|error| HandlerError::Again(chain(&error)))
+    }
+
+    async fn label(&self, case: &Case<'_>, planned: &Planned) -> Result<(), HandlerError> {
+        let Some(name) = planned.act.name.as_deref() else {
+            return Ok(());
+        };
+        let now = self.clock.now();
+        let length = planned.act.duration.and_then(TimeDelta::try_milliseconds);
+        let (platform, author) = (case.facts.platform, &case.author);
+        let seen = Seen {
+            platform,
+            native_id: author.clone(),
+            username: None,
+            display_name: None,
+            is_bot: false,
+            at: now,
+        };
+        let new = (PersonId(self.ids.next()), IdentityId(self.ids.next()));
+        let written = in_tx!(self.store, |tx| {
+            let Some(guild) = tx.guild(platform, case.guild).await? else {
+                return Ok(());
+            };
+            let identity = match tx.identity(platform, author).await? {
+                Some(identity) => identity,
+                None => tx.see(&seen, new).await?,
+            };
+            if planned.act.word() == "unlabel" {
+                for label in tx.labels_in_force(guild.id, identity.id, now).await? {
+                    if label.name == name {
+                        tx.remove_label(label.id).await?;
+                    }
+                }
+                return Ok(());
+            }
+            let label = Label {
+                id: LabelId(self.ids.next()),
+                community_id: guild.community_id,
+                guild_id: Some(guild.id),
+                subject_id: identity.id,
+                name: name.to_owned(),
+                set_by: format!("rule:{}", case.rule(planned)),
+                reason: None,
+                set_at: now,
+                expires_at: length.and_then(|length| now.checked_add_signed(length)),
+            };
+            tx.set_label(&label).await?;
+            Ok::<_, StoreError>(())
+        });
+        written.map_err(|error| super::told(&error))
+    }
+}
+
+fn set_place(set: &Set) -> &str {
+    set.place().map_or("guild", ChannelId::as_str)
+}
+
+// === impl Case ===
+
+impl Case<'_> {
+    /// Who asks for it.
+    fn rule(&self, planned: &Planned) -> String {
+        match planned.by {
+            By::Rule(index) => self.rules.ids().nth(index).unwrap_or("rule").to_owned(),
+            By::Step(_) => "ladder".to_owned(),
+        }
+    }
+
+    fn wish(&self, action: Action, planned: &Planned, ends: Option<DateTime<Utc>>) -> ModerationAction {
+        let rule = self.rule(planned);
+        let about = match planned.by {
+            By::Rule(index) => self.rules.about().nth(index).and_then(|(_, about)| about),
+            By::Step(_) => None,
+        };
+        let reason = about.map_or_else(|| format!("the rule {rule}"), str::to_owned);
+        let evidence = self
+            .facts
+            .message
+            .as_deref()
+            .and_then(|id| MessageId::new(id).ok());
+        let channel = self
+            .facts
+            .channel
+            .as_deref()
+            .and_then(|id| ChannelId::new(id).ok());
+        let platform: Platform = self.facts.platform;
+        ModerationAction {
+            platform,
+            guild_id: self.guild.clone(),
+            action,
+            user_id: self.author.clone(),
+            moderator_id: None,
+            reason: Some(reason),
+            expires_at: ends,
+            origin: Origin::Automod,
+            case_number: None,
+            delete_message_seconds: None,
+            notify: None,
+            points: None,
+            native_id: None,
+            trace_id: Some(self.trace),
+            rule: Some(rule),
+            rule_set_hash: Some(self.rules.hash().to_owned()),
+            evidence: evidence
+                .into_iter()
+                .map(|message_id| MessageRef {
+                    channel_id: channel.clone(),
+                    message_id,
+                })
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Which rules judge where: compiled once, and kept until they change.
+
+use super::Judging;
+use anyhow::Context as _;
+use chrono::{DateTime, TimeDelta, Utc};
+use lockdown_bus::{Bus, Heard, ListenOptions};
+use lockdown_events::{ChannelId, Event, GuildEvent, GuildId, Platform};
+use lockdown_policy::{RuleSet, Severity, Source, Surroundings, check};
+use lockdown_runtime::{Clock, Context};
+use lockdown_store::policies::{InForce, Place, PolicyMode};
+use lockdown_store::{Store, StoreError, in_read};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A change is told by an event; one that was missed is found after so long.
+const LASTS: TimeDelta = TimeDelta::seconds(30);
+
+/// One policy that judges in a guild.
+pub(super) struct Set {
+    pub(super) name: String,
+    place: Place,
+    pub(super) mode: PolicyMode,
+    sha256: Vec<u8>,
+    pub(super) rules: Arc<RuleSet>,
+}
+
+/// All that judge in a guild.
+#[derive(Default)]
+pub(super) struct Sets(Vec<Set>);
+
+pub(super) struct Rules {
+    store: Store,
+    clock: Clock,
+    known: Mutex<HashMap<(Platform, GuildId), Known>>,
+}
+
+struct Known {
+    sets: Arc<Sets>,
+    at: DateTime<Utc>,
+    /// A change was told since.
+    stale: bool,
+}
+
+// === impl Sets ===
+
+impl Sets {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Those that judge in a channel: its own stand in the place of the guild's of the same name.
+    pub(super) fn for_channel(&self, channel: Option<&str>) -> impl Iterator<Item = &Set> {
+        let own = move |set: &Set| match &set.place {
+            Place::Channel(id) => channel == Some(id.as_str()),
+            Place::Guild => false,
+        };
+        self.0.iter().filter(move |set| {
+            let replaced = || self.0.iter().any(|other| own(other) && other.name == set.name);
+            let here = own(set) || (set.place == Place::Guild && !replaced());
+            here && set.mode != PolicyMode::Off
+        })
+    }
+}
+
+// === impl Rules ===
+
+impl Rules {
+    pub(super) fn new(store: Store, clock: Clock) -> Self {
+        Self {
+            store,
+            clock,
+            known: Mutex::default(),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<(Platform, GuildId), Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The rules of this guild, read again when they may have changed. While the store is away, those known last judge on.
+    pub(super) async fn of(&self, platform: Platform, guild: &GuildId) -> Result<Arc<Sets>, StoreError> {
+        let key = (platform, guild.clone());
+        let now = self.clock.now();
+        let before = match self.known().get(&key) {
+            Some(known) if !known.stale && now - known.at < LASTS => return Ok(Arc::clone(&known.sets)),
+            Some(known) => Some(Arc::clone(&known.sets)),
+            None => None,
+        };
+        let sets = match self.load(platform, guild, before.as_deref()).await {
+            Ok(sets) => Arc::new(sets),
+            Err(error) => match before {
+                Some(before) if error.is_passing() => return Ok(before),
+                _ => return Err(error),
+            },
+        };
+        let known = Known {
+            sets: Arc::clone(&sets),
+            at: now,
+            stale: false,
+        };
+        self.known().insert(key, known);
+        Ok(sets)
+    }
+
+    pub(super) fn forget(&self, platform: Platform, guild: &GuildId) {
+        if let Some(known) = self.known().get_mut(&(platform, guild.clone())) {
+            known.stale = true;
+        }
+    }
+
+    async fn load(
+        &self,
+        platform: Platform,
+        guild: &GuildId,
+        before: Option<&Sets>,
+    ) -> Result<Sets, StoreError> {
+        let found = in_read!(self.store, |conn| {
+            let Some(guild) = conn.guild(platform, guild).await? else {
+                return Ok(Vec::new());
+            };
+            let mut found = Vec::new();
+            for policy in conn.policies_in_force(guild.id).await? {
+                let version = conn.policy_version(policy.policy_id, policy.version).await?;
+                found.push((policy, version.map(|version| version.body)));
+            }
+            Ok::<_, StoreError>(found)
+        })?;
+        let known = |policy: &InForce| {
+            let sets = before.map_or(&[][..], |before| &before.0);
+            sets.iter()
+                .find(|set| set.name == policy.name && set.mode == policy.mode)
+        };
+        let mut sets = Vec::with_capacity(found.len());
+        for (policy, body) in found {
+            let last = known(&policy);
+            let rules = match (last, body) {
+                (Some(last), _) if last.sha256 == policy.sha256 => Some(Arc::clone(&last.rules)),
+                (_, Some(body)) => compile(&policy.name, &body, platform, guild),
+                (_, None) => None,
+            };
+            // What does not compile never was in force here, or was by an older release: the last good one judges on.
+            let Some(rules) = rules.or_else(|| last.map(|last| Arc::clone(&last.rules))) else {
+                continue;
+            };
+            sets.push(Set {
+                name: policy.name,
+                place: policy.channel_native_id,
+                mode: policy.mode,
+                sha256: policy.sha256,
+                rules,
+            });
+        }
+        Ok(Sets(sets))
+    }
+}
+
+fn compile(name: &str, body: &str, platform: Platform, guild: &GuildId) -> Option<Arc<RuleSet>> {
+    let surroundings = Surroundings {
+        platforms: vec![platform],
+        ..Surroundings::default()
+    };
+    let checked = check(&Source::new(name, body), &surroundings);
+    if checked.rules.is_none() {
+        let first = checked
+            .diagnostics
+            .iter()
+            .find(|found| found.severity == Severity::Error)
+            .map(|found| format!("{}:{}: {}", found.line, found.column, found.message));
+        let why = first.unwrap_or_default();
+        metrics::counter!("lockdown_rules_broken_total").increment(1);
+        tracing::error!(%platform, %guild, name, "The rules {name} cannot be used, so the last good ones judge on: {why}");
+    }
+    checked.rules
+}
+
+/// Hears which guilds changed their rules, until the process stops.
+pub(super) async fn listen(ctx: &Context, bus: &Bus, judging: Arc<Judging>) -> anyhow::Result<()> {
+    let mut heard = bus
+        .live()
+        .subscribe(&["guild:config"], &ListenOptions::default())
+        .await
+        .context("could not listen for changed rules")?;
+    let stopping = ctx.shutdown.clone();
+    ctx.tasks.spawn("rule-changes", async move {
+        loop {
+            let said = tokio::select! {
+                said = heard.next() => said,
+                () = stopping.soft() => return Ok(()),
+            };
+            match said {
+                Some(Heard::Said(said)) => {
+                    let event = said.envelope().ok().and_then(|envelope| envelope.event().ok());
+                    if let Some(Event::Guild(GuildEvent::Config(config))) = event {
+                        judging.rules.forget(config.platform, &config.guild_id);
+                    }
+                }
+                // Which ones is not known, so every guild's are read again.
+                Some(Heard::Missed { .. }) => {
+                    for known in judging.rules.known().values_mut() {
+                        known.stale = true;
+                    }
+                }
+                None => {
+                    stopping.soft().await;
+                    return Ok(());
+                }
+            }
+        }
+    });
+    Ok(())
+}
+
+/// For rules that a channel has of its own.
+impl Set {
+    /// Where it holds, for a log line.
+    pub(super) fn place(&self) -> Option<&ChannelId> {
+        match &self.place {
+            Place::Guild => None,
+            Place::Channel(id) => Some(id),
+        }
+    }
+}
