@@ -93,6 +93,16 @@ impl House {
         Self::build(variables, Box::new((data, database, redis))).await
     }
 
+    /// Over a Postgres that the test may end.
+    pub(crate) async fn over(database: &str) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let variables = vec![
+            ("LOCKDOWN_DATA_DIR", data.path().display().to_string()),
+            ("DATABASE_URL", database.to_owned()),
+        ];
+        Self::build(variables, Box::new(data)).await
+    }
+
     async fn build(variables: Vec<(&str, String)>, around: Box<dyn std::any::Any + Send>) -> Self {
         let mut all = vec![
             ("LOCKDOWN_HTTP_ADDR", "127.0.0.1:0".to_owned()),
@@ -137,6 +147,11 @@ impl House {
         let first = front.open(&self.ctx, store, bus, facts()).await.unwrap();
         self.first_token = first.map(|token| token.to_string());
         self.addr = front.addr;
+    }
+
+    /// A service in place of the one that runs, whose API is not opened.
+    pub(crate) async fn serve_closed(&mut self) {
+        self.addr = lockdown_backend::start(self.ctx.clone()).await.unwrap().addr;
     }
 
     /// The same installation with another configuration, in place of the service that runs.

@@ -7,6 +7,7 @@
     reason = "this is a test: what is unwrapped is what the case holds"
 )]
 
+mod away;
 mod bad;
 mod cases;
 mod house;
@@ -41,6 +42,9 @@ macro_rules! cases {
             operator: dead_letters_are_listed_replayed_and_dropped;
             operator: the_first_token_is_made_once;
             operator: ids_are_kept_and_the_chain_goes_on;
+            away: an_effect_whose_answer_was_lost_is_found;
+            away: what_starts_says_so;
+            away: what_is_too_much_is_told_so;
             limits: who_asks_too_often_waits;
         }
     };
