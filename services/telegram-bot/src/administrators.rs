@@ -30,6 +30,7 @@ pub(crate) struct Staff {
     pub(crate) ranks: HashMap<i64, Rank>,
     /// The channel whose posts come into the group.
     pub(crate) linked: Option<i64>,
+    pub(crate) title: Option<String>,
 }
 
 /// An administrator that hides behind the group, and the linked channel: they stand above others, and what they may is not
@@ -95,6 +96,7 @@ impl Administrators {
         Ok(Staff {
             ranks,
             linked: about["linked_chat_id"].as_i64(),
+            title: about["title"].as_str().map(str::to_owned),
         })
     }
 

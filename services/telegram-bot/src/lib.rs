@@ -1,7 +1,8 @@
 //! The Telegram bot: what happens on Telegram becomes events, decisions become effects there.
 //!
 //! - `updates` reads what Telegram sends and publishes it; `reading` makes events of it.
-//! - `client` makes the calls; `platform` is what the domain may ask for; `verdicts` does what the rules want with messages.
+//! - `client` makes the calls; `platform` is what the domain may ask for, and its hands carry decisions out;
+//!   `verdicts` does what the rules want with messages.
 //!
 //! To handle another kind of update, see `reading`; to call another method, `client/methods.rs`.
 
@@ -19,6 +20,7 @@ use administrators::Administrators;
 use anyhow::Context as _;
 use client::Client;
 use lockdown_bus::Bus;
+use lockdown_moderation::{Platform, hands};
 use lockdown_runtime::{Context, probe};
 use platform::Telegram;
 use std::sync::Arc;
@@ -53,6 +55,7 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
         Arc::clone(&sweeper),
         Arc::clone(&memory),
     ));
+    hands::start(&ctx, &bus, Arc::clone(&telegram) as Arc<dyn Platform>).await?;
     let verdicts = Verdicts {
         administrators,
         memory: Arc::clone(&memory),

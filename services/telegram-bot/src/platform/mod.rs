@@ -336,6 +336,7 @@ impl Platform for Telegram {
             name: user.to_string(),
             bot: false,
             rank,
+            roles: Vec::new(),
             muted: None,
         };
         let person = match Subject::of(user)? {
@@ -362,6 +363,7 @@ impl Platform for Telegram {
                 .map_or_else(|| user.to_string(), |shown| shown.name.clone()),
             bot: shown.is_some_and(|shown| shown.bot),
             rank,
+            roles: Vec::new(),
             muted,
         }))
     }
@@ -373,6 +375,11 @@ impl Platform for Telegram {
             // Telegram does not tell which channels are banned.
             Subject::Channel(_) => Ok(false),
         }
+    }
+
+    async fn title(&self, guild: &GuildId) -> Option<String> {
+        let staff = self.administrators.of(guild).await.ok()?;
+        staff.title.clone()
     }
 
     fn own_id(&self) -> &UserId {

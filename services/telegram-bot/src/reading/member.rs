@@ -228,16 +228,28 @@ pub(super) fn own_changed(mut record: Record) -> Option<Vec<Told>> {
     let at = record.time("date");
     let (before, _) = Standing::of(record.record("old_chat_member")?)?;
     let (after, bot) = Standing::of(record.record("new_chat_member")?)?;
-    let change = GuildChange {
-        what: "bot_rights".to_owned(),
-        id: Some(user_id(bot.id).to_string()),
-        before: Some(before.words()),
-        after: Some(after.words()),
+    let change = |what: &str, before: Option<String>, after: Option<String>| GuildChange {
+        what: what.to_owned(),
+        id: None,
+        before,
+        after,
     };
+    let rights = change("bot_rights", Some(before.words()), Some(after.words()));
+    let mut changes = vec![GuildChange {
+        id: Some(user_id(bot.id).to_string()),
+        ..rights
+    }];
+    if before.present != after.present {
+        let came = if after.present { "joined" } else { "left" };
+        changes.push(change("bot", None, Some(came.to_owned())));
+    }
+    if after.present && !before.present {
+        changes.push(change("name", None, chat.title.clone()));
+    }
     let update = GuildUpdate {
         platform: Platform::Telegram,
         guild_id: chat.guild(),
-        changes: vec![change],
+        changes,
         migrated_to: None,
     };
     Some(vec![Told {

@@ -22,6 +22,7 @@ pub(super) struct Who {
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) id: i64,
+    pub(super) title: Option<String>,
     pub(super) private: bool,
 }
 
@@ -70,6 +71,7 @@ impl Place {
     pub(super) fn of(mut record: Record) -> Option<Self> {
         Some(Self {
             id: record.number("id")?,
+            title: record.text("title"),
             private: record.text("type").as_deref() == Some("private"),
         })
     }
