@@ -2,13 +2,14 @@
 //!
 //! - `updates` reads what Telegram sends and publishes it; `reading` makes events of it.
 //! - `client` makes the calls; `platform` is what the domain may ask for, and its hands carry decisions out;
-//!   `verdicts` does what the rules want with messages.
+//!   `verdicts` does what the rules want with messages, `commands` what moderators write.
 //!
 //! To handle another kind of update, see `reading`; to call another method, `client/methods.rs`.
 
 mod account;
 mod administrators;
 mod client;
+mod commands;
 mod platform;
 mod reading;
 mod sweeper;
@@ -19,13 +20,15 @@ use account::Account;
 use administrators::Administrators;
 use anyhow::Context as _;
 use client::Client;
+use commands::Commands;
 use lockdown_bus::Bus;
 use lockdown_moderation::{Platform, hands};
 use lockdown_runtime::{Context, probe};
 use platform::Telegram;
 use std::sync::Arc;
 use sweeper::Sweeper;
-use updates::{Intake, Memory};
+use tokio::sync::OnceCell;
+use updates::{Intake, Memory, Webhook};
 use verdicts::Verdicts;
 
 /// Starts the bot's tasks in `ctx`; they end when it stops.
@@ -57,12 +60,22 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
     ));
     hands::start(&ctx, &bus, Arc::clone(&telegram) as Arc<dyn Platform>).await?;
     let verdicts = Verdicts {
-        administrators,
+        administrators: Arc::clone(&administrators),
         memory: Arc::clone(&memory),
-        sweeper,
+        sweeper: Arc::clone(&sweeper),
         telegram,
     };
     verdicts.start(&bus).await?;
+    let commands = Commands {
+        client: client.clone(),
+        bus: bus.clone(),
+        clock: ctx.clock.clone(),
+        administrators,
+        memory: Arc::clone(&memory),
+        sweeper,
+        username: OnceCell::new(),
+    };
+    commands.start().await?;
     let intake = Intake {
         client,
         bus,
@@ -70,7 +83,17 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
         memory,
     };
     let component = ctx.health.component("updates", true);
-    let reading = updates::poll(intake, component, ctx.shutdown.clone());
-    ctx.tasks.spawn("updates", reading);
+    match &ctx.config.telegram.webhook_url {
+        Some(url) => {
+            let webhook = Webhook::new(intake, url, token);
+            let addr = ctx.config.telegram.webhook_addr;
+            let serving = webhook.serve(addr, component, ctx.shutdown.clone());
+            ctx.tasks.spawn("updates", serving);
+        }
+        None => {
+            let reading = updates::poll(intake, component, ctx.shutdown.clone());
+            ctx.tasks.spawn("updates", reading);
+        }
+    }
     Ok(())
 }

@@ -79,6 +79,10 @@ pub struct Telegram {
     pub token: Option<Secret>,
     /// Unset: Telegram itself.
     pub api_url: Option<SecretUrl>,
+    /// Unset: long polling.
+    pub webhook_url: Option<SecretUrl>,
+    /// Where the webhook's calls arrive.
+    pub webhook_addr: SocketAddr,
 }
 
 #[derive(Debug, Clone)]
@@ -166,15 +170,23 @@ impl Config {
         let discord_api_url = reader.read(&var::DISCORD_API_URL, parse::http_url);
         let telegram_token = reader.read(&var::TELEGRAM_TOKEN, parse::telegram_token);
         let telegram_api_url = reader.read(&var::TELEGRAM_API_URL, parse::http_url);
+        let webhook_url = reader.read(&var::TELEGRAM_WEBHOOK_URL, parse::http_url);
+        let webhook_addr = reader.read(&var::TELEGRAM_WEBHOOK_ADDR, parse::socket_addr);
         let filter = reader.read(&var::RUST_LOG, parse::log_filter);
         let format = reader.read(&var::LOG_FORMAT, parse::log_format);
         let endpoint = reader.read(&var::OTLP_ENDPOINT, parse::http_url);
 
         let Reader { faults, mut rows, .. } = reader;
         // Those with a default are only missing beside a fault.
-        let (Some(data_dir), Some(addr), Some(rate), Some(filter), Some(format), true) =
-            (data_dir, addr, rate, filter, format, faults.is_empty())
-        else {
+        let (Some(data_dir), Some(addr), Some(rate), Some(webhook_addr), Some(filter), Some(format), true) = (
+            data_dir,
+            addr,
+            rate,
+            webhook_addr,
+            filter,
+            format,
+            faults.is_empty(),
+        ) else {
             return Err(ConfigError { faults });
         };
         let public_url = public_url.unwrap_or_else(|| {
@@ -207,6 +219,8 @@ impl Config {
             telegram: Telegram {
                 token: telegram_token,
                 api_url: telegram_api_url,
+                webhook_url,
+                webhook_addr,
             },
             log: Log { filter, format },
             otel: Otel { endpoint },
@@ -234,6 +248,7 @@ impl Config {
             self.bus.url.as_ref(),
             self.discord.api_url.as_ref(),
             self.telegram.api_url.as_ref(),
+            self.telegram.webhook_url.as_ref(),
             self.otel.endpoint.as_ref(),
         ];
         let tokens = tokens.into_iter().flatten().cloned();

@@ -194,6 +194,27 @@ pub(super) const TELEGRAM_API_URL: Variable = Variable {
     shown: Shown::Masked,
 };
 
+pub(super) const TELEGRAM_WEBHOOK_URL: Variable = Variable {
+    name: "TELEGRAM_WEBHOOK_URL",
+    section: Section::Telegram,
+    meaning: "Address under which Telegram reaches the bot from outside; a proxy passes it on to TELEGRAM_WEBHOOK_ADDR.",
+    expects: "an https URL such as https://bot.example.org/telegram",
+    default: Default::Unset {
+        means: "the bot asks Telegram for updates, which needs no address",
+        example: "https://bot.example.org/telegram",
+    },
+    shown: Shown::Masked,
+};
+
+pub(super) const TELEGRAM_WEBHOOK_ADDR: Variable = Variable {
+    name: "TELEGRAM_WEBHOOK_ADDR",
+    section: Section::Telegram,
+    meaning: "Address and port on which the bot takes Telegram's calls when TELEGRAM_WEBHOOK_URL is set.",
+    expects: "an address and port such as 127.0.0.1:8082",
+    default: Default::Value("127.0.0.1:8082"),
+    shown: Shown::Whole,
+};
+
 pub(super) const RUST_LOG: Variable = Variable {
     name: "RUST_LOG",
     section: Section::Log,
@@ -239,6 +260,8 @@ pub const VARIABLES: &[Variable] = &[
     DISCORD_API_URL,
     TELEGRAM_TOKEN,
     TELEGRAM_API_URL,
+    TELEGRAM_WEBHOOK_URL,
+    TELEGRAM_WEBHOOK_ADDR,
     RUST_LOG,
     LOG_FORMAT,
     OTLP_ENDPOINT,

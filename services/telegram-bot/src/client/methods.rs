@@ -19,6 +19,19 @@ impl Payload for RawUpdates {
     const NAME: &'static str = "GetUpdates";
 }
 
+/// `setWebhook` in JSON: the library would send a form, for the sake of certificates.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct SetWebhook {
+    pub(crate) url: String,
+    pub(crate) secret_token: String,
+    pub(crate) allowed_updates: &'static [&'static str],
+}
+
+impl Payload for SetWebhook {
+    type Output = Value;
+    const NAME: &'static str = "SetWebhook";
+}
+
 /// `restrictChatMember` with permissions as Telegram gave them: the library's own type drops those it does not know.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Restrict {

@@ -9,7 +9,7 @@ mod methods;
 
 pub(crate) use error::CallError;
 pub(crate) use limiter::Class;
-pub(crate) use methods::{DeleteReactions, GetAdministrators, RawUpdates, Restrict};
+pub(crate) use methods::{DeleteReactions, GetAdministrators, RawUpdates, Restrict, SetWebhook};
 
 use anyhow::Context as _;
 use limiter::{Limiter, Pass};
@@ -164,6 +164,11 @@ impl Client {
             let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "Telegram did not answer in time");
             Err(RequestError::Io(Arc::new(late)))
         })
+    }
+
+    /// Has updates sent to us.
+    pub(crate) async fn set_webhook(&self, webhook: SetWebhook) -> Result<Value, RequestError> {
+        JsonRequest::new(self.bot.clone(), webhook).send().await
     }
 
     /// Waits for updates after those that `offset` confirms. Nothing limits it but its answer.

@@ -55,6 +55,9 @@ const SILENCED: [&str; 11] = [
     "can_react_to_messages",
 ];
 
+/// The longest message, in UTF-16 units.
+pub(crate) const LONGEST: usize = 4_096;
+
 /// Numbers of supergroups and channels lie below this; those of groups as they begin, above.
 const SUPERGROUPS_BELOW: i64 = -1_000_000_000_000;
 
@@ -315,7 +318,7 @@ impl Platform for Telegram {
             return Err(PlatformError::Closed("a channel takes no messages".to_owned()));
         };
         let chat = ChatId(i64::try_from(user.0).map_err(|_| PlatformError::NotFound(Missing::Person))?);
-        let text = cut(text, self.limits().message);
+        let text = cut(text, LONGEST);
         let make = |chat: ChatId| SendMessage::new(chat, text.clone());
         match self.client.call(Class::Notice, chat, make).await {
             Ok(_) => Ok(()),
@@ -398,7 +401,7 @@ impl Platform for Telegram {
 }
 
 /// No more of a text than fits, in UTF-16 units.
-fn cut(text: &str, most: usize) -> String {
+pub(crate) fn cut(text: &str, most: usize) -> String {
     let mut units = 0;
     let fits = text.chars().take_while(|letter| {
         units += letter.len_utf16();

@@ -1,11 +1,12 @@
 //! What this process remembers of what it read: what belongs together, how old messages are, where chats moved. All of it
 //! only saves calls or makes them better; none of it is needed for what must not be lost.
 
+use super::people::People;
 use crate::administrators::Administrators;
 use crate::client::Client;
 use crate::sweeper::Sweeper;
 use chrono::{DateTime, TimeDelta, Utc};
-use lockdown_events::{Event, GuildEvent, GuildId, Message, MessageEvent, MessageId, UserEvent};
+use lockdown_events::{Event, GuildEvent, GuildId, Message, MessageEvent, MessageId, UserEvent, UserId};
 use lockdown_runtime::Clock;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +34,7 @@ struct State {
     /// The albums of messages.
     album_of: HashMap<(GuildId, MessageId), String>,
     ages: HashMap<GuildId, VecDeque<(i64, DateTime<Utc>)>>,
+    people: People,
 }
 
 #[derive(Default)]
@@ -62,8 +64,14 @@ impl Memory {
     pub(crate) fn note(&self, event: &Event, at: DateTime<Utc>, client: &Client) {
         match event {
             Event::Message(MessageEvent::Created(message)) => self.note_message(message, at),
-            Event::User(UserEvent::Updated(change)) if change.administrator.is_some() => {
-                self.administrators.forget(&change.guild_id);
+            Event::User(UserEvent::Joined(joined)) => {
+                self.state().people.note(&joined.user_id, &joined.names);
+            }
+            Event::User(UserEvent::Updated(change)) => {
+                self.state().people.note(&change.user_id, &change.names);
+                if change.administrator.is_some() {
+                    self.administrators.forget(&change.guild_id);
+                }
             }
             Event::Guild(GuildEvent::Update(update)) => {
                 self.administrators.forget(&update.guild_id);
@@ -84,6 +92,7 @@ impl Memory {
             self.note_age(&message.guild_id, id, at);
         }
         let mut state = self.state();
+        state.people.note(&message.author_id, &message.author.names);
         let doomed = message
             .album_id
             .as_ref()
@@ -123,6 +132,16 @@ impl Memory {
             }
             None => Vec::new(),
         }
+    }
+
+    /// Who has this username (in small letters), if they were seen.
+    pub(crate) fn find(&self, username: &str) -> Option<i64> {
+        self.state().people.find(username)?.as_str().parse().ok()
+    }
+
+    /// What somebody is called, if they were seen.
+    pub(crate) fn name_of(&self, user: &UserId) -> Option<String> {
+        self.state().people.name(user).map(str::to_owned)
     }
 
     /// Whether a message is known to be too old to be deleted.

@@ -2,20 +2,27 @@
 //! has the ids that it had before.
 
 mod memory;
+mod people;
 mod poll;
+mod webhook;
 
 pub(crate) use memory::Memory;
 pub(crate) use poll::poll;
+pub(crate) use webhook::Webhook;
 
 use crate::client::Client;
 use crate::reading::{Read, Record, Told, read};
 use chrono::DateTime;
 use futures_util::future::join_all;
-use lockdown_bus::{Bus, EventError, PublishError};
+use lockdown_bus::{Backoff, Bus, EventError, PublishError};
 use lockdown_events::{Envelope, EventId, Source, Traceparent};
+use lockdown_runtime::health::Component;
+use lockdown_runtime::probe::innermost;
 use lockdown_runtime::{Clock, chain, telemetry};
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
+use teloxide::{ApiError, RequestError};
 
 /// What we want to be told of. Members and reactions come only when they are named.
 const ALLOWED: &[&str] = &[
@@ -29,6 +36,12 @@ const ALLOWED: &[&str] = &[
     "message_reaction",
     "my_chat_member",
 ];
+
+/// Between the tries of what Telegram or the bus did not take.
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_millis(200),
+    cap: Duration::from_secs(30),
+};
 
 /// Publishes what updates say.
 #[derive(Clone)]
@@ -83,6 +96,28 @@ impl Intake {
             self.memory.note(event, *at, &self.client);
         }
         Ok(())
+    }
+
+    /// Says what is wrong and waits as long as it takes: for ever, where no waiting mends it.
+    async fn rest(&self, component: &Component, error: &RequestError, failures: u32) {
+        match error {
+            RequestError::Api(ApiError::InvalidToken) => {
+                component.down("Telegram refuses the token: see the component `telegram`".to_owned());
+                std::future::pending::<()>().await;
+            }
+            RequestError::Api(ApiError::TerminatedByOtherGetUpdates) => component.degraded(
+                "another process reads this bot's updates: stop it, or give each its own bot".to_owned(),
+            ),
+            RequestError::RetryAfter(seconds) => {
+                self.clock.sleep(seconds.duration()).await;
+                return;
+            }
+            error => component.down(format!(
+                "Telegram gives no updates: {}; it is tried again until it works",
+                innermost(error)
+            )),
+        }
+        self.clock.sleep(BACKOFF.pause(failures)).await;
     }
 
     fn read(&self, update: Value, id: i64) -> Vec<Told> {

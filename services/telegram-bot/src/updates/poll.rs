@@ -1,21 +1,14 @@
 //! Long polling.
 
-use super::{ALLOWED, Intake};
+use super::{ALLOWED, BACKOFF, Intake};
 use crate::client::{POLL, RawUpdates};
-use lockdown_bus::Backoff;
 use lockdown_runtime::health::Component;
 use lockdown_runtime::{Shutdown, chain};
-use std::time::Duration;
+use teloxide::RequestError;
 use teloxide::prelude::Requester;
-use teloxide::{ApiError, RequestError};
 
 /// As many as Telegram gives at once.
 const LIMIT: u8 = 100;
-const BACKOFF: Backoff = Backoff {
-    first: Duration::from_millis(200),
-    cap: Duration::from_secs(30),
-};
-
 /// Reads updates until the process stops.
 pub(crate) async fn poll(intake: Intake, component: Component, shutdown: Shutdown) -> anyhow::Result<()> {
     let reading = read(&intake, &component);
@@ -36,7 +29,7 @@ async fn read(intake: &Intake, component: &Component) {
                 Ok(_) => webhook = false,
                 Err(error) => {
                     failures += 1;
-                    rest(intake, component, &error, failures).await;
+                    intake.rest(component, &error, failures).await;
                     continue;
                 }
             }
@@ -52,7 +45,7 @@ async fn read(intake: &Intake, component: &Component) {
             Err(error) => {
                 failures += 1;
                 webhook = matches!(&error, RequestError::Api(known) if known.to_string().contains("webhook is active"));
-                rest(intake, component, &error, failures).await;
+                intake.rest(component, &error, failures).await;
                 continue;
             }
         };
@@ -77,26 +70,4 @@ async fn read(intake: &Intake, component: &Component) {
             }
         }
     }
-}
-
-/// Says what is wrong and waits as long as it takes: for ever, where no waiting mends it.
-async fn rest(intake: &Intake, component: &Component, error: &RequestError, failures: u32) {
-    match error {
-        RequestError::Api(ApiError::InvalidToken) => {
-            component.down("Telegram refuses the token: see the component `telegram`".to_owned());
-            std::future::pending::<()>().await;
-        }
-        RequestError::Api(ApiError::TerminatedByOtherGetUpdates) => component.degraded(
-            "another process reads this bot's updates: stop it, or give each its own bot".to_owned(),
-        ),
-        RequestError::RetryAfter(seconds) => {
-            intake.clock.sleep(seconds.duration()).await;
-            return;
-        }
-        error => component.down(format!(
-            "Telegram gives no updates: {}; it is tried again until it works",
-            lockdown_runtime::probe::innermost(error)
-        )),
-    }
-    intake.clock.sleep(BACKOFF.pause(failures)).await;
 }

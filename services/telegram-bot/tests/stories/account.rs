@@ -7,7 +7,7 @@ use lockdown_runtime::{Clock, Config, Context, Ids, Metrics};
 use lockdown_testkit::fakes::FakeTelegram;
 
 /// A bot's process, with a data directory of its own for as long as it runs.
-async fn bot(url: &str, clock: Clock) -> (Context, tempfile::TempDir) {
+pub(crate) async fn bot(url: &str, clock: Clock) -> (Context, tempfile::TempDir) {
     let data = tempfile::tempdir().unwrap();
     let config = Config::from_map([
         ("TELEGRAM_TOKEN", TOKEN),

@@ -185,3 +185,43 @@ pub(crate) async fn what_is_read_twice_is_there_once(mut town: Town) {
     );
     town.stop().await;
 }
+
+/// By webhook: what carries the secret is taken, and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn telegram_calls_and_nobody_else_is_heard() {
+    let (mut town, url) = Town::with_webhook().await;
+    town.telegram.say(town.chat, town.mallory, "by webhook");
+    let (_, Event::Message(MessageEvent::Created(message))) = town.event("message:created").await else {
+        panic!("another type")
+    };
+    assert_eq!(message.content, "by webhook");
+    crate::town::until("it is confirmed", || town.telegram.waiting(town.bot) == 0).await;
+    assert!(town.telegram.calls("getUpdates").is_empty());
+    let set = &town.telegram.calls("setWebhook")[0].params;
+    let secret = set["secret_token"].as_str().unwrap().to_owned();
+    let before = town.all().await.len();
+    let client = reqwest::Client::new();
+    let update = json!({ "update_id": 9, "message": { "message_id": 99, "date": 1, "text": "forged",
+        "chat": { "id": town.chat, "type": "supergroup" } } });
+    let call = async |url: &str, secret: Option<&str>, body: String| {
+        let mut request = client.post(url).body(body);
+        if let Some(secret) = secret {
+            request = request.header("X-Telegram-Bot-Api-Secret-Token", secret);
+        }
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(call(&url, None, update.to_string()).await, 401);
+    assert_eq!(call(&url, Some(&secret[1..]), update.to_string()).await, 401);
+    assert_eq!(
+        call(&url.replace("hook", "other"), Some(&secret), update.to_string()).await,
+        404
+    );
+    assert_eq!(call(&url, Some(&secret), "no JSON".to_owned()).await, 400);
+    assert_eq!(call(&url, Some(&secret), "x".repeat(2 << 20)).await, 413);
+    assert_eq!(town.all().await.len(), before);
+    // The same update by two calls is there once.
+    assert_eq!(call(&url, Some(&secret), update.to_string()).await, 200);
+    assert_eq!(call(&url, Some(&secret), update.to_string()).await, 200);
+    assert_eq!(town.all().await.len(), before + 1);
+    town.stop().await;
+}

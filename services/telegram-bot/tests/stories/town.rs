@@ -63,6 +63,21 @@ impl Town {
         Self::build(settings, Box::new((data, redis))).await
     }
 
+    /// One that Telegram calls, on a port of its own.
+    pub(crate) async fn with_webhook() -> (Self, String) {
+        let data = tempfile::tempdir().unwrap();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = free.local_addr().unwrap().to_string();
+        drop(free);
+        let url = format!("http://{addr}/telegram/hook");
+        let settings = vec![
+            ("LOCKDOWN_DATA_DIR", data.path().display().to_string()),
+            ("TELEGRAM_WEBHOOK_URL", url.clone()),
+            ("TELEGRAM_WEBHOOK_ADDR", addr),
+        ];
+        (Self::build(settings, Box::new(data)).await, url)
+    }
+
     async fn build(mut settings: Vec<(&'static str, String)>, around: Box<dyn Any + Send>) -> Self {
         let telegram = FakeTelegram::start().await.unwrap();
         let bot = telegram.add_bot(TOKEN, "lockdown");

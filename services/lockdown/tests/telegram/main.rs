@@ -1,0 +1,200 @@
+//! What moderators do on Telegram, through everything that stands between a command and what comes of it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod town;
+
+use lockdown_testkit::fakes::telegram::{Permissions, Status};
+use serde_json::json;
+use town::Town;
+
+town::sizes!(
+    a_command_is_decided_done_and_answered,
+    a_person_is_meant_in_many_ways,
+    who_may_not_is_refused_and_a_demotion_counts_at_once,
+    what_is_done_by_hand_is_one_case,
+    what_telegram_cannot_end_we_end,
+    a_dismissed_bot_says_why_it_cannot,
+);
+
+async fn a_command_is_decided_done_and_answered(town: Town) {
+    let (chat, mallory) = (town.chat, town.mallory);
+    town.command(town.owner, "/ban @Mallory 3d\nspam and scam").await;
+    town.until("Mallory is banned", || town.status(mallory).is_banned())
+        .await;
+    let Status::Banned { until: Some(until) } = town.status(mallory) else {
+        panic!("the ban has an end that Telegram keeps")
+    };
+    let lasts = until - town.telegram.now();
+    assert!(lasts.num_hours() == 71 || lasts.num_hours() == 72, "{lasts}");
+    town.hears("Banned Mallory for 3 days. Case 1.").await;
+    let case = town.case(1).await;
+    assert_eq!(
+        (&case["state"], &case["reason"]),
+        (&json!("applied"), &json!("spam and scam"))
+    );
+    assert_eq!(case["moderatorId"], town.owner.to_string());
+    town.command(town.owner, &format!("!UnBan {mallory} enough"))
+        .await;
+    town.until("Mallory is free", || !town.status(mallory).is_banned())
+        .await;
+    town.telegram.join(chat, mallory);
+    town.command(town.owner, &format!("/warn {mallory} noise")).await;
+    town.command(town.owner, &format!("/kick {mallory}")).await;
+    town.until("Mallory is out", || town.status(mallory) == Status::Left)
+        .await;
+    town.telegram.join(chat, mallory);
+    assert!(
+        town.status(mallory).is_present(),
+        "who was kicked may return at once"
+    );
+    town.command(town.owner, "/case 1").await;
+    town.until("the case is told", || {
+        town.said()
+            .iter()
+            .any(|said| said.contains("spam and scam") && !said.starts_with("Banned"))
+    })
+    .await;
+    town.stop().await;
+}
+
+async fn a_person_is_meant_in_many_ways(town: Town) {
+    let (chat, mallory) = (town.chat, town.mallory);
+    let spam = town.telegram.say(chat, mallory, "spam");
+    town.telegram.post(
+        chat,
+        town.owner,
+        &json!({ "text": "/dmute 1h spam", "reply_to_message": spam }),
+    );
+    town.until("Mallory is silent", || !town.may_speak(mallory)).await;
+    town.until("the message is gone", || {
+        town.telegram.message(chat, spam).is_none()
+    })
+    .await;
+    town.hears("Muted Mallory for 1 hour. Case 1.").await;
+    // In a topic, by a mention of somebody without a username, without a word of it in the chat.
+    let topic = town.telegram.add_topic(chat, town.owner, "Trade");
+    let eve = town.telegram.add_person("Eve Smith", None);
+    town.telegram.join(chat, eve);
+    let command = town.telegram.post(
+        chat,
+        town.owner,
+        &json!({
+            "text": "/sban Eve Smith scam", "message_thread_id": topic, "reply_to_message": topic,
+            "entities": [{ "type": "text_mention", "offset": 6, "length": 9, "user": { "id": eve, "first_name": "Eve Smith" } }],
+        }),
+    );
+    town.until("Eve is banned", || town.status(eve).is_banned()).await;
+    town.until("the command is gone", || {
+        town.telegram.message(chat, command).is_none()
+    })
+    .await;
+    assert_eq!(town.case(2).await["reason"], "scam");
+    // What is meant for another bot, or was said elsewhere, is nothing to us.
+    town.command(town.owner, &format!("/ban@OtherBot {mallory}"))
+        .await;
+    let forward = json!({ "type": "hidden_user", "date": 1, "sender_user_name": "x" });
+    town.telegram.post(
+        chat,
+        town.owner,
+        &json!({ "text": format!("/ban {mallory}"), "forward_origin": forward }),
+    );
+    town.command(town.owner, &format!("/unmute@lockdown {mallory}"))
+        .await;
+    town.until("Mallory may speak", || town.may_speak(mallory)).await;
+    assert!(town.status(mallory).is_present());
+    town.command(town.owner, "/ban @nobody").await;
+    town.hears("I do not know @nobody. Answer one of their messages, or write their number.")
+        .await;
+    town.stop().await;
+}
+
+async fn who_may_not_is_refused_and_a_demotion_counts_at_once(town: Town) {
+    let (chat, mallory) = (town.chat, town.mallory);
+    let eve = town.telegram.add_person("Eve", Some("eve"));
+    town.telegram.join(chat, eve);
+    let command = town.command(mallory, "/ban @eve").await;
+    town.hears("Only administrators can do that.").await;
+    town.until("the command is gone", || {
+        town.telegram.message(chat, command).is_none()
+    })
+    .await;
+    let few = Permissions::rights(&["can_delete_messages"]);
+    town.telegram
+        .set_status(chat, town.owner, mallory, Status::administrator(few));
+    town.command(mallory, "/ban @eve").await;
+    town.hears("You need the right to ban users for that.").await;
+    let enough = Permissions::administrator();
+    town.telegram
+        .set_status(chat, town.owner, mallory, Status::administrator(enough));
+    town.command(mallory, "/mute @eve").await;
+    town.until("Eve is silent", || !town.may_speak(eve)).await;
+    town.command(mallory, &format!("/ban {}", town.owner)).await;
+    town.hears("The owner of a community cannot be punished in it")
+        .await;
+    town.telegram
+        .set_status(chat, town.owner, mallory, Status::Member);
+    let before = town.said().len();
+    town.command(mallory, "/ban @eve").await;
+    town.until("it is refused", || town.said().len() > before).await;
+    assert_eq!(town.said().last().unwrap(), "Only administrators can do that.");
+    assert!(!town.status(eve).is_banned());
+    town.stop().await;
+}
+
+async fn what_is_done_by_hand_is_one_case(town: Town) {
+    let mallory = town.mallory;
+    let banned = Status::Banned { until: None };
+    town.telegram.set_status(town.chat, town.owner, mallory, banned);
+    let case = town.decided(1).await;
+    assert_eq!(
+        (&case["origin"], &case["action"]),
+        (&json!("native"), &json!("ban"))
+    );
+    assert_eq!(
+        (&case["state"], &case["userId"]),
+        (&json!("applied"), &json!(mallory.to_string()))
+    );
+    assert!(
+        town.telegram.calls("banChatMember").is_empty(),
+        "it is done already"
+    );
+    // What we do comes back from Telegram, and is nobody's doing by hand.
+    town.command(town.owner, &format!("/unban {mallory}")).await;
+    town.until("Mallory is free", || !town.status(mallory).is_banned())
+        .await;
+    town.decided(2).await;
+    town.telegram.join(town.chat, mallory);
+    town.command(town.owner, &format!("/note {mallory} promised to behave"))
+        .await;
+    let note = town.decided(3).await;
+    assert_eq!(note["action"], "note", "no other case came between");
+    town.stop().await;
+}
+
+async fn what_telegram_cannot_end_we_end(town: Town) {
+    let mallory = town.mallory;
+    town.command(town.owner, &format!("/tmute {mallory} 2s too loud"))
+        .await;
+    town.until("Mallory is silent", || !town.may_speak(mallory)).await;
+    let Status::Restricted { until, .. } = town.status(mallory) else {
+        panic!("a mute is a restriction")
+    };
+    assert_eq!(until, None, "Telegram would take two seconds for ever");
+    town.until("Mallory may speak", || town.may_speak(mallory)).await;
+    assert_eq!(town.status(mallory), Status::Member);
+    assert_eq!(town.decided(1).await["state"], "lifted");
+    town.stop().await;
+}
+
+async fn a_dismissed_bot_says_why_it_cannot(town: Town) {
+    let few = Permissions::rights(&["can_delete_messages"]);
+    town.telegram
+        .set_status(town.chat, town.owner, town.bot, Status::administrator(few));
+    town.command(town.owner, &format!("/ban {} spam", town.mallory))
+        .await;
+    town.hears("The bot lacks the right `ban`: give it to the bot's role")
+        .await;
+    assert!(town.telegram.calls("banChatMember").is_empty());
+    town.stop().await;
+}
