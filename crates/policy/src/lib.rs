@@ -14,6 +14,7 @@
 pub mod catalogue;
 mod compile;
 pub mod counter;
+pub mod detect;
 mod diagnostic;
 mod document;
 mod duration;

@@ -2,6 +2,7 @@
 //!
 //! Only words of up to eight bytes count: longer ones are rarely half of another. To add a language: its short words here.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 const WORDS: &[&str] = &[
@@ -44,6 +45,22 @@ const WORDS: &[&str] = &[
      год день дом ага й та ти ми ви є це що як чи бо",
 ];
 
+/// Words that hold a bad one, or differ from one by a letter: wildcards and guesses leave them alone.
+const INNOCENT: &str = "scunthorpe penistone lightwater arsenal arsenic parse parsed parser sparse coarse hoarse rehearse \
+    analysis analyst analyses analyze analyse analog analogy analogue analytics analytical banal canal canals final finals \
+    penal signal class classes classic classical classify classroom glass glasses grass brass mass massive massage pass \
+    passed passage passenger passion passive password assassin assault assemble assembly assert assess asset assets assign \
+    assist assistant associate assume assumed assure bass compass embassy harass cocktail cocktails cockpit cockroach \
+    peacock hancock hitchcock shuttlecock woodcock dickens dickinson dictate predict addict title titles titan titanic \
+    entity identity constitution institute competition petite appetite shitake mishit scrap scraped scrape scraps craps \
+    grape grapes drape trapeze therapist therapists rapper rapping rapid raptor wrap wraps document documents cucumber \
+    circumstance accumulate sussex essex middlesex bigger digger trigger triggered snigger niger nigeria nigerian night \
+    whorl bastion country county count counter account discount hello shell shells othello basement bushwhack tosses \
+    tossed tossing twats bullock bollard pussycat pushed hooker hookup method raccoon tycoon cocoon buttery button butter \
+    butterfly rebuttal sextet sexton unisex cumin cumulative scum homosexual bitcoin pitch stitch kitchen hitchhike \
+    basement swank swanky mankind skunk flunk phunk fagot faggots cockney uncle snuck luck lucky buck bucket duck truck \
+    stuck suck sick pick picks stick thick brick bricks prickle trick tricks";
+
 /// What stands before a word that somebody spells out.
 const BEFORE: &[&str] = &[
     "a", "i", "o", "u", "e", "y", "an", "the", "you", "ur", "my", "so", "is", "to", "be", "he", "we", "r",
@@ -60,7 +77,11 @@ const PLACES: usize = 4096;
 
 static TABLE: LazyLock<Box<[u64; PLACES]>> = LazyLock::new(|| {
     let mut table = Box::new([0; PLACES]);
-    for word in WORDS.iter().flat_map(|words| words.split_whitespace()) {
+    for word in WORDS
+        .iter()
+        .chain([&INNOCENT])
+        .flat_map(|words| words.split_whitespace())
+    {
         let folded = super::Text::of(word);
         let Some(packed) = packed(folded.folded().as_str()) else {
             continue;
@@ -95,6 +116,15 @@ pub(super) fn is_word(word: &str) -> bool {
             _ => place = (place + 1) % PLACES,
         }
     }
+}
+
+/// Whether a word that a term with wildcards covers is another one that everybody knows. A term that names the word's
+/// beginning and end means it.
+pub(super) fn is_innocent(word: &str, term: &str) -> bool {
+    static INNOCENTS: LazyLock<HashSet<&'static str>> =
+        LazyLock::new(|| INNOCENT.split_whitespace().collect());
+    let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).count();
+    letters(term) * 4 <= letters(word) * 3 && INNOCENTS.contains(word)
 }
 
 pub(super) fn before(word: &str) -> bool {

@@ -38,7 +38,7 @@ pub(crate) struct Form {
     pub(crate) letters: (u32, u32),
     /// Where it stands in the folded text.
     pub(crate) span: (u32, u32),
-    /// For a masked one, of what shows: see `mask_key`.
+    /// The hash that it shares with what it may say; a masked one is looked up by its shape instead.
     pub(crate) key: u64,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct Letter {
 /// Stands for any one letter.
 pub(crate) const MASK: char = '\u{1}';
 
-const LONGEST: usize = 64;
+pub(super) const LONGEST: usize = 64;
 
 #[derive(Debug, Default)]
 pub(crate) struct Forms {
@@ -62,12 +62,6 @@ pub(crate) struct Forms {
     /// Stretches of the folded text that are spelled out or have markup among their letters, in order.
     pub(super) spelled: Vec<(u32, u32)>,
     pub(super) spelled_letters: u32,
-}
-
-/// What a word with masked letters shows: how long it is, its first and its last letter.
-pub(crate) fn mask_key(length: usize, first: char, last: char) -> u64 {
-    let class = |c: char| u64::from(table::entry(c).class);
-    super::tokens::mix(((length as u64) << 16 | class(first) << 8 | class(last)) ^ 0x6D61_736B_0000_0000)
 }
 
 // === impl Forms ===
@@ -106,13 +100,7 @@ impl Forms {
     }
 
     fn push(&mut self, disguise: Disguise, letters: &[Letter]) {
-        let key = match disguise {
-            Disguise::Masked => match letters {
-                [first, .., last] => mask_key(letters.len(), first.c, last.c),
-                _ => return,
-            },
-            _ => Hash::of(letters.iter().map(|letter| table::entry(letter.c).class)).finish(),
-        };
+        let key = Hash::of(letters.iter().map(|letter| table::entry(letter.c).class)).finish();
         let (Some(first), Some(last)) = (letters.first(), letters.last()) else {
             return;
         };
@@ -149,8 +137,12 @@ impl Forms {
             if !word && signs.len() < 2 {
                 continue;
             }
+            // One dollar is a letter, several are ornaments.
+            let edge = |signs: usize, dollar: bool| if signs == 1 && dollar { 0 } else { signs };
             let left = piece.iter().take_while(|letter| is_sign(letter)).count();
             let right = piece.iter().rev().take_while(|letter| is_sign(letter)).count();
+            let left = edge(left, piece[0].c == '$');
+            let right = edge(right, piece[piece.len() - 1].c == '$');
             self.push(Disguise::Leet, &piece);
             // One sign of several at the end, as in "boll0ck$!!!".
             let bang = piece
@@ -248,9 +240,15 @@ impl Forms {
                     run.push(piece[0]);
                     continue;
                 }
+                let last = *last;
                 self.spelled_run(&run);
                 run.clear();
                 gap = None;
+                // Another kind of gap begins another run: "a n.i.t.r.o".
+                if single && between.len() <= 4 {
+                    gap = Some(blanks);
+                    run.push(last);
+                }
             }
             if single {
                 run.push(piece[0]);
@@ -290,15 +288,15 @@ impl Forms {
         for pair in tokens.windows(2) {
             let [one, two] = pair else { continue };
             let (short, both) = (one.length.min(two.length), one.length + two.length);
-            if short > 4 || !(4..=24).contains(&both) || two.start - one.end != 1 {
+            if short > 5 || !(4..=24).contains(&both) || two.start - one.end != 1 {
                 continue;
             }
             let blank = folded.as_bytes()[one.end as usize].is_ascii_whitespace();
-            if !blank || one.digits_only || two.digits_only || both == short + 1 && short == 0 {
+            if !blank || one.digits_only || two.digits_only {
                 continue;
             }
             let said = |token: &Token| &folded[token.start as usize..token.end as usize];
-            if super::common::is_word(said(one)) && super::common::is_word(said(two)) {
+            if both < 7 && super::common::is_word(said(one)) && super::common::is_word(said(two)) {
                 continue;
             }
             let key = one.hash.glued(two.hash).finish();

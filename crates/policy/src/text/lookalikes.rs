@@ -50,7 +50,6 @@ const OTHER: &[(char, char, bool)] = &[
     // Greek
     ('α', 'a', true),
     ('β', 'b', false),
-    ('ϲ', 'c', true),
     ('δ', 'd', false),
     ('ε', 'e', false),
     ('η', 'n', false),
@@ -93,7 +92,7 @@ const OTHER: &[(char, char, bool)] = &[
 const LATIN: &[(&str, char)] = &[
     ("ⱥɐɑᴀ🅐🅰⒜", 'a'),
     ("ƀɓᴃʙ🅑🅱⒝", 'b'),
-    ("ȼƈɕᴄ🅒🅲⒞", 'c'),
+    ("ȼƈɕᴄϲ🅒🅲⒞", 'c'),
     ("đɖɗᴅ🅓🅳⒟", 'd'),
     ("ɇǝəɛᴇ🅔🅴⒠", 'e'),
     ("ƒꜰ🅕🅵⒡", 'f'),

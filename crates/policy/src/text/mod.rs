@@ -11,7 +11,7 @@
 //! - [`Text::marks`]: the disguise itself as numbers: invisible characters, zalgo, mixed scripts, capitals, emoji, lines.
 //!
 //! [`View::original`] leads from a place in a view back to the text as it was written, to show what was found. Word
-//! lists do more than the views show: they look up what each word may be a disguise of, and compare letter by
+//! lists ([`words`]) do more than the views show: they look up what each word may be a disguise of, and compare letter by
 //! letter (leetspeak, masks, repeated letters, typos); see `forms`.
 //!
 //! A `Text` is meant to be kept and read into again ([`Text::read`]), so that nothing is allocated per message:
@@ -32,15 +32,15 @@
 
 mod common;
 mod fold;
-#[expect(dead_code, reason = "read by the word lists, which come next")]
 mod forms;
+pub mod links;
 mod lookalikes;
 mod marks;
-#[expect(dead_code, reason = "read by the word lists, which come next")]
-mod table;
-#[expect(dead_code, reason = "read by the word lists, which come next")]
-mod tokens;
+pub mod patterns;
+pub(crate) mod table;
+pub(crate) mod tokens;
 mod view;
+pub mod words;
 
 pub use forms::Disguise;
 pub use marks::Marks;
@@ -62,10 +62,10 @@ pub struct Text {
     has_joined: bool,
     truncated: bool,
     marks: Marks,
-    tokens: Vec<Token>,
+    pub(crate) tokens: Vec<Token>,
     odd: Odd,
     forms: Forms,
-    squashed: Squashed,
+    pub(crate) squashed: Squashed,
 }
 
 // === impl Text ===

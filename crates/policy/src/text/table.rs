@@ -78,7 +78,7 @@ pub(super) fn entry(c: char) -> &'static Entry {
 }
 
 /// The class of nothing: what stands between words in squash space.
-pub(super) const BREAK: u8 = 0;
+pub(crate) const BREAK: u8 = 0;
 
 /// The class in squash space of a folded character: letters that leetspeak or look-alikes exchange share one, so that a
 /// word and its disguise meet in a hash. Sharing too much costs a second look, sharing too little a miss.

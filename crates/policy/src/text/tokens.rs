@@ -170,6 +170,22 @@ pub(crate) struct Squashed {
 }
 
 impl Squashed {
+    /// Its letters one after the other, without what stands between words.
+    pub(crate) fn letters<'a>(&'a self, folded: &'a str) -> impl Iterator<Item = u8> + 'a {
+        let bytes = folded.as_bytes();
+        // Signs that are punctuation more often than letters are not read.
+        let is_letter = |place: &u32| {
+            let byte = bytes[*place as usize];
+            !byte.is_ascii() || byte.is_ascii_alphanumeric() || matches!(byte, b'$' | b'@')
+        };
+        let letters = self
+            .classes
+            .iter()
+            .zip(&self.places)
+            .filter(move |(class, place)| **class != BREAK && is_letter(place));
+        letters.map(|(class, _)| *class)
+    }
+
     fn clear(&mut self) {
         self.classes.clear();
         self.places.clear();

@@ -1,0 +1,243 @@
+//! The spam and scam classifier: a linear model of fixed size, learnt from decisions, with a calibrated probability.
+//!
+//! It abstains outside its domain: how sure it may be depends on how many of a text's words it met in training. To learn
+//! from a moderator's decision, [`Classifier::learn`]; to learn from many at once, [`Classifier::train`], which calibrates too.
+
+use super::features::{Features, SIZE};
+use crate::text::Text;
+use crate::text::tokens::mix;
+
+/// A message and what a moderator thought of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample<'a> {
+    pub text: &'a str,
+    pub is_spam: bool,
+}
+
+/// The classifier, and all that it has learnt.
+#[derive(Debug, Clone)]
+pub struct Classifier {
+    pub(super) weights: Box<[f32]>,
+    /// For each weight, how much it was moved: the more, the slower it moves.
+    pub(super) moved: Box<[f32]>,
+    pub(super) bias: f32,
+    /// From a margin to the logarithm of the odds.
+    pub(super) slope: f32,
+    pub(super) offset: f32,
+    /// Samples that it learnt from.
+    pub(super) learnt: u64,
+}
+
+/// What the classifier thinks of a text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Opinion {
+    /// That it is spam, from 0 to 1. Drawn towards even odds of ham where the words are strange.
+    pub probability: f32,
+    /// Share of the words that were met in training, from 0 to 1.
+    pub known: f32,
+    /// Too little of the text is known to say anything.
+    pub abstains: bool,
+}
+
+/// Reads texts and keeps the space that it takes.
+#[derive(Debug, Default)]
+pub struct Reader {
+    text: Text,
+    features: Features,
+}
+
+const RATE: f32 = 0.35;
+const EPOCHS: usize = 12;
+/// Draws weights to nothing, so that what was seen once is not believed.
+const DECAY: f32 = 2e-6;
+/// Parts that the samples are cut into for calibration.
+const FOLDS: u64 = 5;
+
+// === impl Classifier ===
+
+impl Default for Classifier {
+    fn default() -> Self {
+        Self {
+            weights: vec![0.0; SIZE].into(),
+            moved: vec![0.0; SIZE].into(),
+            bias: 0.0,
+            slope: 1.0,
+            offset: 0.0,
+            learnt: 0,
+        }
+    }
+}
+
+impl Classifier {
+    /// A classifier that learnt from these, whatever their order, and nothing else.
+    pub fn train(samples: &[Sample<'_>]) -> Self {
+        Self::default().trained(samples)
+    }
+
+    /// This one, taught these as well, and calibrated anew on them.
+    pub fn trained(self, samples: &[Sample<'_>]) -> Self {
+        let mut reader = Reader::default();
+        let read: Vec<Read> = samples.iter().map(|sample| reader.sample(sample)).collect();
+        // What each part looks like to a model that has not seen it.
+        let mut seen = Vec::new();
+        for fold in 0..FOLDS {
+            let mut partial = self.clone();
+            partial.fit(read.iter().filter(|read| read.key % FOLDS != fold));
+            let rest = read.iter().filter(|read| read.key % FOLDS == fold);
+            seen.extend(rest.map(|read| (partial.margin(&read.features), read.is_spam)));
+        }
+        let mut whole = self;
+        whole.fit(read.iter());
+        (whole.slope, whole.offset) = calibration(&seen);
+        whole
+    }
+
+    /// Learns from one decision.
+    pub fn learn(&mut self, reader: &mut Reader, sample: &Sample<'_>) {
+        let read = reader.sample(sample);
+        self.step(&read, 1.0, RATE);
+        self.learnt += 1;
+    }
+
+    /// What it thinks of a text.
+    pub fn judge(&self, reader: &mut Reader, text: &str) -> Opinion {
+        reader.text.read(text);
+        reader.features.read(&reader.text);
+        self.opinion(&reader.features)
+    }
+
+    /// What it thinks of a text that was read already.
+    pub fn judge_text(&self, reader: &mut Reader, text: &Text) -> Opinion {
+        reader.features.read(text);
+        self.opinion(&reader.features)
+    }
+
+    fn opinion(&self, features: &Features) -> Opinion {
+        let met = features
+            .words
+            .iter()
+            .filter(|word| self.moved[**word as usize] > 0.0)
+            .count();
+        let known = if features.words.is_empty() {
+            0.0
+        } else {
+            met as f32 / features.words.len() as f32
+        };
+        let odds = self.slope * self.margin(&features.all) + self.offset;
+        Opinion {
+            probability: 1.0 / (1.0 + (-odds).exp()),
+            known,
+            abstains: self.learnt == 0,
+        }
+    }
+
+    fn margin(&self, features: &[(u32, f32)]) -> f32 {
+        let sum: f32 = features
+            .iter()
+            .map(|(feature, value)| self.weights[*feature as usize] * value)
+            .sum();
+        sum + self.bias
+    }
+
+    fn fit<'r>(&mut self, samples: impl Iterator<Item = &'r Read>) {
+        let mut samples: Vec<&Read> = samples.collect();
+        let spam = samples.iter().filter(|read| read.is_spam).count();
+        let ham = samples.len() - spam;
+        if spam == 0 || ham == 0 {
+            return;
+        }
+        // Both sides weigh the same, within reason.
+        let balance = (ham as f32 / spam as f32).sqrt().clamp(0.25, 4.0);
+        for epoch in 0..EPOCHS {
+            samples.sort_unstable_by_key(|read| mix(read.key ^ (epoch as u64) << 32));
+            for read in &samples {
+                self.step(read, if read.is_spam { balance } else { 1.0 }, RATE);
+            }
+        }
+        self.learnt += samples.len() as u64;
+    }
+
+    fn step(&mut self, read: &Read, importance: f32, rate: f32) {
+        let odds = self.margin(&read.features);
+        let probability = 1.0 / (1.0 + (-odds).exp());
+        let error = (f32::from(u8::from(read.is_spam)) - probability) * importance;
+        self.bias += 0.02 * error;
+        for (feature, value) in &read.features {
+            let (weight, moved) = (
+                &mut self.weights[*feature as usize],
+                &mut self.moved[*feature as usize],
+            );
+            let step = error * value - DECAY * *weight;
+            *moved += step * step + 1e-12;
+            *weight += rate * step / (moved.sqrt() + 1e-3);
+        }
+    }
+}
+
+/// A sample as numbers.
+struct Read {
+    features: Vec<(u32, f32)>,
+    is_spam: bool,
+    /// Of the text, for an order that is the same everywhere.
+    key: u64,
+}
+
+// === impl Reader ===
+
+impl Reader {
+    fn sample(&mut self, sample: &Sample<'_>) -> Read {
+        self.text.read(sample.text);
+        self.features.read(&self.text);
+        let key = self
+            .text
+            .folded()
+            .as_str()
+            .bytes()
+            .fold(0, |key, byte| mix(key ^ u64::from(byte)));
+        Read {
+            features: self.features.all.clone(),
+            is_spam: sample.is_spam,
+            key,
+        }
+    }
+}
+
+/// Slope and offset by which margins become logarithms of odds: logistic regression in one dimension (Platt), by Newton.
+fn calibration(seen: &[(f32, bool)]) -> (f32, f32) {
+    let spam = seen.iter().filter(|(_, is_spam)| *is_spam).count() as f64;
+    let ham = seen.len() as f64 - spam;
+    if spam < 5.0 || ham < 5.0 {
+        return (1.0, 0.0);
+    }
+    // Never quite sure, as Platt has it.
+    let (sure_spam, sure_ham) = ((spam + 1.0) / (spam + 2.0), 1.0 / (ham + 2.0));
+    let (mut slope, mut offset) = (1.0_f64, 0.0_f64);
+    for _ in 0..50 {
+        let [mut g0, mut g1, mut h00, mut h01, mut h11] = [0.0, 0.0, 1e-9, 0.0, 1e-9];
+        for (margin, is_spam) in seen {
+            let margin = f64::from(*margin);
+            let probability = 1.0 / (1.0 + (-(slope * margin + offset)).exp());
+            let error = if *is_spam { sure_spam } else { sure_ham } - probability;
+            let spread = (probability * (1.0 - probability)).max(1e-9);
+            g0 += error * margin;
+            g1 += error;
+            h00 += spread * margin * margin;
+            h01 += spread * margin;
+            h11 += spread;
+        }
+        let determinant = h00 * h11 - h01 * h01;
+        if determinant.abs() < 1e-12 {
+            break;
+        }
+        let (a, b) = (
+            (h11 * g0 - h01 * g1) / determinant,
+            (h00 * g1 - h01 * g0) / determinant,
+        );
+        slope = (slope + a.clamp(-2.0, 2.0)).clamp(0.05, 50.0);
+        offset = (offset + b.clamp(-5.0, 5.0)).clamp(-50.0, 50.0);
+        if a.abs() + b.abs() < 1e-9 {
+            break;
+        }
+    }
+    (slope as f32, offset as f32)
+}

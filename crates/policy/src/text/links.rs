@@ -1,0 +1,362 @@
+//! Links, domains and invites in a text, and lists of domains to hold them against.
+
+use super::table::{self, Kind};
+use super::tokens::mix;
+use super::{Text, lookalikes};
+use std::ops::Range;
+
+/// A link in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The host in lower case, with look-alikes as the letters that they stand for, and without `www.`.
+    pub host: String,
+    /// What follows the host, as it was written.
+    pub path: String,
+    /// Where it was written in the original.
+    pub span: Range<usize>,
+    /// The host was written with characters that only look like these: it leads somewhere else.
+    pub disguised: bool,
+    /// The code, where it is an invite to a community.
+    pub invite: Option<String>,
+}
+
+/// Hosts whose paths are invites, and how those begin.
+const INVITES: &[(&str, &str)] = &[
+    ("discord.gg", "/"),
+    ("discord.com", "/invite/"),
+    ("discordapp.com", "/invite/"),
+    ("ptb.discord.com", "/invite/"),
+    ("canary.discord.com", "/invite/"),
+    ("dsc.gg", "/"),
+    ("invite.gg", "/"),
+    ("t.me", "/+"),
+    ("t.me", "/joinchat/"),
+    ("telegram.me", "/+"),
+    ("telegram.me", "/joinchat/"),
+    ("telegram.dog", "/joinchat/"),
+];
+
+/// Endings of domains that are taken for one without `https://` before: those that people write so, or abuse.
+const ENDINGS: &str = "com net org info biz edu gov mil int app dev xyz top site online shop store club live life fun pro \
+    link click space website tech world today news blog art page pages cloud digital agency group team work works tools \
+    gift gifts games game run rocks ninja icu vip win bid loan date racing review stream trade party cam cash money finance \
+    fund bet casino poker dating chat email host press media video wiki zone network email company center support services \
+    ru su ua by kz uk us de fr it es pt br nl be pl cz sk at ch se no fi dk gr tr ro bg hu rs hr si lt lv ee il ir in pk \
+    cn jp kr tw hk sg th vn id ph my au nz ca mx ar cl pe za ng ke eg ma eu asia tk ml ga cf gq cc ws to tv me io ai co gg \
+    ly gl gd sh ac im st la vc pw fm am ag cx lc nu rip lol xxx рф укр бел рус";
+
+const MOST: usize = 64;
+
+/// The links of a text, in order; at most 64.
+pub fn links(text: &Text) -> Vec<Link> {
+    let folded = text.folded().as_str();
+    let mut links: Vec<Link> = Vec::new();
+    if !folded.contains(['.', '。', '｡']) {
+        return links;
+    }
+    let mut end = 0;
+    for (dot, _) in folded.match_indices(['.', '。', '｡']) {
+        if dot < end || links.len() == MOST {
+            continue;
+        }
+        if let Some((link, after)) = link_at(text, folded, dot, end) {
+            links.push(link);
+            end = after;
+        }
+    }
+    links
+}
+
+fn is_host(c: char) -> bool {
+    matches!(c, '-' | '_' | '.' | '。' | '｡') || matches!(table::entry(c).kind, Kind::Letter | Kind::Digit)
+}
+
+/// The link whose host has this dot, and where it ends in the folded view.
+fn link_at(text: &Text, folded: &str, dot: usize, from: usize) -> Option<(Link, usize)> {
+    let before = folded[from..dot]
+        .char_indices()
+        .rev()
+        .take_while(|(_, c)| is_host(*c))
+        .last();
+    let start = from + before?.0;
+    let rest = folded[start..].char_indices().find(|(_, c)| !is_host(*c));
+    let mut host_end = rest.map_or(folded.len(), |(at, _)| start + at);
+    // A full stop ends a sentence, not a host.
+    host_end = start
+        + folded[start..host_end]
+            .trim_end_matches(['.', '。', '｡', '-', '_'])
+            .len();
+    if host_end <= dot {
+        return None;
+    }
+    let schemed = folded[..start].ends_with("://");
+    // A name before the host, and not a path that ran into it.
+    let is_mail = folded[..start].ends_with('@') && !schemed;
+    let host = folded[start..host_end].replace(['。', '｡'], ".");
+    let ending = host.rsplit('.').next()?;
+    let labels = host
+        .split('.')
+        .all(|label| !label.is_empty() && label.chars().count() <= 63);
+    let known = ENDINGS.split_whitespace().any(|known| known == ending) || ending.starts_with("xn--");
+    let letters = ending.chars().any(char::is_alphabetic) || (schemed && is_address(&host));
+    if is_mail || !labels || !letters || !(schemed || known || host.starts_with("www.")) {
+        return None;
+    }
+    let follows = folded[host_end..].starts_with(['/', ':', '?', '#']);
+    let end = if follows {
+        let rest = &folded[host_end..];
+        let path = rest
+            .find(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | ')' | ']' | '|'))
+            .unwrap_or(rest.len());
+        host_end
+            + rest[..path]
+                .trim_end_matches(['.', ',', '!', '?', ';', ':', '\'', '*', '_'])
+                .len()
+    } else {
+        host_end
+    };
+    let scheme = if schemed {
+        folded[..start - 3]
+            .char_indices()
+            .rev()
+            .take_while(|(_, c)| c.is_ascii_alphanumeric())
+            .last()
+            .map_or(start, |(at, _)| at)
+    } else {
+        start
+    };
+    let written = |range: Range<usize>| {
+        let range = text.folded().original(range);
+        (&text.raw()[range.clone()], range)
+    };
+    let (raw_host, _) = written(start..host_end);
+    let (path, _) = written(host_end..end.max(host_end));
+    let (_, span) = written(scheme..end.max(host_end));
+    let plain = plain_host(&host);
+    let disguised = !raw_host.eq_ignore_ascii_case(&plain) && !is_same_in_unicode(raw_host, &plain);
+    let host = plain.strip_prefix("www.").unwrap_or(&plain).to_owned();
+    let invite = invite(&host, path);
+    Some((
+        Link {
+            invite,
+            host,
+            path: path.to_owned(),
+            span,
+            disguised,
+        },
+        end.max(host_end),
+    ))
+}
+
+/// Four numbers.
+fn is_address(host: &str) -> bool {
+    host.split('.').count() == 4 && host.split('.').all(|part| part.parse::<u8>().is_ok())
+}
+
+/// Punycode decoded, and each label that could be Latin in Latin letters.
+fn plain_host(host: &str) -> String {
+    let labels: Vec<String> = host
+        .split('.')
+        .map(|label| {
+            let decoded = label.strip_prefix("xn--").and_then(punycode);
+            let label = decoded.as_deref().unwrap_or(label);
+            let alike = label
+                .chars()
+                .all(|c| table::entry(c).perfect && table::entry(c).look.is_ascii());
+            if alike {
+                label.chars().map(|c| table::entry(c).look).collect()
+            } else {
+                label.to_owned()
+            }
+        })
+        .collect();
+    labels.join(".")
+}
+
+/// Whether browsers would go there too: width and case do not matter to them.
+fn is_same_in_unicode(raw: &str, host: &str) -> bool {
+    use unicode_normalization::UnicodeNormalization as _;
+    raw.nfkc()
+        .flat_map(char::to_lowercase)
+        .map(|c| if c == '。' { '.' } else { c })
+        .eq(host.chars())
+}
+
+fn invite(host: &str, path: &str) -> Option<String> {
+    let (_, prefix) = INVITES
+        .iter()
+        .find(|(known, prefix)| *known == host && path.starts_with(prefix))?;
+    let code: String = path[prefix.len()..]
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
+        .collect();
+    (!code.is_empty()).then_some(code)
+}
+
+/// Decodes the part after `xn--` (RFC 3492); none where it is not what an encoder makes.
+fn punycode(label: &str) -> Option<String> {
+    let (basic, encoded) = label.rsplit_once('-').unwrap_or(("", label));
+    let mut decoded: Vec<char> = basic.chars().collect();
+    let (mut code, mut at, mut bias) = (128_u32, 0_u32, 72_u32);
+    let mut digits = encoded.bytes();
+    while digits.len() > 0 {
+        let (start, mut weight, mut step) = (at, 1_u32, 36_u32);
+        loop {
+            let digit = match digits.next()? {
+                letter @ b'a'..=b'z' => u32::from(letter - b'a'),
+                digit @ b'0'..=b'9' => u32::from(digit - b'0') + 26,
+                _ => return None,
+            };
+            at = at.checked_add(digit.checked_mul(weight)?)?;
+            let least = step.saturating_sub(bias).clamp(1, 26);
+            if digit < least {
+                break;
+            }
+            weight = weight.checked_mul(36 - least)?;
+            step += 36;
+        }
+        let length = decoded.len() as u32 + 1;
+        let mut delta = if start == 0 {
+            (at - start) / 700
+        } else {
+            (at - start) / 2
+        };
+        delta += delta / length;
+        bias = 0;
+        while delta > 455 {
+            delta /= 35;
+            bias += 36;
+        }
+        bias += 36 * delta / (delta + 38);
+        code = code.checked_add(at / length)?;
+        at %= length;
+        if decoded.len() > 63 {
+            return None;
+        }
+        decoded.insert(at as usize, char::from_u32(code)?);
+        at += 1;
+    }
+    Some(decoded.into_iter().collect())
+}
+
+/// A list of domains in a few bytes each, to be shared by all who use it.
+///
+/// A domain stands for all below it: `example.com` holds `a.example.com`, and never the other way round.
+#[derive(Debug, Default, Clone)]
+pub struct Domains {
+    hashes: Box<[u64]>,
+}
+
+// === impl Domains ===
+
+impl Domains {
+    /// A list of these, written as domains or as addresses: `*.` and `https://` before them, and paths behind, are left out.
+    pub fn of<'a>(domains: impl IntoIterator<Item = &'a str>) -> Self {
+        let clean = |domain: &str| {
+            let domain = domain.trim();
+            let domain = domain.split_once("://").map_or(domain, |(_, rest)| rest);
+            let domain = domain.split(['/', ':', '?', '#']).next().unwrap_or(domain);
+            let domain = domain.trim_start_matches("*.").trim_matches('.');
+            let lower = domain.to_lowercase();
+            lower.strip_prefix("www.").unwrap_or(&lower).to_owned()
+        };
+        let mut hashes: Vec<u64> = domains
+            .into_iter()
+            .map(clean)
+            .filter(|domain| !domain.is_empty())
+            .map(|domain| hash(&domain))
+            .collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        Self {
+            hashes: hashes.into(),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.hashes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.hashes.is_empty()
+    }
+
+    /// Whether the list has this host, or a domain that it is below.
+    pub fn contains(&self, host: &str) -> bool {
+        let mut rest = host;
+        loop {
+            if self.hashes.binary_search(&hash(rest)).is_ok() {
+                return true;
+            }
+            match rest.split_once('.') {
+                Some((_, parent)) => rest = parent,
+                None => return false,
+            }
+        }
+    }
+
+    /// Whether the list allows this link: one whose host only looks like an allowed one leads elsewhere.
+    pub fn allows(&self, link: &Link) -> bool {
+        !link.disguised && self.contains(&link.host)
+    }
+}
+
+fn hash(domain: &str) -> u64 {
+    domain
+        .bytes()
+        .fold(0x646F_6D61_696E, |hash, byte| mix(hash ^ u64::from(byte)))
+}
+
+/// Which of these domains a host pretends to be: the same to the eye, or a letter away. None for those domains themselves.
+pub fn resembles<'d>(host: &str, domains: &[&'d str]) -> Option<&'d str> {
+    let below =
+        |domain: &str| host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
+    if domains.iter().any(|domain| below(domain)) {
+        return None;
+    }
+    let name = |host: &str| host.rsplit('.').nth(1).unwrap_or(host).to_owned();
+    let said = name(host);
+    domains.iter().copied().find(|domain| {
+        let meant = name(domain);
+        said != meant && (same_to_the_eye(&said, &meant) || (meant.len() >= 6 && one_apart(&said, &meant)))
+    })
+}
+
+fn same_to_the_eye(one: &str, other: &str) -> bool {
+    let plain = |name: &str| -> String {
+        let name = name.replace("rn", "m").replace("vv", "w").replace('-', "");
+        name.chars()
+            .map(|c| {
+                let c = table::entry(c).look;
+                match lookalikes::leet(c).first() {
+                    Some('i') => 'l',
+                    Some(letter) => *letter,
+                    None if c == 'i' => 'l',
+                    None => c,
+                }
+            })
+            .collect()
+    };
+    plain(one) == plain(other)
+}
+
+/// One letter more, less, other, or two neighbours exchanged.
+fn one_apart(one: &str, other: &str) -> bool {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let (short, long) = if one.len() <= other.len() {
+        (&one, &other)
+    } else {
+        (&other, &one)
+    };
+    if long.len() - short.len() > 1 {
+        return false;
+    }
+    let Some(at) = short.iter().zip(long).position(|(a, b)| a != b) else {
+        return long.len() > short.len();
+    };
+    if short.len() < long.len() {
+        return short[at..] == long[at + 1..];
+    }
+    let exchanged = at + 1 < short.len() && short[at] == long[at + 1] && short[at + 1] == long[at];
+    short[at + 1..] == long[at + 1..] || (exchanged && short[at + 2..] == long[at + 2..])
+}

@@ -1,0 +1,240 @@
+//! From lists to an index.
+
+use super::index::{Filter, Index};
+use super::{ANY, BadTerm, ONE, Term, TermFault, TermKind, WordList, Words};
+use crate::text::Text;
+use crate::text::table::{self, BREAK, Kind, Script};
+use crate::text::tokens::{Hash, mix, weight};
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
+/// Above this many terms, typos would be found by chance.
+const MOST_WITH_TYPOS: usize = 20_000;
+
+/// A term that was read.
+struct Read {
+    folded: String,
+    letters: usize,
+    kind: TermKind,
+}
+
+#[derive(Default)]
+struct Builder {
+    arena: String,
+    terms: Vec<Term>,
+    keys: Vec<(u64, u32)>,
+    typos: Vec<u64>,
+    parts: Vec<Vec<u8>>,
+    part_terms: Vec<u32>,
+    allowed: Vec<(u16, u64)>,
+}
+
+// === impl Words ===
+
+impl Words {
+    /// An index over these lists. Terms that cannot be looked for are told of, and the others taken.
+    pub fn build(lists: &[WordList<'_>]) -> (Self, Vec<BadTerm>) {
+        let mut builder = Builder::default();
+        let mut faults = Vec::new();
+        let with_typos = lists.iter().map(|list| list.terms.len()).sum::<usize>() <= MOST_WITH_TYPOS;
+        let mut text = Text::default();
+        for (list, given) in lists.iter().enumerate() {
+            for (place, term) in given.terms.iter().enumerate() {
+                match read(term, &mut text) {
+                    Ok(read) => builder.take(&read, list, place, given.disguises, with_typos),
+                    Err(fault) => faults.push(BadTerm {
+                        list,
+                        term: place,
+                        fault,
+                    }),
+                }
+            }
+            for word in &given.allow {
+                text.read(word);
+                builder
+                    .allowed
+                    .push((list as u16, hash(&text.folded.text).finish()));
+            }
+        }
+        (builder.finish(), faults)
+    }
+}
+
+/// The hash of a word whose letters are all one word.
+pub(super) fn hash(word: &str) -> Hash {
+    Hash::of(word.chars().filter(|c| *c != ' ').map(|c| table::entry(c).class))
+}
+
+/// The key of a sum of letters, for a word of this length.
+pub(super) fn sum_key(sum: u32, length: usize) -> u64 {
+    mix(u64::from(sum) << 8 | length as u64)
+}
+
+fn read(term: &str, text: &mut Text) -> Result<Read, TermFault> {
+    text.read(term.trim());
+    let folded = text.folded.text.as_str();
+    let is_word = |c: char| matches!(table::entry(c).kind, Kind::Letter | Kind::Digit);
+    let letters = folded.chars().filter(|c| is_word(*c)).count();
+    if letters == 0 {
+        return Err(TermFault::Empty);
+    }
+    if letters > Words::LONGEST || folded.chars().count() > Words::LONGEST + 20 || text.is_truncated() {
+        return Err(TermFault::TooLong);
+    }
+    if folded.contains(['*', '?']) {
+        if folded.contains(char::is_whitespace) {
+            return Err(TermFault::WildcardInPhrase);
+        }
+        let mut wild = String::new();
+        for c in folded.chars().filter(|c| is_word(*c) || matches!(c, '*' | '?')) {
+            match c {
+                '*' if wild.ends_with(ANY) => {}
+                '*' => wild.push(ANY),
+                '?' => wild.push(ONE),
+                c => wild.push(c),
+            }
+        }
+        if longest_part(&wild).chars().count() < Words::SHORTEST_PART {
+            return Err(TermFault::TooGeneral);
+        }
+        return Ok(Read {
+            folded: wild,
+            letters,
+            kind: TermKind::Wild,
+        });
+    }
+    let dense = folded.chars().any(|c| table::entry(c).script == Script::Dense);
+    let signs = folded
+        .chars()
+        .any(|c| !is_word(c) && c != ' ' && c != '-' && c != '\n');
+    if dense || signs {
+        return Ok(Read {
+            folded: folded.to_owned(),
+            letters,
+            kind: if dense { TermKind::Stretch } else { TermKind::Signs },
+        });
+    }
+    let words: Vec<&str> = folded
+        .split(|c| !is_word(c))
+        .filter(|word| !word.is_empty())
+        .collect();
+    Ok(Read {
+        folded: words.join(" "),
+        letters,
+        kind: if words.len() == 1 {
+            TermKind::Word
+        } else {
+            TermKind::Phrase
+        },
+    })
+}
+
+fn longest_part(wild: &str) -> &str {
+    wild.split([ANY, ONE])
+        .max_by_key(|part| part.chars().count())
+        .unwrap_or(wild)
+}
+
+/// The longest stretch of a text in squash space that is one word there.
+fn longest_squashed(text: &str) -> Vec<u8> {
+    let mut classes: Vec<u8> = text.chars().map(|c| table::entry(c).class).collect();
+    classes.dedup();
+    classes
+        .split(|class| *class == BREAK)
+        .max_by_key(|part| part.len())
+        .unwrap_or_default()
+        .to_vec()
+}
+
+// === impl Builder ===
+
+impl Builder {
+    fn take(&mut self, read: &Read, list: usize, place: usize, disguises: bool, with_typos: bool) {
+        let number = self.terms.len() as u32;
+        let folded = read.folded.as_str();
+        let class = |c: Option<char>| c.map_or(BREAK, |c| table::entry(c).class);
+        self.terms.push(Term {
+            start: self.arena.len() as u32,
+            bytes: folded.len() as u16,
+            list: list as u16,
+            place: place as u32,
+            letters: read.letters as u8,
+            kind: read.kind,
+            disguises,
+            edges: [class(folded.chars().next()), class(folded.chars().next_back())],
+        });
+        self.arena.push_str(folded);
+        match read.kind {
+            TermKind::Word => {
+                self.keys.push((hash(folded).finish(), number));
+                if disguises && with_typos && read.letters >= 5 {
+                    self.take_typos(folded, read.letters);
+                }
+            }
+            TermKind::Phrase => {
+                let mut words = folded.split(' ');
+                let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+                self.keys.push((hash(first).beside(hash(second)), number));
+                // Phrases are written as one word too.
+                if disguises && read.letters >= 6 {
+                    self.keys.push((hash(folded).finish(), number));
+                }
+            }
+            TermKind::Wild => {
+                self.parts.push(longest_squashed(longest_part(folded)));
+                self.part_terms.push(number);
+            }
+            TermKind::Stretch | TermKind::Signs => {
+                self.parts.push(longest_squashed(folded));
+                self.part_terms.push(number);
+            }
+        }
+    }
+
+    fn take_typos(&mut self, word: &str, letters: usize) {
+        let weights: Vec<u32> = word.chars().map(|c| weight(table::entry(c).class)).collect();
+        let sum = weights
+            .iter()
+            .fold(0_u32, |sum, weight| sum.wrapping_add(*weight));
+        self.typos.push(sum_key(sum, letters));
+        if letters >= 6 {
+            let mut inside = weights[1..letters - 1].to_vec();
+            inside.sort_unstable();
+            inside.dedup();
+            self.typos.extend(
+                inside
+                    .iter()
+                    .map(|weight| sum_key(sum.wrapping_sub(*weight), letters - 1)),
+            );
+        }
+    }
+
+    fn finish(mut self) -> Words {
+        let mut by_shape: Vec<u32> = (0..self.terms.len() as u32)
+            .filter(|number| {
+                let term = &self.terms[*number as usize];
+                term.kind == TermKind::Word && term.disguises
+            })
+            .collect();
+        by_shape.sort_unstable_by_key(|number| self.terms[*number as usize].shape());
+        self.allowed.sort_unstable();
+        // Squashed, two letters such as "ll" may be one: nothing shorter is looked for by itself.
+        let parts = (!self.parts.is_empty()).then(|| {
+            AhoCorasick::builder()
+                .kind(Some(AhoCorasickKind::ContiguousNFA))
+                .prefilter(false)
+                .build(&self.parts)
+        });
+        Words {
+            has_phrases: self.terms.iter().any(|term| term.kind == TermKind::Phrase),
+            arena: self.arena.into(),
+            whole: Index::of(self.keys),
+            by_shape: by_shape.into(),
+            typos: Filter::of(&self.typos),
+            // Refused only beyond four thousand million states; such lists do not fit the arena's offsets either.
+            parts: parts.and_then(Result::ok),
+            part_terms: self.part_terms.into(),
+            allowed: self.allowed.into(),
+            terms: self.terms.into(),
+        }
+    }
+}

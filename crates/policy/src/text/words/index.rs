@@ -1,0 +1,132 @@
+//! Hashed keys to places, in few bytes; and a filter that says "certainly not".
+
+/// A blocked Bloom filter: one look into memory for each question.
+#[derive(Debug, Default)]
+pub(super) struct Filter {
+    blocks: Box<[u64]>,
+}
+
+/// From a key to the places that were given for it, and a few more whose key looks alike.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    filter: Filter,
+    /// Where each bucket begins in `slots`; one more than there are buckets.
+    buckets: Box<[u32]>,
+    /// The key's lower half, and the place.
+    slots: Box<[(u32, u32)]>,
+}
+
+// === impl Filter ===
+
+impl Filter {
+    pub(super) fn of(keys: &[u64]) -> Self {
+        if keys.is_empty() {
+            return Self::default();
+        }
+        let mut blocks = vec![0; (keys.len() / 5).next_power_of_two()].into_boxed_slice();
+        for key in keys {
+            let (block, bits) = Self::place(&blocks, *key);
+            blocks[block] |= bits;
+        }
+        Self { blocks }
+    }
+
+    fn place(blocks: &[u64], key: u64) -> (usize, u64) {
+        let block = (key >> 32) as usize & (blocks.len() - 1);
+        (
+            block,
+            1 << (key & 63) | 1 << (key >> 6 & 63) | 1 << (key >> 12 & 63),
+        )
+    }
+
+    #[inline]
+    pub(super) fn may_hold(&self, key: u64) -> bool {
+        if self.blocks.is_empty() {
+            return false;
+        }
+        let (block, bits) = Self::place(&self.blocks, key);
+        self.blocks[block] & bits == bits
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        size_of_val(&*self.blocks)
+    }
+}
+
+// === impl Index ===
+
+impl Index {
+    pub(super) fn of(mut keys: Vec<(u64, u32)>) -> Self {
+        if keys.is_empty() {
+            return Self::default();
+        }
+        let count = keys.len().next_power_of_two();
+        keys.sort_unstable_by_key(|(key, place)| (Self::bucket(count, *key), *key as u32, *place));
+        keys.dedup();
+        let mut buckets = vec![0; count + 1];
+        for (key, _) in &keys {
+            buckets[Self::bucket(count, *key) + 1] += 1;
+        }
+        for bucket in 0..count {
+            buckets[bucket + 1] += buckets[bucket];
+        }
+        Self {
+            filter: Filter::of(&keys.iter().map(|(key, _)| *key).collect::<Vec<_>>()),
+            buckets: buckets.into(),
+            slots: keys.iter().map(|(key, place)| (*key as u32, *place)).collect(),
+        }
+    }
+
+    fn bucket(count: usize, key: u64) -> usize {
+        (key >> 32) as usize & (count - 1)
+    }
+
+    #[inline]
+    pub(super) fn find(&self, key: u64) -> impl Iterator<Item = usize> + '_ {
+        let slots = if self.filter.may_hold(key) {
+            let bucket = Self::bucket(self.buckets.len() - 1, key);
+            &self.slots[self.buckets[bucket] as usize..self.buckets[bucket + 1] as usize]
+        } else {
+            &[]
+        };
+        slots
+            .iter()
+            .filter(move |(low, _)| *low == key as u32)
+            .map(|(_, place)| *place as usize)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.filter.memory() + size_of_val(&*self.buckets) + size_of_val(&*self.slots)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_was_given() {
+        let key = |number: u32| crate::text::tokens::mix(u64::from(number));
+        let index = Index::of((0..1_000).map(|number| (key(number / 2), number)).collect());
+        for number in 0..500 {
+            let found: Vec<usize> = index.find(key(number)).collect();
+            assert_eq!(found, [number as usize * 2, number as usize * 2 + 1]);
+        }
+        let strangers = (1_000..11_000)
+            .filter(|number| index.filter.may_hold(key(*number)))
+            .count();
+        assert!(
+            strangers < 1_500,
+            "{strangers} of 10,000 strangers passed the filter"
+        );
+        assert_eq!(Index::default().find(7).count(), 0);
+    }
+}

@@ -1,0 +1,373 @@
+//! Looking up a text's words, and what they may be disguises of.
+
+use super::build::{hash, sum_key};
+use super::compare::{Lenience, compare, is_typo};
+use super::{Found, Term, TermKind, Words};
+use crate::text::forms::{Disguise, Form, Letter};
+use crate::text::table::{self, Kind, Script};
+use crate::text::tokens::Token;
+use crate::text::{Text, common};
+use std::ops::ControlFlow;
+
+/// Comparisons letter by letter for one text: enough for any text that was not made to cost.
+const MOST_COMPARED: u32 = 4_096;
+
+struct Scan<'a, F> {
+    words: &'a Words,
+    text: &'a Text,
+    folded: &'a str,
+    left: u32,
+    /// Whether the text is otherwise in Latin letters; worked out when it matters.
+    latin: Option<bool>,
+    found: F,
+}
+
+// === impl Words ===
+
+impl Words {
+    /// Tells of every term in the text until it is told to stop. One place may be told of for several terms.
+    pub fn scan(&self, text: &Text, found: impl FnMut(Found) -> ControlFlow<()>) {
+        let scan = Scan {
+            words: self,
+            text,
+            folded: text.folded.as_str(),
+            left: MOST_COMPARED,
+            latin: None,
+            found,
+        };
+        // Stopped by who asked.
+        let _ = scan.run();
+    }
+
+    /// The first term in the text, if any.
+    pub fn find(&self, text: &Text) -> Option<Found> {
+        let mut first = None;
+        self.scan(text, |found| {
+            first = Some(found);
+            ControlFlow::Break(())
+        });
+        first
+    }
+}
+
+// === impl Scan ===
+
+impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
+    fn run(mut self) -> ControlFlow<()> {
+        if !self.words.whole.is_empty() {
+            for place in 0..self.text.tokens.len() {
+                self.token(place)?;
+            }
+            for form in &self.text.forms.all {
+                self.form(form)?;
+            }
+        }
+        self.parts()
+    }
+
+    fn token(&mut self, place: usize) -> ControlFlow<()> {
+        let (words, token) = (self.words, self.text.tokens[place]);
+        for number in words.whole.find(token.hash.finish()) {
+            self.whole(number, &token)?;
+        }
+        if words.has_phrases
+            && let Some(next) = self.text.tokens.get(place + 1)
+        {
+            for number in words.whole.find(token.hash.beside(next.hash)) {
+                self.phrase(number, place)?;
+            }
+        }
+        if token.letters_only
+            && token.length >= 5
+            && !words.typos.is_empty()
+            && words
+                .typos
+                .may_hold(sum_key(token.sum, usize::from(token.length)))
+        {
+            self.typo(&token)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn said(&self, token: &Token) -> &'_ str {
+        &self.folded[token.start as usize..token.end as usize]
+    }
+
+    fn whole(&mut self, number: usize, token: &Token) -> ControlFlow<()> {
+        let term = &self.words.terms[number];
+        let lenience = self.lenience(term, token.digits_only);
+        let said = &self.folded[token.start as usize..token.end as usize];
+        self.left = self.left.saturating_sub(1);
+        if self.left == 0 || (term.kind == TermKind::Phrase && !term.disguises) {
+            return ControlFlow::Continue(());
+        }
+        let Some(mut disguise) = self.compared(term, said, lenience) else {
+            return ControlFlow::Continue(());
+        };
+        if term.disguises && self.has_dollar(token) {
+            return ControlFlow::Continue(());
+        }
+        if term.kind == TermKind::Phrase && disguise == Disguise::None {
+            disguise = Disguise::Split;
+        }
+        self.tell(number, (token.start, token.end), disguise)
+    }
+
+    /// A single dollar at a word's edge is its letter: "$crap" is looked up as a form.
+    fn has_dollar(&self, token: &Token) -> bool {
+        let bytes = self.folded.as_bytes();
+        let (start, end) = (token.start as usize, token.end as usize);
+        let before = start >= 1 && bytes[start - 1] == b'$' && (start < 2 || bytes[start - 2] != b'$');
+        let after = bytes.get(end) == Some(&b'$') && bytes.get(end + 1) != Some(&b'$');
+        before || after
+    }
+
+    /// Compares a word, minding that some everyday words are another one with a letter doubled.
+    fn compared(&mut self, term: &Term, said: &str, mut lenience: Lenience) -> Option<Disguise> {
+        let wanted = self.words.term_text(term);
+        let disguise = compare(wanted, &said.chars(), lenience).or_else(|| {
+            lenience.foreign = term.disguises && term.letters >= 4 && self.is_foreign(said);
+            lenience
+                .foreign
+                .then(|| compare(wanted, &said.chars(), lenience))
+                .flatten()
+        })?;
+        let innocent = disguise == Disguise::Repeated && common::is_word(said);
+        (!innocent && (term.disguises || disguise == Disguise::None)).then_some(disguise)
+    }
+
+    fn lenience(&self, term: &Term, digits_only: bool) -> Lenience {
+        let lenient = term.disguises && !digits_only;
+        Lenience {
+            repeats: lenient,
+            leet: lenient,
+            foreign: false,
+        }
+    }
+
+    /// A word of letters that resemble Latin ones, alone in a text that is in Latin letters; or of letters that no living
+    /// language writes beside each other.
+    fn is_foreign(&mut self, said: &str) -> bool {
+        if said.contains(['ԁ', 'ԝ', 'ԛ', 'һ', 'ѕ', 'ӏ', 'ϲ', 'ϳ']) {
+            return true;
+        }
+        let text = self.text;
+        *self.latin.get_or_insert_with(|| {
+            let folded = &text.folded.text;
+            let script = |token: &Token| {
+                let first = folded[token.start as usize..].chars().next();
+                first.map_or(Script::Common, |c| table::entry(c).script)
+            };
+            let count = |wanted: Script| text.tokens.iter().filter(|token| script(token) == wanted).count();
+            count(Script::Latin) >= 1 && count(Script::Cyrillic) + count(Script::Greek) <= 1
+        })
+    }
+
+    fn phrase(&mut self, number: usize, place: usize) -> ControlFlow<()> {
+        let term = &self.words.terms[number];
+        let tokens = &self.text.tokens[place..];
+        self.left = self.left.saturating_sub(1);
+        if term.kind != TermKind::Phrase || self.left == 0 {
+            return ControlFlow::Continue(());
+        }
+        let mut worst = Disguise::None;
+        let mut last = 0;
+        for (at, wanted) in self.words.term_text(term).split(' ').enumerate() {
+            let Some(token) = tokens.get(at) else {
+                return ControlFlow::Continue(());
+            };
+            let lenience = self.lenience(term, token.digits_only);
+            match compare(wanted, &self.said(token).chars(), lenience) {
+                Some(disguise) if term.disguises || disguise == Disguise::None => worst = worst.max(disguise),
+                _ => return ControlFlow::Continue(()),
+            }
+            last = at;
+        }
+        self.tell(number, (tokens[0].start, tokens[last].end), worst)
+    }
+
+    /// The words of a length and a first letter, as far as they are in this range of shapes.
+    fn shaped(&self, least: u32, most: u32) -> std::ops::Range<usize> {
+        let words = self.words;
+        let shape = |number: &u32| words.terms[*number as usize].shape();
+        let from = words.by_shape.partition_point(|number| shape(number) < least);
+        let to = words.by_shape.partition_point(|number| shape(number) <= most);
+        from..to
+    }
+
+    fn typo(&mut self, token: &Token) -> ControlFlow<()> {
+        let said = &self.folded[token.start as usize..token.end as usize];
+        if common::is_word(said) {
+            return ControlFlow::Continue(());
+        }
+        let length = u32::from(token.length);
+        let class = |c: Option<char>| c.map(|c| table::entry(c).class);
+        let (mut ahead, mut back) = (said.chars(), said.chars().rev());
+        let first = [class(ahead.next()), class(ahead.next())];
+        let last = [class(back.next()), class(back.next())];
+        for letters in [length, length + 1] {
+            for place in self.shaped(letters << 16, letters << 16 | 0xFFFF) {
+                let number = self.words.by_shape[place] as usize;
+                let term = &self.words.terms[number];
+                let edges = first.contains(&Some(term.edges[0])) && last.contains(&Some(term.edges[1]));
+                if edges && is_typo(self.words.term_text(term), said) {
+                    self.tell(number, (token.start, token.end), Disguise::Typo)?;
+                }
+            }
+        }
+        self.left = self.left.saturating_sub(8);
+        ControlFlow::Continue(())
+    }
+
+    fn form(&mut self, form: &Form) -> ControlFlow<()> {
+        let words = self.words;
+        match form.disguise {
+            Disguise::Masked => {
+                let letters = self.text.forms.letters(form);
+                let [first, .., last] = letters else {
+                    return ControlFlow::Continue(());
+                };
+                let class = |letter: &Letter| u32::from(table::entry(letter.c).class);
+                let shape = (letters.len() as u32) << 16 | class(first) << 8 | class(last);
+                for place in self.shaped(shape, shape) {
+                    self.formed(words.by_shape[place] as usize, form)?;
+                }
+                ControlFlow::Continue(())
+            }
+            _ => {
+                for number in words.whole.find(form.key) {
+                    self.formed(number, form)?;
+                }
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    fn formed(&mut self, number: usize, form: &Form) -> ControlFlow<()> {
+        let term = &self.words.terms[number];
+        self.left = self.left.saturating_sub(1);
+        if !term.disguises || self.left == 0 {
+            return ControlFlow::Continue(());
+        }
+        let wanted = self.words.term_text(term);
+        let free = form.disguise != Disguise::Split && form.disguise != Disguise::Masked;
+        let lenience = Lenience {
+            repeats: free,
+            leet: form.disguise != Disguise::Split,
+            foreign: false,
+        };
+        let said = if form.disguise == Disguise::Split {
+            let span = &self.folded[form.span.0 as usize..form.span.1 as usize];
+            compare(wanted, &span.chars().filter(|c| !c.is_whitespace()), lenience)
+        } else {
+            compare(
+                wanted,
+                &self.text.forms.letters(form).iter().map(|letter| letter.c),
+                lenience,
+            )
+        };
+        let Some(disguise) = said else {
+            return ControlFlow::Continue(());
+        };
+        // Split words would otherwise be found in "as so": the term has to be worth the guess.
+        if form.disguise == Disguise::Split && (term.letters < 4 || disguise > Disguise::Lookalikes) {
+            return ControlFlow::Continue(());
+        }
+        self.tell(number, form.span, form.disguise)
+    }
+
+    /// Terms with wildcards or signs: by a part of them in squash space.
+    fn parts(&mut self) -> ControlFlow<()> {
+        let (words, squashed) = (self.words, &self.text.squashed);
+        let Some(parts) = &words.parts else {
+            return ControlFlow::Continue(());
+        };
+        let end_of = |class: usize| {
+            squashed
+                .places
+                .get(class)
+                .map_or(self.folded.len(), |place| *place as usize)
+        };
+        let mut told = None;
+        for hit in parts.find_overlapping_iter(&squashed.classes) {
+            let number = words.part_terms[hit.pattern().as_usize()] as usize;
+            let (start, end) = (end_of(hit.start()), end_of(hit.end()));
+            self.left = self.left.saturating_sub(1);
+            if self.left == 0 {
+                break;
+            }
+            match words.terms[number].kind {
+                TermKind::Wild => {
+                    // Parts of one word may hit several times.
+                    let Some(token) = self
+                        .token_at(start as u32)
+                        .filter(|token| told != Some((number, token.start)))
+                    else {
+                        continue;
+                    };
+                    told = Some((number, token.start));
+                    self.wild(number, &token)?;
+                }
+                _ => self.stretch(number, start, end)?,
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn token_at(&self, place: u32) -> Option<Token> {
+        let tokens = &self.text.tokens;
+        let at = tokens.partition_point(|token| token.end <= place);
+        tokens.get(at).filter(|token| token.start <= place).copied()
+    }
+
+    fn wild(&mut self, number: usize, token: &Token) -> ControlFlow<()> {
+        let term = &self.words.terms[number];
+        let said = &self.folded[token.start as usize..token.end as usize];
+        if said.chars().count() > super::super::forms::LONGEST * 4 {
+            return ControlFlow::Continue(());
+        }
+        let lenience = self.lenience(term, token.digits_only);
+        let Some(disguise) = self.compared(term, said, lenience) else {
+            return ControlFlow::Continue(());
+        };
+        let allowed = (term.list, hash(said).finish());
+        if self.words.allowed.binary_search(&allowed).is_ok()
+            || common::is_innocent(said, self.words.term_text(term))
+        {
+            return ControlFlow::Continue(());
+        }
+        self.tell(number, (token.start, token.end), disguise)
+    }
+
+    /// Those very characters, near where their letters were seen.
+    fn stretch(&mut self, number: usize, start: usize, end: usize) -> ControlFlow<()> {
+        let term = &self.words.terms[number];
+        let wanted = self.words.term_text(term);
+        let from = self
+            .folded
+            .floor_char_boundary(start.saturating_sub(wanted.len()));
+        let to = self.folded.ceil_char_boundary(end + wanted.len());
+        let is_word =
+            |c: Option<char>| c.is_some_and(|c| matches!(table::entry(c).kind, Kind::Letter | Kind::Digit));
+        for (at, _) in self.folded[from..to].match_indices(wanted) {
+            let (first, last) = (from + at, from + at + wanted.len());
+            let torn = term.kind == TermKind::Signs
+                && ((is_word(wanted.chars().next()) && is_word(self.folded[..first].chars().next_back()))
+                    || (is_word(wanted.chars().next_back()) && is_word(self.folded[last..].chars().next())));
+            if !torn {
+                return self.tell(number, (first as u32, last as u32), Disguise::None);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn tell(&mut self, number: usize, span: (u32, u32), disguise: Disguise) -> ControlFlow<()> {
+        let term = &self.words.terms[number];
+        (self.found)(Found {
+            list: usize::from(term.list),
+            term: term.place as usize,
+            span: span.0 as usize..span.1 as usize,
+            disguise,
+        })
+    }
+}

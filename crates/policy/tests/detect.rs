@@ -1,0 +1,163 @@
+//! Duplicates, floods, raids and bursts of pictures.
+
+use lockdown_policy::detect::heat::{Arrival, Heat, Raid};
+use lockdown_policy::detect::images::{Burst, Picture, Pictures};
+use lockdown_policy::detect::near::{Fingerprint, Recent};
+use lockdown_policy::text::Text;
+
+fn print(raw: &str) -> Fingerprint {
+    Fingerprint::of(&Text::of(raw))
+}
+
+#[test]
+fn near_texts_share_a_fingerprint() {
+    let model = print("Hello everyone, claim your free gift card on our new page today before it is gone");
+    for (raw, near) in [
+        (
+            "HELLO everyone, claim your FREE gift card on our new page today before it is gone",
+            true,
+        ),
+        (
+            "Hello everyone, claim your free gift card on our new page today before it is gone 48151623",
+            true,
+        ),
+        (
+            "🔥 Hello everyone, claim your free gift card on our new page today before it is gone 🔥",
+            true,
+        ),
+        (
+            "Hello everyone, claim your free gift card on our page today before it is gone",
+            true,
+        ),
+        (
+            "Hello evеrуonе, clаim yоur frее gift cаrd оn our nеw pаge todаy befоre it is gоne",
+            true,
+        ),
+        (
+            "Hello everyone, does anybody know when the new map comes out for the summer event",
+            false,
+        ),
+        ("Hello everyone", false),
+        ("", false),
+    ] {
+        assert_eq!(model.is_near(&print(raw)), near, "{raw}");
+    }
+    assert!(print("buy now!").is_near(&print("B U Y  NOW")));
+    assert!(!print("").is_near(&print("")), "nothing repeats nothing");
+}
+
+#[test]
+fn recent_texts_are_found_again_once() {
+    let mut recent = Recent::new(3);
+    let spam = print("claim your free gift card on our new page today");
+    assert_eq!(recent.push(0, 1_000, "a", spam), Vec::<&str>::new());
+    assert_eq!(recent.push(100, 1_000, "b", spam), ["a"]);
+    assert_eq!(
+        recent.push(100, 1_000, "b", spam),
+        ["a"],
+        "a redelivery counts once"
+    );
+    assert_eq!(recent.push(1_050, 1_000, "c", spam), ["b"]);
+    let text = serde_json::to_string(&recent).unwrap();
+    let mut again: Recent<&str> = serde_json::from_str(&text).unwrap();
+    assert_eq!(again, recent);
+    assert_eq!(again.push(1_060, 9_000, "d", spam), ["c", "b", "a"]);
+    assert_eq!(
+        again.push(1_070, 9_000, "e", spam),
+        ["d", "c", "b"],
+        "the oldest made room"
+    );
+}
+
+#[test]
+fn heat_cools_down() {
+    let mut heat = Heat::new(1_000);
+    assert_eq!(heat.level(5), 0.0);
+    assert_eq!(heat.add(0, 8.0), 8.0);
+    assert_eq!(heat.level(1_000), 4.0);
+    assert_eq!(heat.add(2_000, 1.0), 3.0);
+    assert_eq!(heat.add(1_000, 1.0), 4.0, "what comes late adds to what is there");
+    assert_eq!(heat.level(3_000), 2.0);
+    let again: Heat = serde_json::from_str(&serde_json::to_string(&heat).unwrap()).unwrap();
+    assert_eq!(again, heat);
+}
+
+#[test]
+fn raids_are_seen_early_and_fairs_are_not() {
+    let stranger = Arrival {
+        account_age: Some(3_600_000),
+        default_avatar: true,
+        same_invite: true,
+    };
+    let regular = Arrival {
+        account_age: Some(800 * 86_400_000),
+        ..Arrival::default()
+    };
+    let mut raid = Raid::default();
+    for hour in 0..24 {
+        raid.join(hour * 3_600_000, &regular);
+        assert!(!raid.is_raid(hour * 3_600_000));
+    }
+    let start = 24 * 3_600_000;
+    let raids = (0..20).map(|second| {
+        raid.join(start + second * 1_000, &stranger);
+        raid.is_raid(start + second * 1_000)
+    });
+    let raids: Vec<bool> = raids.collect();
+    let seen = raids.iter().position(|raid| *raid);
+    assert!(
+        seen.is_some_and(|second| (2..=6).contains(&second)),
+        "seen after {seen:?}"
+    );
+    assert!(raids[8..].iter().all(|raid| *raid));
+    assert!(!raid.is_raid(start + 20 * 60_000), "it ends when nobody comes");
+
+    // A link from somewhere brings regulars, one in ten seconds.
+    let mut fair = Raid::default();
+    for person in 0..500 {
+        fair.join(person * 10_000, &regular);
+        assert!(!fair.is_raid(person * 10_000), "after {person}");
+    }
+}
+
+#[test]
+fn bursts_of_pictures_are_counted() {
+    let mut pictures = Pictures::new(8);
+    let picture = |exact, perceptual, author, channel, message| Picture {
+        exact,
+        perceptual: Some(perceptual),
+        author,
+        channel,
+        message,
+    };
+    let look = 0x0F0F_3333_5555_00FF;
+    assert_eq!(pictures.push(0, 1_000, &picture(1, look, 1, 1, 1)).messages, 1);
+    assert_eq!(pictures.push(10, 1_000, &picture(1, look, 1, 2, 2)).exact, 2);
+    let burst = Burst {
+        messages: 3,
+        exact: 1,
+        authors: 2,
+        channels: 3,
+    };
+    assert_eq!(
+        pictures.push(20, 1_000, &picture(2, look ^ 0b10101, 2, 3, 3)),
+        burst
+    );
+    assert_eq!(
+        pictures.push(20, 1_000, &picture(2, look ^ 0b10101, 2, 3, 3)),
+        burst,
+        "delivered twice"
+    );
+    assert_eq!(pictures.push(30, 1_000, &picture(3, !look, 3, 3, 4)).messages, 1);
+    assert_eq!(pictures.push(40, 1_000, &picture(4, 0, 3, 3, 5)).messages, 1);
+    assert_eq!(
+        pictures.push(50, 1_000, &picture(5, 1, 3, 3, 6)).messages,
+        1,
+        "plain areas say nothing"
+    );
+    assert_eq!(
+        pictures.push(5_000, 1_000, &picture(1, look, 1, 1, 7)).messages,
+        1,
+        "the others are long ago"
+    );
+}
