@@ -4,7 +4,7 @@
 //!
 //! A [`Source`] is checked by [`check`] against the [`catalogue`] and the community's [`Surroundings`]; what is wrong are
 //! [`Diagnostic`]s, what is right is an immutable [`RuleSet`]. A [`Judge`] asks it about [`Facts`], with [`counter`]s behind
-//! a trait, and explains itself. [`replay()`] does the same for what is over.
+//! a trait, and explains itself. [`Replay`] does the same for what is over.
 //!
 //! - A new feature, action or counter key: a row in `catalogue/`, whoever knows its value in `facts/`.
 //! - A new key of the language: a row in `document/shape.rs`, its reader beside it.
@@ -22,6 +22,9 @@ mod evaluate;
 mod event;
 mod expression;
 mod facts;
+mod format;
+mod preset;
+mod replay;
 mod source;
 pub mod text;
 
@@ -35,4 +38,7 @@ pub use evaluate::{
 };
 pub use event::{EventKind, Events};
 pub use facts::{Facts, Record};
+pub use format::format;
+pub use preset::{PRESETS, Preset};
+pub use replay::{Difference, Judged, Precision, Recorded, Replay, Report, RuleReport};
 pub use source::{At, Place, Source, Span};

@@ -4,6 +4,7 @@
 //! a line in the reader of its part.
 
 mod action;
+pub(crate) mod canonical;
 mod example;
 mod list;
 mod part;

@@ -42,6 +42,11 @@ impl Scalar {
         self.style == ScalarStyle::Plain
     }
 
+    /// Whether it is written as a block of lines.
+    pub(crate) fn is_block(&self) -> bool {
+        matches!(self.style, ScalarStyle::Literal | ScalarStyle::Folded)
+    }
+
     /// The place in the file of a part of the text.
     pub(crate) fn locate(&self, start: usize, end: usize) -> Span {
         match &self.map {

@@ -3,7 +3,7 @@
 
 use super::{Scalar, Source, Span};
 use crate::diagnostic::{Code, Sink};
-use granit_parser::{Event, Options, Parser, ScalarStyle, Span as ParserSpan};
+use granit_parser::{Event, Options, Parser, ScalarStyle, Span as ParserSpan, StructureStyle};
 
 /// Files above this are not read: a hundred thousand words fit.
 pub(crate) const MAX_BYTES: usize = 2 * 1024 * 1024;
@@ -66,7 +66,12 @@ pub(crate) fn parse(source: &Source, sink: &mut Sink) -> Option<Node> {
         parser: Parser::new_from_str_with_options(source.text(), options),
         nodes: 0,
     };
-    builder.document(sink).unwrap_or_default()
+    let root = builder.document(sink).unwrap_or(None);
+    if root.is_none() && !sink.has_errors() {
+        sink.error(Code::NotYaml, Span::default(), "the file is empty")
+            .hint("it begins with `version: 1`");
+    }
+    root
 }
 
 /// What is wrong was told, and reading on makes no sense.
@@ -134,24 +139,28 @@ impl<'s> Builder<'s> {
                 };
                 Ok(Node { span, value })
             }
-            Event::SequenceStart(_, anchor, tag) => {
+            Event::SequenceStart(style, anchor, tag) => {
                 refuse(anchor, tag.is_some(), span, sink)?;
                 let mut items = Vec::new();
                 loop {
                     let (event, at) = self.next(sink)?;
                     if matches!(event, Event::SequenceEnd) {
+                        // Where a block ends, the next thing begins: it reaches to its last item.
+                        let last = items.last().map_or(span, |item: &Node| item.span);
+                        let end = if style == StructureStyle::Flow { at } else { last };
                         return Ok(Node {
-                            span: span.to(at),
+                            span: span.to(end),
                             value: Value::List(items),
                         });
                     }
                     items.push(self.node(event, at, depth + 1, sink)?);
                 }
             }
-            Event::MappingStart(_, anchor, tag) => {
+            Event::MappingStart(style, anchor, tag) => {
                 refuse(anchor, tag.is_some(), span, sink)?;
-                let entries = self.entries(depth, sink)?;
-                let end = entries.last().map_or(span, |entry| entry.node.span);
+                let (entries, at) = self.entries(depth, sink)?;
+                let last = entries.last().map_or(span, |entry| entry.node.span);
+                let end = if style == StructureStyle::Flow { at } else { last };
                 Ok(Node {
                     span: span.to(end),
                     value: Value::Map(entries),
@@ -169,13 +178,13 @@ impl<'s> Builder<'s> {
         }
     }
 
-    fn entries(&mut self, depth: usize, sink: &mut Sink) -> Result<Vec<Entry>, Stop> {
+    fn entries(&mut self, depth: usize, sink: &mut Sink) -> Result<(Vec<Entry>, Span), Stop> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut seen = std::collections::HashSet::new();
         loop {
             let (event, key_span) = self.next(sink)?;
             if matches!(event, Event::MappingEnd) {
-                return Ok(entries);
+                return Ok((entries, key_span));
             }
             let key = self.node(event, key_span, depth + 1, sink)?;
             let (event, span) = self.next(sink)?;
