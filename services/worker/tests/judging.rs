@@ -1,0 +1,438 @@
+//! From a message to a verdict and to what follows from it, in both sizes.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "this is a test: what is unwrapped is what the case holds"
+)]
+
+use lockdown_bus::{Bus, Heard, ListenOptions, Subscription};
+use lockdown_events::{
+    Action, Author, Envelope, Event, EventId, GuildConfig, GuildEvent, GuildId, Message, MessageEvent,
+    ModerationAction, ModerationEvent, Platform, RanksRequest, Source, UserId, Verdict, VerdictMode,
+};
+use lockdown_runtime::{Clock, Config, Context, Ids, Metrics};
+use lockdown_store::dbx::Json;
+use lockdown_store::guilds::{Community, CommunityId, Guild, GuildKey};
+use lockdown_store::people::{IdentityId, PersonId, Seen};
+use lockdown_store::policies::{
+    Change, Changed, Place, Policy, PolicyBinding, PolicyId, PolicyMode, PolicyState,
+};
+use lockdown_store::{Store, StoreError, in_read, in_tx};
+use lockdown_testkit::database::{self, Database};
+use lockdown_testkit::servers;
+use serde_json::json;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const RULES: &str = r#"version: 1
+defaults:
+  exempt: {staff: true}
+lists:
+  slurs: {words: [badword], fold: true}
+rules:
+  - id: slurs
+    about: No insults here
+    events: [message, edit]
+    when: [text.has_any(slurs)]
+    then: [delete, strike 2, timeout 10m]
+    limit: {actions: 50, per: 10m, then: pause}
+  - id: flood
+    events: [message]
+    when: [text.length >= 4]
+    count: {of: [author, text.fingerprint], within: 30s, at_least: 3}
+    then: [delete counted, label flooder 7d]
+    limit: {actions: 50, per: 10m, then: pause}
+  - id: returned
+    events: [message]
+    when: [author.labels.has(flooder)]
+    then: [review flooders]
+    mode: shadow
+"#;
+
+/// A worker, and those around it.
+struct House {
+    ctx: Context,
+    store: Store,
+    bus: Bus,
+    guild: Guild,
+    policy: PolicyId,
+    heard: Subscription,
+    _ranks: lockdown_bus::Answering,
+    _around: Box<dyn std::any::Any + Send>,
+}
+
+fn guild_id() -> GuildId {
+    GuildId::new("100").unwrap()
+}
+
+impl House {
+    async fn embedded() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let config = Config::from_map([("LOCKDOWN_DATA_DIR", data.path())]).unwrap();
+        Self::build(config, Box::new(data)).await
+    }
+
+    async fn fleet() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let database = Database::create(&database::migrations()).await.unwrap();
+        let redis = servers::redis_private();
+        let config = Config::from_map([
+            ("LOCKDOWN_DATA_DIR", data.path().display().to_string()),
+            ("DATABASE_URL", database.url()),
+            ("REDIS_URL", redis.url()),
+        ]);
+        Self::build(config.unwrap(), Box::new((data, database, redis))).await
+    }
+
+    async fn build(config: Config, around: Box<dyn std::any::Any + Send>) -> Self {
+        let clock = Clock::system();
+        let ids = Ids::system(clock.clone());
+        let ctx = Context::new("worker", "1.2.3", config, clock, ids, Metrics::local());
+        let store = lockdown_store::open(&ctx).await.unwrap();
+        let bus = lockdown_bus::open(&ctx, Source::Worker).await.unwrap();
+        let heard = bus
+            .live()
+            .subscribe(&["moderation:*"], &ListenOptions::default())
+            .await
+            .unwrap();
+        // The bot: 50 keeps order there, nobody else does.
+        let ranks = bus
+            .requests()
+            .answer("ranks:telegram", |asked: lockdown_bus::Asked<RanksRequest>| async move {
+                let stand = |id: &UserId| {
+                    let rights: &[&str] = if id.as_str() == "50" { &["delete", "ban"] } else { &[] };
+                    json!({
+                        "userId": id, "standing": "member", "position": 0, "administrator": false, "rights": rights,
+                    })
+                };
+                let people: Vec<_> = asked.data.user_ids.iter().map(stand).collect();
+                let bot = json!({ "userId": "99", "standing": "owner" });
+                Ok(json!({ "bot": bot, "people": people }))
+            })
+            .await
+            .unwrap();
+        let (guild, policy) = found(&store, &ctx).await;
+        lockdown_worker::judge(&ctx, store.clone(), &bus).await.unwrap();
+        Self {
+            ctx,
+            store,
+            bus,
+            guild,
+            policy,
+            heard,
+            _ranks: ranks,
+            _around: around,
+        }
+    }
+
+    /// The next version of the rules, told as the backend tells it.
+    async fn change(&self, body: &str, seen: u64, mode: PolicyMode) {
+        let now = self.ctx.clock.now();
+        let change = Change {
+            author: "system",
+            note: None,
+            seen,
+            at: now,
+        };
+        let binding = PolicyBinding {
+            guild_id: self.guild.id,
+            channel_native_id: Place::Guild,
+            policy_id: self.policy,
+            version: None,
+            shadow_version: None,
+            mode,
+        };
+        let changed = in_tx!(self.store, |tx| {
+            let changed = tx.change_policy(self.policy, body, &change).await?;
+            tx.bind_policy(&binding).await?;
+            Ok::<_, StoreError>(changed)
+        });
+        assert_eq!(changed.unwrap(), Changed::To(seen + 1));
+        let config = Event::Guild(GuildEvent::Config(GuildConfig {
+            platform: Platform::Telegram,
+            guild_id: guild_id(),
+            version: seen + 1,
+            rule_set_hash: None,
+            changed: vec!["rules".into()],
+        }));
+        self.bus.publish(&config).await.unwrap();
+    }
+
+    fn says(&self, author: &str, content: &str, number: u64) -> Envelope {
+        let message = json!({
+            "platform": "telegram", "guildId": "100", "messageId": number.to_string(), "channelId": "100",
+            "authorId": author, "author": Author::default(), "content": content,
+        });
+        let message: Message = serde_json::from_value(message).unwrap();
+        let event = Event::Message(MessageEvent::Created(Box::new(message)));
+        let (id, now) = (EventId(self.ctx.ids.next()), self.ctx.clock.now());
+        Envelope::new(id, now, Source::TelegramBot, None, &event).unwrap()
+    }
+
+    async fn publish(&self, envelope: &Envelope) {
+        self.bus.publish_as_it_is(envelope, false).await.unwrap();
+    }
+
+    async fn told(&mut self) -> (Envelope, ModerationEvent) {
+        let heard = tokio::time::timeout(PATIENCE, self.heard.next()).await;
+        let Some(Heard::Said(said)) = heard.expect("nothing was told") else {
+            panic!("an event was missed")
+        };
+        let envelope = said.envelope().unwrap();
+        match envelope.event().unwrap() {
+            Event::Moderation(event) => (envelope, event),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn verdict(&mut self) -> Verdict {
+        match self.told().await.1 {
+            ModerationEvent::Automod(verdict) => verdict,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn wish(&mut self) -> (Envelope, ModerationAction) {
+        match self.told().await {
+            (envelope, ModerationEvent::Action(wish)) => (envelope, wish),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn stop(self) {
+        self.ctx.shutdown.request("test");
+        self.ctx.tasks.all_ended().await;
+    }
+}
+
+async fn found(store: &Store, ctx: &Context) -> (Guild, PolicyId) {
+    let now = ctx.clock.now();
+    let community = Community {
+        id: CommunityId(ctx.ids.next()),
+        slug: "town".into(),
+        name: "Town".into(),
+        settings: Json(json!({})),
+        created_at: now,
+        updated_at: now,
+        deleted_at: None,
+    };
+    let guild = Guild {
+        id: GuildKey(ctx.ids.next()),
+        community_id: community.id,
+        platform: Platform::Telegram,
+        native_id: guild_id(),
+        title: "Square".into(),
+        joined_at: now,
+        left_at: None,
+    };
+    let policy = Policy {
+        id: PolicyId(ctx.ids.next()),
+        community_id: community.id,
+        name: "rules".into(),
+        head_version: 0,
+        state: PolicyState::Active,
+        created_at: now,
+    };
+    in_tx!(store, |tx| {
+        tx.insert_community(&community).await?;
+        tx.save_guild(&guild).await?;
+        tx.insert_policy(&policy).await
+    })
+    .unwrap();
+    (guild, policy.id)
+}
+
+macro_rules! sizes {
+    ($( $case:ident ),+ $(,)?) => {
+        mod embedded { $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                super::$case(super::House::embedded().await).await;
+            }
+        )+ }
+        mod fleet { $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                super::$case(super::House::fleet().await).await;
+            }
+        )+ }
+    };
+}
+
+sizes!(
+    a_message_against_the_rules_is_told_once_and_wished_for,
+    what_is_repeated_is_counted_and_labelled,
+    whoever_keeps_order_is_exempt,
+    changed_rules_judge_at_once_and_broken_ones_never,
+    shadow_says_and_does_nothing,
+);
+
+async fn a_message_against_the_rules_is_told_once_and_wished_for(mut house: House) {
+    house.change(RULES, 0, PolicyMode::Enforce).await;
+    let fine = house.says("7", "good morning", 1);
+    let bad = house.says("7", "you b\u{0430}dword, you", 2);
+    house.publish(&fine).await;
+    for _ in 0..3 {
+        house.publish(&bad).await;
+    }
+    let (envelope, told) = house.told().await;
+    let ModerationEvent::Automod(verdict) = told else {
+        panic!("{told:?}")
+    };
+    assert_eq!(envelope.correlation_id, bad.correlation_id, "it is one chain");
+    assert_eq!(
+        (verdict.mode, verdict.event_id),
+        (VerdictMode::Live, bad.event_id)
+    );
+    assert_eq!(verdict.message_id.as_ref().unwrap().as_str(), "2");
+    assert_eq!(verdict.rules[0].rule, "slurs");
+    assert_eq!(verdict.rules[0].span, Some([4, 11]));
+    let words: Vec<&str> = verdict.actions.iter().map(|act| act.act.as_str()).collect();
+    assert!(words.contains(&"delete"), "{words:?}");
+    let explanation = verdict.explanation.as_ref().unwrap();
+    assert_eq!(
+        explanation["rules"][0]["conditions"][0]["truth"], "true",
+        "{explanation}"
+    );
+    assert_eq!(explanation["rules"][1]["hit"], false);
+
+    let (_, warn) = house.wish().await;
+    assert_eq!(
+        (warn.action, warn.points, warn.notify),
+        (Action::Warn, Some(2), Some(false))
+    );
+    let (_, mute) = house.wish().await;
+    assert_eq!((mute.action, mute.rule.as_deref()), (Action::Mute, Some("slurs")));
+    assert_eq!(mute.reason.as_deref(), Some("No insults here"));
+    assert_eq!(
+        mute.rule_set_hash.as_deref(),
+        Some(verdict.rule_set_hash.as_str())
+    );
+    assert_eq!(mute.trace_id, Some(verdict.trace_id));
+    assert_eq!(mute.evidence[0].message_id.as_str(), "2");
+    let lasts = mute.expires_at.unwrap() - house.ctx.clock.now();
+    assert!((9..=10).contains(&lasts.num_minutes()), "{lasts}");
+    // What comes next is about another message: the three deliveries were one.
+    house.publish(&house.says("8", "badword", 3)).await;
+    assert_eq!(house.verdict().await.user_id.as_str(), "8");
+    house.stop().await;
+}
+
+async fn what_is_repeated_is_counted_and_labelled(mut house: House) {
+    house.change(RULES, 0, PolicyMode::Enforce).await;
+    let now = house.ctx.clock.now();
+    let seen = Seen {
+        platform: Platform::Telegram,
+        native_id: UserId::new("7").unwrap(),
+        username: None,
+        display_name: None,
+        is_bot: false,
+        at: now,
+    };
+    let ids = (PersonId(house.ctx.ids.next()), IdentityId(house.ctx.ids.next()));
+    let person = in_tx!(house.store, |tx| { tx.see(&seen, ids).await }).unwrap();
+    let messages: Vec<Envelope> = (1..=3)
+        .map(|number| house.says("7", "buy my coins", number))
+        .collect();
+    // The second comes twice, and counts once.
+    for at in [0, 1, 1] {
+        house.publish(&messages[at]).await;
+    }
+    house.publish(&messages[2]).await;
+    let verdict = house.verdict().await;
+    assert_eq!(
+        (verdict.rules[0].rule.as_str(), verdict.event_id),
+        ("flood", messages[2].event_id)
+    );
+    let delete = verdict.actions.iter().find(|act| act.act == "delete").unwrap();
+    let deleted: Vec<&str> = delete.messages.iter().map(|of| of.message_id.as_str()).collect();
+    assert_eq!(deleted, ["1", "2", "3"]);
+    let labelled = async {
+        loop {
+            let labels = in_read!(house.store, |conn| {
+                conn.labels_in_force(house.guild.id, person.id, now).await
+            });
+            if let Some(label) = labels.unwrap().pop() {
+                return label;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let label = tokio::time::timeout(PATIENCE, labelled).await.unwrap();
+    assert_eq!(
+        (label.name.as_str(), label.set_by.as_str()),
+        ("flooder", "rule:flood")
+    );
+    assert!(label.expires_at.is_some());
+    // Who bears it is known to the rules.
+    house.publish(&house.says("7", "me again", 9)).await;
+    let verdict = house.verdict().await;
+    assert_eq!(
+        (verdict.rules[0].rule.as_str(), verdict.mode),
+        ("returned", VerdictMode::Shadow)
+    );
+    house.stop().await;
+}
+
+async fn whoever_keeps_order_is_exempt(mut house: House) {
+    house.change(RULES, 0, PolicyMode::Enforce).await;
+    house
+        .publish(&house.says("50", "what does badword mean?", 1))
+        .await;
+    house.publish(&house.says("51", "badword", 2)).await;
+    assert_eq!(house.verdict().await.user_id.as_str(), "51");
+    house.stop().await;
+}
+
+async fn changed_rules_judge_at_once_and_broken_ones_never(mut house: House) {
+    house.publish(&house.says("7", "badword", 1)).await;
+    house.change(RULES, 0, PolicyMode::Enforce).await;
+    let until = |wanted: &'static str| {
+        let bus = house.bus.clone();
+        let says = house.says("8", wanted, 2);
+        async move {
+            // The event of the change and the message go different ways.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            bus.publish_as_it_is(&says, false).await.unwrap();
+        }
+    };
+    until("badword").await;
+    assert_eq!(house.verdict().await.user_id.as_str(), "8");
+    for _ in 0..2 {
+        house.wish().await;
+    }
+    house
+        .change("version: 1\nrules: [nonsense", 1, PolicyMode::Enforce)
+        .await;
+    let says = house.says("9", "badword", 3);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    house.publish(&says).await;
+    assert_eq!(
+        house.verdict().await.user_id.as_str(),
+        "9",
+        "the last good ones judge on"
+    );
+    for _ in 0..2 {
+        house.wish().await;
+    }
+    house
+        .change(&RULES.replace("badword", "other"), 2, PolicyMode::Enforce)
+        .await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    house.publish(&house.says("10", "badword", 4)).await;
+    house.publish(&house.says("11", "other", 5)).await;
+    assert_eq!(house.verdict().await.user_id.as_str(), "11");
+    house.stop().await;
+}
+
+async fn shadow_says_and_does_nothing(mut house: House) {
+    house.change(RULES, 0, PolicyMode::Shadow).await;
+    house.publish(&house.says("7", "badword", 1)).await;
+    let verdict = house.verdict().await;
+    assert_eq!(verdict.mode, VerdictMode::Shadow);
+    house.publish(&house.says("8", "badword", 2)).await;
+    let next = house.verdict().await;
+    assert_eq!(next.user_id.as_str(), "8", "no wish came between");
+    house.stop().await;
+}
