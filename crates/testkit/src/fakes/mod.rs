@@ -1,6 +1,6 @@
 //! The platforms' side of the wire, on loopback, with state.
 
-mod discord;
+pub mod discord;
 pub mod telegram;
 
 pub use discord::FakeDiscord;
