@@ -1,22 +1,119 @@
 //! The Discord bot: what happens on Discord becomes events, decisions become effects there.
+//!
+//! `gateway` hears, `read` understands, `intake` publishes; `effects` acts, `commands` answers moderators, and every request goes out through `rest`. No
+//! type of the library leaves this crate. To hear one more kind of event: an arm in `intake/events.rs`. To do one more
+//! thing on Discord: a method beside its like in `effects`.
 
 mod account;
+mod commands;
+mod effects;
+mod gateway;
+mod intake;
+mod read;
+mod rest;
+
+pub use effects::Discord;
 
 use account::Account;
 use anyhow::Context as _;
+use commands::Commands;
+use effects::Removals;
+use gateway::Gateway;
+use intake::{Guilds, Intake, Places};
+use lockdown_bus::Bus;
+use lockdown_moderation::hands;
 use lockdown_runtime::{Context, probe};
+use rest::Rest;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+
+/// Events that the gateway may be ahead of their publication.
+const AHEAD: usize = 4_096;
+/// Commands that may wait.
+const INTERACTIONS: usize = 1_024;
 
 /// Starts the bot's tasks in `ctx`; they end when it stops.
-pub async fn run(ctx: Context) -> anyhow::Result<()> {
+pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
     let token = ctx
         .config
         .discord
         .token
         .as_ref()
         .context("DISCORD_TOKEN is not set")?;
-    let account = Account::new(token, ctx.config.discord.api_url.as_ref())?;
+    let rest = Arc::new(Rest::new(token, ctx.config.discord.api_url.as_ref())?);
+    let (known, own) = watch::channel(None);
     let component = ctx.health.component("discord", true);
+    let account = Account::new(Arc::clone(&rest), known);
     let watching = probe::watch(account, component, ctx.clock.clone(), ctx.shutdown.clone());
     ctx.tasks.spawn("account", watching);
+    let gateway = Gateway {
+        rest: Arc::clone(&rest),
+        token: token.clone(),
+        component: ctx.health.component("gateway", true),
+        clock: ctx.clock.clone(),
+        shutdown: ctx.shutdown.clone(),
+        events: mpsc::channel(1).0,
+    };
+    let surroundings = ctx.clone();
+    ctx.tasks.spawn("bot", async move {
+        let ctx = surroundings;
+        match first(own, &ctx).await {
+            Some(own) => begin(&ctx, bus, rest, gateway, own).await?,
+            None => return Ok(()),
+        }
+        ctx.shutdown.soft().await;
+        Ok(())
+    });
+    Ok(())
+}
+
+/// Who we are, once Discord has said it; `None` when the process stops before.
+async fn first(mut own: watch::Receiver<Option<u64>>, ctx: &Context) -> Option<u64> {
+    let stopping = ctx.shutdown.soft_token();
+    let known = stopping
+        .run_until_cancelled(own.wait_for(Option::is_some))
+        .await?;
+    let known = known.map(|known| *known);
+    match known {
+        Ok(known) => known,
+        // The account is not asked any more: there is nothing to begin.
+        Err(_) => {
+            ctx.shutdown.soft().await;
+            None
+        }
+    }
+}
+
+/// Begins to hear and to act, now that Discord knows us.
+async fn begin(ctx: &Context, bus: Bus, rest: Arc<Rest>, gateway: Gateway, own: u64) -> anyhow::Result<()> {
+    let guilds = Arc::new(Guilds::new(own));
+    let places = Places::open(bus.clone(), own, ctx.clock.clone());
+    let places = Arc::new(places.await.context("could not learn how far Discord was read")?);
+    let discord = Discord::new(Arc::clone(&rest), Arc::clone(&guilds), ctx.clock.clone());
+    hands::start(ctx, &bus, Arc::new(discord.clone())).await?;
+    Removals::start(ctx, bus.clone(), discord)
+        .await
+        .context("could not consume verdicts")?;
+    let (events, heard) = mpsc::channel(AHEAD);
+    let (interactions, asked) = mpsc::channel(INTERACTIONS);
+    let commands = Commands::start(bus.clone(), Arc::clone(&rest), ctx.clock.clone(), own).await?;
+    ctx.tasks.spawn("commands", commands.run(asked, ctx.clone()));
+    let intake = Intake {
+        bus,
+        rest,
+        guilds,
+        places: Arc::clone(&places),
+        clock: ctx.clock.clone(),
+        tasks: ctx.tasks.clone(),
+        stopping: ctx.shutdown.soft_token(),
+        interactions,
+    };
+    ctx.tasks.spawn("intake", intake.run(heard));
+    let shutdown = ctx.shutdown.clone();
+    ctx.tasks.spawn("places", async move {
+        places.keep_writing(&shutdown).await;
+        Ok(())
+    });
+    ctx.tasks.spawn("gateway", Gateway { events, ..gateway }.keep());
     Ok(())
 }

@@ -10,8 +10,8 @@ fn main() -> ExitCode {
         required,
         Http::Ops,
         |ctx| async move {
-            lockdown_bus::open(&ctx, Source::DiscordBot).await?;
-            lockdown_discord_bot::run(ctx).await
+            let bus = lockdown_bus::open(&ctx, Source::DiscordBot).await?;
+            lockdown_discord_bot::run(ctx, bus).await
         },
     )
 }

@@ -2,18 +2,36 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use lockdown_bus::{Bus, BusOptions, Durability, EmbeddedEngine, Options};
+use lockdown_events::Source;
 use lockdown_runtime::health::{Report, Status};
 use lockdown_runtime::{Clock, Config, Context, Ids, Metrics, MockClock};
 use lockdown_testkit::fakes::FakeDiscord;
+use std::path::Path;
+use std::sync::Arc;
 
 const TOKEN: &str = "MTE3NjUyMzM0MjEyMzQ1Njc4OQ.Gabcde.a-token-of-the-form-that-discord-gives-out";
+
+/// A bus by the wall clock: the test's own is for the looks at the account.
+async fn bus() -> Bus {
+    let clock = Clock::system();
+    let options = Options {
+        durability: Durability::Memory,
+        ..Options::default()
+    };
+    let engine = EmbeddedEngine::open(Path::new("unused"), &options, clock.clone()).unwrap();
+    let options = BusOptions::new(Source::DiscordBot);
+    Bus::start(Arc::new(engine), options, clock.clone(), Ids::system(clock))
+        .await
+        .unwrap()
+}
 
 async fn bot(discord: &FakeDiscord) -> (Context, MockClock) {
     let (clock, mock) = Clock::mock("2026-11-20T09:06:00Z".parse().unwrap());
     let config = Config::from_map([("DISCORD_TOKEN", TOKEN), ("DISCORD_API_URL", &discord.url())]).unwrap();
     let ids = Ids::seeded(clock.clone(), 1);
     let ctx = Context::new("discord-bot", "1.2.3", config, clock, ids, Metrics::local());
-    lockdown_discord_bot::run(ctx.clone()).await.unwrap();
+    lockdown_discord_bot::run(ctx.clone(), bus().await).await.unwrap();
     (ctx, mock)
 }
 
@@ -82,7 +100,7 @@ async fn a_discord_that_cannot_be_reached_is_named() {
         Ids::system(clock),
         Metrics::local(),
     );
-    lockdown_discord_bot::run(ctx.clone()).await.unwrap();
+    lockdown_discord_bot::run(ctx.clone(), bus().await).await.unwrap();
     let said = health(&ctx, Status::Down).await.unwrap();
     assert!(
         said.starts_with("Discord cannot be reached: ") && said.contains("refused"),

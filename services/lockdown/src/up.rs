@@ -34,7 +34,7 @@ async fn up(ctx: Context) -> anyhow::Result<()> {
         ctx.config.telegram.token.is_some(),
     );
     if discord {
-        lockdown_discord_bot::run(ctx.service("discord-bot")).await?;
+        lockdown_discord_bot::run(ctx.service("discord-bot"), bus.of(Source::DiscordBot)).await?;
     }
     if telegram {
         lockdown_telegram_bot::run(ctx.service("telegram-bot"), bus.of(Source::TelegramBot)).await?;

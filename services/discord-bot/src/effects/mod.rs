@@ -1,0 +1,393 @@
+//! What is done on Discord: the `Platform` of `lockdown-moderation`, and the removal of messages that rules ask for.
+
+mod delete;
+mod errors;
+mod rank;
+mod removals;
+
+pub(crate) use removals::Removals;
+
+use crate::intake::Guilds;
+use crate::rest::{Ask, Priority, Rest, RestError};
+use anyhow::Context as _;
+use async_trait::async_trait;
+use chrono::SecondsFormat;
+use errors::Deed;
+use lockdown_events::{ChannelId, GuildId, MessageId, Platform as PlatformName, UserId};
+use lockdown_moderation::{
+    Deleted, Fault, Limits, MassBan, Member, Missing, Platform, PlatformError, Rank, Span, Term,
+};
+use lockdown_runtime::{Clock, Secret, SecretUrl};
+use serde_json::{Value, json};
+use serenity::http::Route;
+use std::sync::Arc;
+
+/// Discord, seen from the bot's account.
+#[derive(Clone)]
+pub struct Discord {
+    pub(crate) rest: Arc<Rest>,
+    pub(crate) guilds: Arc<Guilds>,
+    own: UserId,
+    clock: Clock,
+}
+
+// === impl Discord ===
+
+impl Discord {
+    pub(crate) fn new(rest: Arc<Rest>, guilds: Arc<Guilds>, clock: Clock) -> Self {
+        let own = UserId::new(&guilds.own().to_string()).expect("a number is an id");
+        Self {
+            rest,
+            guilds,
+            own,
+            clock,
+        }
+    }
+
+    /// Without a gateway: what it has to know of a guild, it asks.
+    pub async fn connect(token: &Secret, api_url: Option<&SecretUrl>, clock: Clock) -> anyhow::Result<Self> {
+        let rest = Arc::new(Rest::new(token, api_url)?);
+        let me = rest
+            .call(Ask::get(Route::UserMe, 0))
+            .await
+            .context("could not learn who the bot is")?;
+        let own = crate::read::id(&me["id"]).context("Discord does not say who the bot is")?;
+        Ok(Self::new(rest, Arc::new(Guilds::new(own)), clock))
+    }
+
+    pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.clock.now()
+    }
+
+    /// Does something to one person.
+    async fn act(&self, ask: Ask<'_>, guild: u64, deed: Deed) -> Result<Value, PlatformError> {
+        let ask = ask.priority(Priority::Sanction);
+        self.check(guild, deed)?;
+        self.rest
+            .call(ask)
+            .await
+            .map_err(|error| self.why(error, guild, deed))
+    }
+
+    /// What Discord would refuse is not asked for: refusals count against the bot.
+    fn check(&self, guild: u64, deed: Deed) -> Result<(), PlatformError> {
+        match self.guilds.own_permissions(guild) {
+            Some(held) if held & deed.permission() == 0 => Err(PlatformError::Forbidden(deed.right())),
+            _ => Ok(()),
+        }
+    }
+
+    async fn silence(
+        &self,
+        guild: &GuildId,
+        user: &UserId,
+        until: Value,
+        audit: &str,
+    ) -> Result<(), PlatformError> {
+        let (guild, user) = (discord_id(guild.as_str())?, discord_id(user.as_str())?);
+        let route = Route::GuildMember {
+            guild_id: guild.into(),
+            user_id: user.into(),
+        };
+        let ask = Ask::patch(route, guild)
+            .body(&json!({ "communication_disabled_until": until }))
+            .audit(audit);
+        self.act(ask, guild, Deed::Mute).await.map(drop)
+    }
+
+    /// The conversation with one person, made when there is none.
+    async fn conversation(&self, user: u64) -> Result<u64, RestError> {
+        let ask = Ask::post(Route::UserMeDmChannels, 0).body(&json!({ "recipient_id": user.to_string() }));
+        let channel = self.rest.call(ask).await?;
+        crate::read::id(&channel["id"])
+            .ok_or_else(|| RestError::Unavailable("Discord names no conversation".to_owned()))
+    }
+
+    /// One call for up to two hundred; `None` where Discord does not take them together.
+    async fn ban_together(
+        &self,
+        guild: u64,
+        users: &[UserId],
+        delete: Option<Span>,
+        audit: &str,
+    ) -> Option<Result<Vec<u64>, PlatformError>> {
+        let deed = Deed::BanMany;
+        if self
+            .guilds
+            .own_permissions(guild)
+            .is_some_and(|held| held & deed.permission() != deed.permission())
+        {
+            return None;
+        }
+        let ids: Vec<&str> = users.iter().map(UserId::as_str).collect();
+        let body = json!({ "user_ids": ids, "delete_message_seconds": delete.map_or(0, Span::as_seconds) });
+        let ask = Ask::post(
+            Route::GuildBulkBan {
+                guild_id: guild.into(),
+            },
+            guild,
+        )
+        .body(&body)
+        .audit(audit);
+        match self.rest.call(ask.priority(Priority::Sanction)).await {
+            // An empty answer says nothing of anybody: each is then banned alone, which changes nothing for the banned.
+            Ok(answer) => {
+                let banned = answer["banned_users"].as_array().into_iter().flatten();
+                Some(Ok(banned.filter_map(crate::read::id).collect()))
+            }
+            Err(RestError::Refused { .. }) => None,
+            Err(error) => Some(Err(self.why(error, guild, deed))),
+        }
+    }
+}
+
+/// An id of ours as Discord's number.
+pub(crate) fn discord_id(text: &str) -> Result<u64, PlatformError> {
+    match text.parse() {
+        Ok(id) if id > 0 => Ok(id),
+        _ => Err(PlatformError::Refused(format!("`{text}` is no id of Discord's"))),
+    }
+}
+
+#[async_trait]
+impl Platform for Discord {
+    fn limits(&self) -> &'static Limits {
+        Limits::of(PlatformName::Discord)
+    }
+
+    async fn ban(
+        &self,
+        guild: &GuildId,
+        user: &UserId,
+        _until: Term,
+        delete: Option<Span>,
+        audit: &str,
+    ) -> Result<(), PlatformError> {
+        let (guild, user) = (discord_id(guild.as_str())?, discord_id(user.as_str())?);
+        self.limits()
+            .check_delete_window(delete)
+            .map_err(|error| PlatformError::Refused(error.to_string()))?;
+        let route = Route::GuildBan {
+            guild_id: guild.into(),
+            user_id: user.into(),
+        };
+        let body = json!({ "delete_message_seconds": delete.map_or(0, Span::as_seconds) });
+        self.act(Ask::put(route, guild).body(&body).audit(audit), guild, Deed::Ban)
+            .await
+            .map(drop)
+    }
+
+    async fn unban(&self, guild: &GuildId, user: &UserId, audit: &str) -> Result<(), PlatformError> {
+        let (guild, user) = (discord_id(guild.as_str())?, discord_id(user.as_str())?);
+        let route = Route::GuildBan {
+            guild_id: guild.into(),
+            user_id: user.into(),
+        };
+        self.act(Ask::delete(route, guild).audit(audit), guild, Deed::Ban)
+            .await
+            .map(drop)
+    }
+
+    async fn kick(&self, guild: &GuildId, user: &UserId, audit: &str) -> Result<(), PlatformError> {
+        let (guild, user) = (discord_id(guild.as_str())?, discord_id(user.as_str())?);
+        let route = Route::GuildMember {
+            guild_id: guild.into(),
+            user_id: user.into(),
+        };
+        self.act(Ask::delete(route, guild).audit(audit), guild, Deed::Kick)
+            .await
+            .map(drop)
+    }
+
+    async fn mute(
+        &self,
+        guild: &GuildId,
+        user: &UserId,
+        until: Term,
+        audit: &str,
+    ) -> Result<(), PlatformError> {
+        let now = self.clock.now();
+        let piece = self.limits().mute.stretch(until, now).until;
+        let Some(at) = piece.at() else {
+            return Err(PlatformError::Refused(
+                "Discord keeps nobody silent for ever".to_owned(),
+            ));
+        };
+        self.silence(
+            guild,
+            user,
+            json!(at.to_rfc3339_opts(SecondsFormat::Millis, true)),
+            audit,
+        )
+        .await
+    }
+
+    async fn unmute(&self, guild: &GuildId, user: &UserId, audit: &str) -> Result<(), PlatformError> {
+        self.silence(guild, user, Value::Null, audit).await
+    }
+
+    async fn delete(
+        &self,
+        guild: &GuildId,
+        channel: &ChannelId,
+        messages: &[MessageId],
+        audit: &str,
+    ) -> Result<Deleted, PlatformError> {
+        let (guild, channel) = (discord_id(guild.as_str())?, discord_id(channel.as_str())?);
+        let ids: Result<Vec<u64>, _> = messages.iter().map(|id| discord_id(id.as_str())).collect();
+        self.remove(guild, channel, &ids?, audit).await
+    }
+
+    async fn message(&self, user: &UserId, text: &str) -> Result<(), PlatformError> {
+        let user = discord_id(user.as_str())?;
+        let why = |error| self.why(error, 0, Deed::Message);
+        let channel = self.conversation(user).await.map_err(why)?;
+        // Asked for again after a lost answer, the same is not said twice.
+        let nonce = format!(
+            "{:016x}{:08x}",
+            self.clock.now().timestamp_micros(),
+            fastrand::u32(..)
+        );
+        let body = json!({
+            "content": text, "allowed_mentions": { "parse": [] }, "nonce": nonce, "enforce_nonce": true,
+        });
+        let ask = Ask::post(
+            Route::ChannelMessages {
+                channel_id: channel.into(),
+            },
+            channel,
+        )
+        .body(&body);
+        self.rest.call(ask).await.map(drop).map_err(why)
+    }
+
+    async fn member(&self, guild: &GuildId, user: &UserId) -> Result<Option<Member>, PlatformError> {
+        let (guild, user) = (discord_id(guild.as_str())?, discord_id(user.as_str())?);
+        self.know(guild).await?;
+        let route = Route::GuildMember {
+            guild_id: guild.into(),
+            user_id: user.into(),
+        };
+        match self
+            .rest
+            .call(Ask::get(route, guild).priority(Priority::Sanction))
+            .await
+        {
+            Ok(body) => Ok(self.member_of(guild, user, &body)),
+            Err(error) if matches!(error.code(), 10_007 | 10_013) => Ok(None),
+            Err(error) => Err(self.why(error, guild, Deed::Look)),
+        }
+    }
+
+    async fn is_banned(&self, guild: &GuildId, user: &UserId) -> Result<bool, PlatformError> {
+        let (guild, user) = (discord_id(guild.as_str())?, discord_id(user.as_str())?);
+        let route = Route::GuildBan {
+            guild_id: guild.into(),
+            user_id: user.into(),
+        };
+        match self.act(Ask::get(route, guild), guild, Deed::Ban).await {
+            Ok(_) => Ok(true),
+            Err(PlatformError::NotFound(Missing::Ban)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn own_id(&self) -> &UserId {
+        &self.own
+    }
+
+    async fn own_rank(&self, guild: &GuildId) -> Result<Rank, PlatformError> {
+        let id = discord_id(guild.as_str())?;
+        self.know(id).await?;
+        let own = self.guilds.own();
+        Ok(self.rank_of(
+            id,
+            own,
+            &self
+                .guilds
+                .get(id)
+                .map(|known| known.own_roles)
+                .unwrap_or_default(),
+        ))
+    }
+
+    async fn title(&self, guild: &GuildId) -> Option<String> {
+        let id = discord_id(guild.as_str()).ok()?;
+        self.know(id).await.ok()?;
+        let known = self.guilds.get(id)?;
+        Some(known.name).filter(|name| !name.is_empty())
+    }
+
+    async fn ban_many(
+        &self,
+        guild: &GuildId,
+        users: &[UserId],
+        delete: Option<Span>,
+        audit: &str,
+    ) -> MassBan {
+        let mut result = MassBan {
+            results: Vec::with_capacity(users.len()),
+            left: Vec::new(),
+            stopped_by: None,
+        };
+        let Ok(id) = discord_id(guild.as_str()) else {
+            let refused = discord_id(guild.as_str()).map(drop);
+            result.results = users.iter().map(|user| (user.clone(), refused.clone())).collect();
+            return result;
+        };
+        for (at, chunk) in users.chunks(self.limits().ban_bulk).enumerate() {
+            let rest = || users[at * self.limits().ban_bulk..].to_vec();
+            // Ids that are none would have Discord refuse all of them.
+            let real: Vec<UserId> = chunk
+                .iter()
+                .filter(|user| discord_id(user.as_str()).is_ok())
+                .cloned()
+                .collect();
+            let together = match real.len() {
+                0 | 1 => None,
+                _ => self.ban_together(id, &real, delete, audit).await,
+            };
+            let banned = match together {
+                Some(Err(error)) if error.stops_all() => {
+                    result.left = rest();
+                    result.stopped_by = Some(error);
+                    return result;
+                }
+                Some(Ok(banned)) => banned,
+                Some(Err(_)) | None => Vec::new(),
+            };
+            // Who is not among the banned is asked for alone: that says why, and is no fault where it was done.
+            for (within, user) in chunk.iter().enumerate() {
+                if discord_id(user.as_str()).is_ok_and(|id| banned.contains(&id)) {
+                    result.results.push((user.clone(), Ok(())));
+                    continue;
+                }
+                match self.ban(guild, user, Term::Forever, delete, audit).await {
+                    Err(error) if error.stops_all() => {
+                        let left = rest();
+                        result.left = left[within..]
+                            .iter()
+                            .filter(|user| !is_among(user, &banned))
+                            .cloned()
+                            .collect();
+                        let done = chunk[within..].iter().filter(|user| is_among(user, &banned));
+                        result.results.extend(done.map(|user| (user.clone(), Ok(()))));
+                        result.stopped_by = Some(error);
+                        return result;
+                    }
+                    one => result.results.push((user.clone(), one)),
+                }
+            }
+        }
+        result
+    }
+}
+
+fn is_among(user: &UserId, banned: &[u64]) -> bool {
+    user.as_str().parse().is_ok_and(|id| banned.contains(&id))
+}
+
+/// Nothing came of it that is known.
+fn fault(text: impl Into<String>) -> PlatformError {
+    PlatformError::Unavailable(Fault(text.into()))
+}

@@ -1,0 +1,142 @@
+//! Where somebody stands in a guild.
+
+use super::Discord;
+use super::errors::Deed;
+use crate::intake::{Guilds, role_ids};
+use crate::read;
+use crate::rest::{Ask, Priority};
+use lockdown_events::UserId;
+use lockdown_moderation::{Member, PlatformError, Rank, Right, Rights, Term};
+use serde_json::Value;
+use serenity::http::Route;
+
+/// Discord's own permissions, as bits.
+pub(super) mod permissions {
+    use serenity::model::Permissions;
+
+    pub(crate) const KICK_MEMBERS: u64 = Permissions::KICK_MEMBERS.bits();
+    pub(crate) const BAN_MEMBERS: u64 = Permissions::BAN_MEMBERS.bits();
+    pub(crate) const MANAGE_GUILD: u64 = Permissions::MANAGE_GUILD.bits();
+    pub(crate) const MANAGE_MESSAGES: u64 = Permissions::MANAGE_MESSAGES.bits();
+    pub(crate) const MODERATE_MEMBERS: u64 = Permissions::MODERATE_MEMBERS.bits();
+}
+
+/// What a permission of Discord's lets its holder do with us.
+const MEANS: [(u64, &[Right]); 5] = [
+    (permissions::BAN_MEMBERS, &[Right::Note, Right::Warn, Right::Ban]),
+    (
+        permissions::KICK_MEMBERS,
+        &[Right::Note, Right::Warn, Right::Kick],
+    ),
+    (
+        permissions::MODERATE_MEMBERS,
+        &[Right::Note, Right::Warn, Right::Mute],
+    ),
+    (
+        permissions::MANAGE_MESSAGES,
+        &[Right::Note, Right::Warn, Right::Delete],
+    ),
+    (
+        permissions::MANAGE_GUILD,
+        &[
+            Right::Note,
+            Right::Warn,
+            Right::EditOthers,
+            Right::Void,
+            Right::Undo,
+            Right::Configure,
+        ],
+    ),
+];
+
+/// What these permissions let somebody do with us.
+fn rights(held: u64) -> Rights {
+    let means = MEANS.iter().filter(|(permission, _)| held & permission != 0);
+    means.fold(Rights::NONE, |all, (_, rights)| all | Rights::of(rights))
+}
+
+// === impl Discord ===
+
+impl Discord {
+    /// Makes sure that the guild's roles are known.
+    pub(super) async fn know(&self, guild: u64) -> Result<(), PlatformError> {
+        let guilds: &Guilds = &self.guilds;
+        if guilds.knows(guild) {
+            return Ok(());
+        }
+        let look = |error| self.why(error, guild, Deed::Look);
+        let route = Route::Guild {
+            guild_id: guild.into(),
+        };
+        let body = self
+            .rest
+            .call(Ask::get(route, guild).priority(Priority::Sanction))
+            .await
+            .map_err(look)?;
+        let route = Route::GuildMember {
+            guild_id: guild.into(),
+            user_id: guilds.own().into(),
+        };
+        let me = self
+            .rest
+            .call(Ask::get(route, guild).priority(Priority::Sanction))
+            .await
+            .map_err(look)?;
+        // The gateway may have told it meanwhile, and goes on telling what changes.
+        if !guilds.knows(guild) {
+            guilds.put(guild, &body);
+            guilds.own_member(guild, &me);
+        }
+        Ok(())
+    }
+
+    pub(super) fn rank_of(&self, guild: u64, user: u64, roles: &[u64]) -> Rank {
+        let Some(known) = self.guilds.get(guild) else {
+            return Rank::Unknown;
+        };
+        if known.owner == user {
+            return Rank::Owner;
+        }
+        let held = known.permissions(guild, roles);
+        Rank::Member {
+            position: known.position(roles),
+            administrator: held == u64::MAX,
+            rights: rights(held),
+        }
+    }
+
+    pub(super) fn member_of(&self, guild: u64, user: u64, body: &Value) -> Option<Member> {
+        let names = read::names(&body["user"], Some(body));
+        let until = body["communication_disabled_until"]
+            .as_str()
+            .and_then(|text| text.parse().ok());
+        let now = self.clock.now();
+        Some(Member {
+            user: UserId::new(&user.to_string()).ok()?,
+            name: names
+                .nick
+                .or(names.display_name)
+                .or(names.username)
+                .unwrap_or_else(|| user.to_string()),
+            bot: body["user"]["bot"] == true,
+            rank: self.rank_of(guild, user, &role_ids(body)),
+            roles: read::roles(body),
+            muted: until.filter(|until| *until > now).map(Term::Until),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permissions_are_rights() {
+        assert!(rights(0).is_empty());
+        assert!(rights(1 << 11).is_empty());
+        let moderator = rights(permissions::MODERATE_MEMBERS | permissions::MANAGE_MESSAGES);
+        assert!(moderator.has(Right::Mute) && moderator.has(Right::Delete) && moderator.has(Right::Warn));
+        assert!(!moderator.has(Right::Ban) && !moderator.has(Right::Void));
+        assert!(rights(permissions::MANAGE_GUILD).has(Right::Configure));
+    }
+}

@@ -1,0 +1,190 @@
+//! What is known of the guilds: owners, roles, channels, and our own roles in them.
+
+use crate::read;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+pub(crate) const ADMINISTRATOR: u64 = 1 << 3;
+
+/// Every guild of this process, and who we are.
+pub(crate) struct Guilds {
+    own: u64,
+    known: RwLock<HashMap<u64, Guild>>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Guild {
+    pub(crate) name: String,
+    pub(crate) owner: u64,
+    pub(crate) roles: HashMap<u64, Role>,
+    pub(crate) channels: HashMap<u64, Channel>,
+    pub(crate) own_roles: Vec<u64>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Role {
+    pub(crate) name: String,
+    pub(crate) position: u32,
+    pub(crate) permissions: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Channel {
+    pub(crate) name: String,
+    /// The channel above, when it is a thread.
+    pub(crate) above: Option<u64>,
+}
+
+// === impl Guilds ===
+
+impl Guilds {
+    pub(crate) fn new(own: u64) -> Self {
+        Self {
+            own,
+            known: RwLock::default(),
+        }
+    }
+
+    /// The bot's own id.
+    pub(crate) fn own(&self) -> u64 {
+        self.own
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<u64, Guild>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<u64, Guild>> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what a whole guild object says; returns what was known before. What came over HTTP names no channels and no
+    /// members: those stay.
+    pub(crate) fn put(&self, id: u64, body: &Value) -> Option<Guild> {
+        let each = |name: &str| body[name].as_array().into_iter().flatten();
+        let mut known = self.write();
+        let before = known.get(&id).cloned();
+        let mut guild = Guild {
+            name: body["name"].as_str().unwrap_or_default().to_owned(),
+            owner: read::id(&body["owner_id"]).unwrap_or(0),
+            roles: each("roles")
+                .filter_map(|role| Some((read::id(&role["id"])?, Role::read(role))))
+                .collect(),
+            ..before.clone().unwrap_or_default()
+        };
+        if body["channels"].is_array() {
+            let channels = each("channels").chain(each("threads"));
+            guild.channels = channels
+                .filter_map(|channel| Some((read::id(&channel["id"])?, Channel::read(channel))))
+                .collect();
+        }
+        let me = each("members").find(|member| read::id(&member["user"]["id"]) == Some(self.own));
+        if let Some(me) = me {
+            guild.own_roles = role_ids(me);
+        }
+        known.insert(id, guild);
+        before
+    }
+
+    /// A guild as it is known now.
+    pub(crate) fn get(&self, id: u64) -> Option<Guild> {
+        self.read().get(&id).cloned()
+    }
+
+    pub(crate) fn knows(&self, id: u64) -> bool {
+        self.read().contains_key(&id)
+    }
+
+    pub(crate) fn forget(&self, id: u64) -> Option<Guild> {
+        self.write().remove(&id)
+    }
+
+    /// Changes a known guild.
+    pub(crate) fn change<T>(&self, id: u64, change: impl FnOnce(&mut Guild) -> T) -> Option<T> {
+        self.write().get_mut(&id).map(change)
+    }
+
+    /// The guild of a channel, when the event did not say it.
+    pub(crate) fn of_channel(&self, channel: u64) -> Option<u64> {
+        let known = self.read();
+        known
+            .iter()
+            .find(|(_, guild)| guild.channels.contains_key(&channel))
+            .map(|(id, _)| *id)
+    }
+
+    pub(crate) fn channel(&self, guild: u64, channel: u64) -> Option<Channel> {
+        self.read().get(&guild)?.channels.get(&channel).cloned()
+    }
+
+    /// What we may do there; `None` where the guild is not known.
+    pub(crate) fn own_permissions(&self, guild: u64) -> Option<u64> {
+        let known = self.read();
+        let guild_state = known.get(&guild)?;
+        if guild_state.owner == self.own {
+            return Some(u64::MAX);
+        }
+        Some(guild_state.permissions(guild, &guild_state.own_roles))
+    }
+
+    /// Our own member object changed.
+    pub(crate) fn own_member(&self, guild: u64, member: &Value) {
+        self.change(guild, |guild| guild.own_roles = role_ids(member));
+    }
+}
+
+// === impl Guild ===
+
+impl Guild {
+    /// What these roles may do together.
+    pub(crate) fn permissions(&self, id: u64, roles: &[u64]) -> u64 {
+        let held = roles.iter().chain([&id]).filter_map(|role| self.roles.get(role));
+        let all = held.fold(0, |all, role| all | role.permissions);
+        if all & ADMINISTRATOR != 0 { u64::MAX } else { all }
+    }
+
+    /// The position of the highest of these roles.
+    pub(crate) fn position(&self, roles: &[u64]) -> u32 {
+        let held = roles.iter().filter_map(|role| self.roles.get(role));
+        held.map(|role| role.position).max().unwrap_or(0)
+    }
+}
+
+// === impl Role ===
+
+impl Role {
+    pub(crate) fn read(body: &Value) -> Self {
+        Self {
+            name: body["name"].as_str().unwrap_or_default().to_owned(),
+            position: body["position"]
+                .as_u64()
+                .and_then(|position| position.try_into().ok())
+                .unwrap_or(0),
+            permissions: read::id(&body["permissions"]).unwrap_or(0),
+        }
+    }
+}
+
+// === impl Channel ===
+
+impl Channel {
+    pub(crate) fn read(body: &Value) -> Self {
+        // Announcement, public and private threads.
+        let thread = matches!(body["type"].as_u64(), Some(10..=12));
+        Self {
+            name: body["name"].as_str().unwrap_or_default().to_owned(),
+            above: read::id(&body["parent_id"]).filter(|_| thread),
+        }
+    }
+}
+
+/// The roles of a member object.
+pub(crate) fn role_ids(member: &Value) -> Vec<u64> {
+    member["roles"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(read::id)
+        .collect()
+}

@@ -1,0 +1,125 @@
+//! Decisions that the backend recorded are carried out on Discord, and what came of them is told.
+
+use crate::sizes;
+use crate::town::{Town, until};
+use lockdown_bus::{Answering, Asked};
+use lockdown_events::{
+    Action, CaseId, CaseRequest, Decision, Envelope, Event, EventId, ModerationEvent, ModerationLog, Origin,
+    Outcome, Platform, Source,
+};
+use lockdown_testkit::fakes::discord::Fault;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+sizes!(a_decision_is_carried_out_once_and_its_outcome_told);
+
+fn decision(town: &Town, case: u64, user: u64, action: Action) -> Decision {
+    Decision {
+        platform: Platform::Discord,
+        guild_id: town.guild.to_string().parse().unwrap(),
+        id: CaseId(Uuid::from_u128(case.into())),
+        case_number: case,
+        action: Some(action),
+        user_id: user.to_string().parse().unwrap(),
+        moderator_id: Some(town.owner.to_string().parse().unwrap()),
+        reason: Some("spam".to_owned()),
+        expires_at: None,
+        origin: Some(Origin::Command),
+        delete_message_seconds: None,
+        notify: Some(true),
+        lifts_case_number: None,
+        rule: None,
+        rule_set_hash: None,
+        trace_id: None,
+    }
+}
+
+/// A backend that stands by every decision that it is asked about.
+async fn backend(town: &Town, decisions: &[Decision]) -> Answering {
+    let decisions = decisions.to_vec();
+    let answering = town.bus.requests().answer("case", move |asked: Asked<CaseRequest>| {
+        let found = decisions.iter().find(|known| known.case_number == asked.data.case_number).cloned().unwrap();
+        async move {
+            let told: Value = json!({
+                "id": found.id, "userId": found.user_id, "action": found.action, "caseNumber": found.case_number,
+                "state": "pending", "lastWord": true,
+            });
+            Ok(told)
+        }
+    });
+    answering.await.unwrap()
+}
+
+async fn outcomes(town: &Town, count: usize) -> Vec<ModerationLog> {
+    let events = town.heard("moderation:log", count).await;
+    let log = |event| match event {
+        Event::Moderation(ModerationEvent::Log(log)) => log,
+        other => panic!("{other:?}"),
+    };
+    events.into_iter().map(log).collect()
+}
+
+async fn a_decision_is_carried_out_once_and_its_outcome_told(town: Town) {
+    let ben = town.discord.person("Ben");
+    town.discord.join(town.guild, ben);
+    let decisions = [
+        decision(&town, 1, town.ana, Action::Ban),
+        decision(&town, 2, ben, Action::Mute),
+        decision(&town, 3, town.owner, Action::Kick),
+    ];
+    let _answering = backend(&town, &decisions).await;
+    town.start().await;
+    // The ban takes effect, and its answer is lost.
+    town.discord.fail("PUT", "bans", 1, Fault::CutAfter);
+    let [ban, mute, kick] = decisions;
+    let ban = ModerationEvent::BanCreated(ban).into();
+    let ban = Envelope::new(
+        EventId(town.ctx.ids.next()),
+        town.ctx.clock.now(),
+        Source::Backend,
+        None,
+        &ban,
+    )
+    .unwrap();
+    for event in [
+        ModerationEvent::MuteApplied(mute),
+        ModerationEvent::KickExecuted(kick),
+    ] {
+        town.bus.publish(&event.into()).await.unwrap();
+    }
+    // An event may come twice.
+    for _ in 0..2 {
+        town.bus.publish_as_it_is(&ban, false).await.unwrap();
+    }
+    until("the outcomes", || async {
+        town.events("moderation:log").await.len() >= 3
+    })
+    .await;
+    let mut logs = outcomes(&town, town.events("moderation:log").await.len()).await;
+    logs.sort_by_key(|log| log.case_number);
+    logs.dedup_by_key(|log| log.case_number);
+    let told: Vec<(u64, Outcome)> = logs.iter().map(|log| (log.case_number, log.outcome)).collect();
+    assert_eq!(
+        told,
+        [(1, Outcome::Applied), (2, Outcome::Applied), (3, Outcome::Failed)]
+    );
+    assert!(
+        logs[2].error.as_ref().unwrap().contains("above the bot"),
+        "{:?}",
+        logs[2].error
+    );
+    assert!(town.discord.is_banned(town.guild, town.ana));
+    assert!(town.discord.muted_until(town.guild, ben).is_some());
+    let audit = town.discord.audit(town.guild);
+    let bans: Vec<&Value> = audit.iter().filter(|entry| entry["action_type"] == 22).collect();
+    assert_eq!(bans.len(), 1);
+    assert_eq!(bans[0]["reason"], format!("{}: spam [case 1]", town.owner));
+    // What we did ourselves is nobody's doing by hand.
+    until("the ban", || async {
+        town.events("user:banned").await.len() == 1
+    })
+    .await;
+    assert!(town.events("moderation:action").await.is_empty());
+    assert_eq!(town.discord.direct_messages(town.ana).len(), 1);
+    town.stop().await;
+}

@@ -1,0 +1,33 @@
+//! The bot against a Discord that keeps state: what people do there, what the bus hears, what is done.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod commands;
+mod gateway;
+mod hands;
+mod intake;
+mod judge;
+mod platform;
+mod removals;
+mod repair;
+mod shapes;
+mod town;
+
+/// Runs each case in both sizes.
+#[macro_export]
+macro_rules! sizes {
+    ($( $case:ident ),+ $(,)?) => {
+        mod embedded { $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                super::$case($crate::town::Town::embedded().await).await;
+            }
+        )+ }
+        mod fleet { $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                super::$case($crate::town::Town::fleet().await).await;
+            }
+        )+ }
+    };
+}
