@@ -4,6 +4,7 @@
 mod memory;
 mod people;
 mod poll;
+mod recall;
 mod webhook;
 
 pub(crate) use memory::Memory;

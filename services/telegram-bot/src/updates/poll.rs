@@ -11,7 +11,10 @@ use teloxide::prelude::Requester;
 const LIMIT: u8 = 100;
 /// Reads updates until the process stops.
 pub(crate) async fn poll(intake: Intake, component: Component, shutdown: Shutdown) -> anyhow::Result<()> {
-    let reading = read(&intake, &component);
+    let reading = async {
+        intake.recall().await;
+        read(&intake, &component).await;
+    };
     tokio::select! {
         () = reading => {}
         () = shutdown.soft() => {}

@@ -64,6 +64,7 @@ impl Webhook {
         let listener = TcpListener::bind(addr)
             .await
             .with_context(|| format!("could not listen on {addr}; TELEGRAM_WEBHOOK_ADDR sets the address"))?;
+        self.intake.recall().await;
         let mut connections = JoinSet::new();
         let setting = self.set(&component);
         tokio::pin!(setting);

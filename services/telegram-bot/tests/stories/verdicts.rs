@@ -7,6 +7,7 @@ use lockdown_events::{
     VerdictAct, VerdictMode, VerdictSubject,
 };
 use lockdown_testkit::fakes::telegram::{Fault, Permissions, Status};
+use serde_json::json;
 use std::time::Duration;
 
 fn verdict(town: &Town, author: i64, message: i64, mode: VerdictMode) -> Event {
@@ -38,6 +39,7 @@ pub(crate) async fn a_bad_message_goes_and_so_does_its_album(town: Town) {
     let album = town
         .telegram
         .post_album(chat, mallory, &[None, Some("spam"), None]);
+    let group = town.telegram.message(chat, album[0]).unwrap()["media_group_id"].clone();
     let kept = town.telegram.say(chat, mallory, "only observed");
     until("all is read", || town.telegram.waiting(town.bot) == 0).await;
     town.publish(&verdict(&town, mallory, kept, VerdictMode::Shadow))
@@ -54,6 +56,13 @@ pub(crate) async fn a_bad_message_goes_and_so_does_its_album(town: Town) {
         "it goes with one call"
     );
     assert!(town.telegram.message(chat, kept).is_some());
+    // What still comes of it goes without another verdict.
+    let late = json!({ "media_group_id": group, "photo": [{ "file_id": "z", "file_unique_id": "z" }] });
+    let late = town.telegram.post(chat, mallory, &late);
+    until("the rest of the album is gone", || {
+        town.telegram.message(chat, late).is_none()
+    })
+    .await;
     // Others of the set, which the rules know and Telegram does not.
     let copies: Vec<i64> = (0..3).map(|_| town.telegram.say(chat, mallory, "copy")).collect();
     let Event::Moderation(ModerationEvent::Automod(mut set)) =
