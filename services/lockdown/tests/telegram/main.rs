@@ -139,6 +139,13 @@ async fn who_may_not_is_refused_and_a_demotion_counts_at_once(town: Town) {
     town.until("it is refused", || town.said().len() > before).await;
     assert_eq!(town.said().last().unwrap(), "Only administrators can do that.");
     assert!(!town.status(eve).is_banned());
+    // Who hides behind the group could be anybody who keeps order there.
+    let hidden = Status::Creator { anonymous: true };
+    town.telegram.set_status(chat, town.owner, town.owner, hidden);
+    town.command(town.owner, "/ban @eve").await;
+    town.hears("I cannot see who you are: send it without staying anonymous.")
+        .await;
+    assert!(!town.status(eve).is_banned());
     town.stop().await;
 }
 

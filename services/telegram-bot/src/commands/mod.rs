@@ -156,7 +156,7 @@ impl Commands {
             Some(Target::Username(name)) => {
                 self.memory.find(name).ok_or_else(|| No::Unknown(name.clone()))?
             }
-            None => return Err(No::Fault(parse::Fault::NoTarget).into()),
+            None => return Err(No::Fault(parse::Fault::Whom).into()),
         };
         let wish = self.wish(message, envelope, action, subject, &command);
         let wished = ask::wish(&self.bus, &wish).await?;

@@ -63,11 +63,11 @@ pub(super) struct Command {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
     #[error("Whom? Answer their message, or write their number or @username after the command.")]
-    NoTarget,
+    Whom,
     #[error("How long? Write it before the reason, such as 45s, 3h or 1d12h.")]
-    NoSpan,
+    HowLong,
     #[error("Which case? Write its number after the command.")]
-    NoNumber,
+    WhichCase,
 }
 
 /// A command, and the bot that it names.
@@ -116,11 +116,11 @@ fn read(word: &str, deed: Deed, rest: &str, message: &Message) -> Result<Command
     };
     if deed == Deed::Case {
         command.number = first(rest).0.trim_start_matches('#').parse().ok();
-        return command.number.map(|_| command.clone()).ok_or(Fault::NoNumber);
+        return command.number.map(|_| command.clone()).ok_or(Fault::WhichCase);
     }
     let replied = replied(message);
     let (target, mut rest) = target(rest, replied.is_some(), message);
-    command.target = Some(target.or(replied.map(Target::Id)).ok_or(Fault::NoTarget)?);
+    command.target = Some(target.or(replied.map(Target::Id)).ok_or(Fault::Whom)?);
     if matches!(deed, Deed::Act(Action::Ban | Action::Mute)) {
         let (token, after) = first(rest);
         // A bare number is the beginning of a reason.
@@ -131,7 +131,7 @@ fn read(word: &str, deed: Deed, rest: &str, message: &Message) -> Result<Command
             command.lasts = Some(span);
             rest = after;
         } else if word.starts_with('t') {
-            return Err(Fault::NoSpan);
+            return Err(Fault::HowLong);
         }
     }
     command.reason = (!rest.is_empty()).then(|| rest.to_owned());

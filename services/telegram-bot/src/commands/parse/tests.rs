@@ -79,7 +79,7 @@ fn commands_are_read_as_people_write_them() {
             Some("ban 777000111 - not the one answered"),
         ),
         ("/tmute 45s noise", &reply, Some("mute 666000 45 seconds noise")),
-        ("/tmute noise", &reply, Some("NoSpan")),
+        ("/tmute noise", &reply, Some("HowLong")),
         ("/mute 1h15m", &reply, Some("mute 666000 1 hour 15 minutes -")),
         ("/ro", &reply, Some("mute 666000 - -")),
         ("/dban spam", &reply, Some("ban 666000 - spam d")),
@@ -90,10 +90,10 @@ fn commands_are_read_as_people_write_them() {
             &alone,
             Some("ban -1001234567890 - a channel"),
         ),
-        ("/ban", &alone, Some("NoTarget")),
-        ("/ban spam", &alone, Some("NoTarget")),
+        ("/ban", &alone, Some("Whom")),
+        ("/ban spam", &alone, Some("Whom")),
         ("/case #17", &alone, Some("case 17 - - -")),
-        ("/case", &alone, Some("NoNumber")),
+        ("/case", &alone, Some("WhichCase")),
         ("/banana 666000", &alone, None),
         ("ban 666000", &alone, None),
         ("/", &alone, None),
@@ -117,7 +117,7 @@ fn who_is_meant_is_not_guessed() {
         "reply_to_message": { "message_id": 3, "from": { "id": 11, "first_name": "Olga" } },
         "message_thread_id": 3, "is_topic_message": true,
     });
-    assert_eq!(short("/ban", &topic).as_deref(), Some("NoTarget"));
+    assert_eq!(short("/ban", &topic).as_deref(), Some("Whom"));
     // Not said here, or not by a person.
     let forwarded =
         json!({ "forward_origin": { "type": "hidden_user", "date": 1, "sender_user_name": "x" } });
