@@ -110,9 +110,8 @@ impl Verdicts {
                 let guild = chat.and_then(|chat| GuildId::new(chat.as_str()).ok());
                 add(guild.as_ref().unwrap_or(&verdict.guild_id), &named.message_id);
             }
-            if act.messages.is_empty()
-                && let Some(message) = &verdict.message_id
-            {
+            // What was counted may leave out what it was counted for.
+            if let Some(message) = &verdict.message_id {
                 add(&verdict.guild_id, message);
             }
         }

@@ -228,6 +228,7 @@ impl Commands {
             rule: None,
             rule_set_hash: None,
             evidence: evidence.collect(),
+            points: None,
         }
     }
 

@@ -147,10 +147,21 @@ impl Town {
             key: Some(Key::community(Platform::Telegram, &self.guild())),
             ..Query::default()
         };
-        let page = self.bus.history().page(&query, None, 1_000).await.unwrap();
-        let each = page.entries.iter();
-        each.map(|entry| Envelope::decode(&entry.envelope).unwrap())
-            .collect()
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = self
+                .bus
+                .history()
+                .page(&query, after.as_ref(), 1_000)
+                .await
+                .unwrap();
+            let each = page.entries.iter();
+            all.extend(each.map(|entry| Envelope::decode(&entry.envelope).unwrap()));
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return all,
+            }
+        }
     }
 
     pub(crate) fn guild(&self) -> lockdown_events::GuildId {

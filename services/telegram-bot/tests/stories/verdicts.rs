@@ -30,6 +30,7 @@ fn verdict(town: &Town, author: i64, message: i64, mode: VerdictMode) -> Event {
         actions: vec![act],
         rule_set_hash: "0".repeat(64),
         trace_id: TraceId(town.ctx.ids.next()),
+        explanation: None,
     };
     ModerationEvent::Automod(verdict).into()
 }
