@@ -1,8 +1,10 @@
 //! Duplicates, floods, raids and bursts of pictures.
 
+use lockdown_policy::detect::ModelFault;
 use lockdown_policy::detect::heat::{Arrival, Heat, Raid};
 use lockdown_policy::detect::images::{Burst, Picture, Pictures};
 use lockdown_policy::detect::near::{Fingerprint, Recent};
+use lockdown_policy::detect::spam::{Classifier, Reader, Sample};
 use lockdown_policy::text::Text;
 
 fn print(raw: &str) -> Fingerprint {
@@ -160,4 +162,126 @@ fn bursts_of_pictures_are_counted() {
         1,
         "the others are long ago"
     );
+}
+
+fn taught() -> Classifier {
+    let texts: Vec<(String, bool)> = (0..60)
+        .flat_map(|n| {
+            [
+                (
+                    format!("sell your old carpet to uncle number {n} today, call us"),
+                    true,
+                ),
+                (format!("who plays the new map with us tonight at {n}?"), false),
+            ]
+        })
+        .collect();
+    let samples: Vec<Sample<'_>> = texts
+        .iter()
+        .map(|(text, is_spam)| Sample {
+            text,
+            is_spam: *is_spam,
+        })
+        .collect();
+    Classifier::train(&samples)
+}
+
+#[test]
+fn a_classifier_learns_and_abstains() {
+    let (model, mut reader) = (taught(), Reader::default());
+    for (text, spam) in [
+        ("sell your old carpet today", true),
+        ("SELL your öld c4rpet to\u{200B}day", true),
+        ("s e l l   y o u r   o l d   c a r p e t", true),
+        ("who plays tonight?", false),
+    ] {
+        let opinion = model.judge(&mut reader, text);
+        assert!(!opinion.abstains, "{text}: {opinion:?}");
+        assert_eq!(opinion.probability > 0.5, spam, "{text}: {opinion:?}");
+    }
+    for strange in [
+        "Добрый вечер, как дела?",
+        "zwölf Boxkämpfer jagen Viktor quer",
+        "",
+        "😀",
+    ] {
+        let opinion = model.judge(&mut reader, strange);
+        assert!(
+            opinion.abstains && opinion.probability <= 0.1,
+            "{strange}: {opinion:?}"
+        );
+    }
+    assert!(Classifier::default().judge(&mut reader, "anything").abstains);
+}
+
+#[test]
+fn a_decision_moves_the_next_opinion() {
+    let (mut model, mut reader) = (taught(), Reader::default());
+    let text = "uncle plays the carpet map tonight";
+    let before = model.judge(&mut reader, text).probability;
+    for _ in 0..3 {
+        model.learn(&mut reader, &Sample { text, is_spam: true });
+    }
+    let after = model.judge(&mut reader, text).probability;
+    assert!(after > before, "{before} before, {after} after");
+}
+
+#[test]
+fn a_stored_classifier_thinks_the_same() {
+    let (model, mut reader) = (taught(), Reader::default());
+    let bytes = model.to_bytes();
+    let again = Classifier::from_bytes(&bytes).unwrap();
+    for text in ["sell your old carpet today", "who plays tonight?", "Добрый вечер"] {
+        let (one, two) = (model.judge(&mut reader, text), again.judge(&mut reader, text));
+        assert!(
+            (one.probability - two.probability).abs() < 0.02,
+            "{text}: {one:?}, {two:?}"
+        );
+        assert_eq!((one.known, one.abstains), (two.known, two.abstains));
+    }
+    assert_eq!(taught().to_bytes(), bytes, "training is the same every time");
+    assert_eq!(
+        Classifier::from_bytes(b"nothing").unwrap_err(),
+        ModelFault::NoModel
+    );
+    assert_eq!(
+        Classifier::from_bytes(b"LKDSPAM0").unwrap_err(),
+        ModelFault::OtherVersion
+    );
+    for end in 8..bytes.len().min(400) {
+        // Torn between two weights it is a smaller model; anywhere else it is refused. It never panics.
+        let _ = Classifier::from_bytes(&bytes[..end]);
+    }
+    assert_eq!(
+        Classifier::from_bytes(&bytes[..20]).unwrap_err(),
+        ModelFault::Torn
+    );
+}
+
+#[test]
+fn the_shipped_model_knows_scams_and_little_else() {
+    let (model, mut reader) = (Classifier::base(), Reader::default());
+    for (text, spam) in [
+        (
+            "hey free discord nitro for 24 hours, claim it here https://free-nitro.example",
+            true,
+        ),
+        (
+            "invest $500 and get 10,000 usd back in one week, no risk, withdrawal guaranteed",
+            true,
+        ),
+        ("thanks for the help, it works now", false),
+        ("does anybody want to play minecraft tonight?", false),
+    ] {
+        let opinion = model.judge(&mut reader, text);
+        assert!(
+            !opinion.abstains && (opinion.probability > 0.5) == spam,
+            "{text}: {opinion:?}"
+        );
+    }
+    let strange = model.judge(
+        &mut reader,
+        "The committee will reconvene after lunch to discuss the drainage proposal",
+    );
+    assert!(strange.abstains, "{strange:?}");
 }

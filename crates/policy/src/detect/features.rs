@@ -15,9 +15,12 @@ const BITS: u32 = 18;
 pub(super) struct Features {
     /// Each feature and how much it weighs, sorted, none twice.
     pub(super) all: Vec<(u32, f32)>,
-    /// The features that are words.
-    pub(super) words: Vec<u32>,
+    /// The features that are stretches of letters: what of a text can be known.
+    pub(super) stretches: Vec<u32>,
+    /// From 0 to 1, how much of it is disguised.
+    pub(super) disguise: f32,
     stream: Vec<u8>,
+    joined: Text,
 }
 
 #[derive(Clone, Copy)]
@@ -27,13 +30,15 @@ enum Group {
     Four,
     Five,
     Shape,
+    Sum,
 }
 
 /// How much the groups weigh together.
 const WORDS: f32 = 1.0;
-const PAIRS: f32 = 0.6;
+const PAIRS: f32 = 1.0;
+const SUMS: f32 = 0.8;
 const LETTERS: f32 = 1.4;
-const SHAPES: f32 = 0.45;
+const SHAPES: f32 = 1.2;
 
 /// Letters that are read of a text.
 const MOST: usize = 3_000;
@@ -46,8 +51,23 @@ fn number(group: Group, key: u64) -> u32 {
 
 impl Features {
     pub(super) fn read(&mut self, text: &Text) {
+        let marks = text.marks();
+        let disguised = (marks.disguises() + marks.spelled + 3 * text.guesses()) as f32;
+        self.disguise = (4.0 * disguised / (1 + marks.letters) as f32).min(1.0);
+        if text.joined().as_str() == text.folded().as_str() {
+            self.read_one(text);
+        } else {
+            // What was spelled out is learnt and known by its words.
+            let mut joined = std::mem::take(&mut self.joined);
+            joined.read(text.joined().as_str());
+            self.read_one(&joined);
+            self.joined = joined;
+        }
+    }
+
+    fn read_one(&mut self, text: &Text) {
         self.all.clear();
-        self.words.clear();
+        self.stretches.clear();
         self.words(text);
         self.letters(text);
         self.shape(text);
@@ -74,9 +94,7 @@ impl Features {
             .iter()
             .filter(|token| !token.digits_only && token.length > 1)
         {
-            let feature = number(Group::Word, token.hash.finish());
-            self.words.push(feature);
-            self.all.push((feature, 0.0));
+            self.all.push((number(Group::Word, token.hash.finish()), 0.0));
         }
         self.share(0, WORDS);
         let from = self.all.len();
@@ -85,6 +103,12 @@ impl Features {
                 .push((number(Group::Pair, pair[0].hash.beside(pair[1].hash)), 0.0));
         }
         self.share(from, PAIRS);
+        // Words with their letters in any order, for whoever exchanges some.
+        let from = self.all.len();
+        for token in tokens.iter().filter(|token| token.length > 3) {
+            self.all.push((number(Group::Sum, u64::from(token.sum)), 0.0));
+        }
+        self.share(from, SUMS);
     }
 
     fn letters(&mut self, text: &Text) {
@@ -100,6 +124,8 @@ impl Features {
             }
         }
         self.share(from, LETTERS);
+        self.stretches
+            .extend(self.all[from..].iter().map(|(feature, _)| *feature));
         self.stream = stream;
     }
 
@@ -138,6 +164,6 @@ impl Features {
         );
         one(16, u32::from(folded.contains("t.me/")));
         one(17, size(marks.disguises()));
-        self.share(from, SHAPES * 4.0);
+        self.share(from, SHAPES);
     }
 }

@@ -14,3 +14,6 @@ pub mod near;
 pub mod spam;
 
 mod features;
+mod store;
+
+pub use store::ModelFault;

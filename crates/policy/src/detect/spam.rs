@@ -1,6 +1,6 @@
 //! The spam and scam classifier: a linear model of fixed size, learnt from decisions, with a calibrated probability.
 //!
-//! It abstains outside its domain: how sure it may be depends on how many of a text's words it met in training. To learn
+//! It abstains outside its domain: where less of a text was met in training than of texts like those it learnt from. To learn
 //! from a moderator's decision, [`Classifier::learn`]; to learn from many at once, [`Classifier::train`], which calibrates too.
 
 use super::features::{Features, SIZE};
@@ -24,6 +24,8 @@ pub struct Classifier {
     /// From a margin to the logarithm of the odds.
     pub(super) slope: f32,
     pub(super) offset: f32,
+    /// The share of a text that has to be known.
+    pub(super) least_known: f32,
     /// Samples that it learnt from.
     pub(super) learnt: u64,
 }
@@ -31,9 +33,9 @@ pub struct Classifier {
 /// What the classifier thinks of a text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Opinion {
-    /// That it is spam, from 0 to 1. Drawn towards even odds of ham where the words are strange.
+    /// That it is spam, from 0 to 1; never above a tenth where it abstains.
     pub probability: f32,
-    /// Share of the words that were met in training, from 0 to 1.
+    /// Share of the stretches of letters that were met in training, from 0 to 1.
     pub known: f32,
     /// Too little of the text is known to say anything.
     pub abstains: bool,
@@ -46,7 +48,11 @@ pub struct Reader {
     features: Features,
 }
 
-const RATE: f32 = 0.35;
+/// What a disguise counts for, as the logarithm of odds.
+const DISGUISE: f32 = 2.0;
+/// How probable anything may be called by a classifier that abstains.
+const MOST_ABSTAINING: f32 = 0.1;
+const RATE: f32 = 0.25;
 const EPOCHS: usize = 12;
 /// Draws weights to nothing, so that what was seen once is not believed.
 const DECAY: f32 = 2e-6;
@@ -63,12 +69,18 @@ impl Default for Classifier {
             bias: 0.0,
             slope: 1.0,
             offset: 0.0,
+            least_known: 0.0,
             learnt: 0,
         }
     }
 }
 
 impl Classifier {
+    /// The classifier that LOCKDOWN ships: see `model/README.md`.
+    pub fn base() -> Self {
+        Self::from_bytes(include_bytes!("../../model/base.bin")).expect("a test reads the shipped model")
+    }
+
     /// A classifier that learnt from these, whatever their order, and nothing else.
     pub fn train(samples: &[Sample<'_>]) -> Self {
         Self::default().trained(samples)
@@ -79,16 +91,22 @@ impl Classifier {
         let mut reader = Reader::default();
         let read: Vec<Read> = samples.iter().map(|sample| reader.sample(sample)).collect();
         // What each part looks like to a model that has not seen it.
-        let mut seen = Vec::new();
+        let (mut seen, mut known) = (Vec::new(), Vec::new());
         for fold in 0..FOLDS {
             let mut partial = self.clone();
             partial.fit(read.iter().filter(|read| read.key % FOLDS != fold));
             let rest = read.iter().filter(|read| read.key % FOLDS == fold);
-            seen.extend(rest.map(|read| (partial.margin(&read.features), read.is_spam)));
+            for read in rest {
+                seen.push((partial.margin(&read.features), read.is_spam));
+                known.push(partial.known(&read.stretches));
+            }
         }
         let mut whole = self;
         whole.fit(read.iter());
         (whole.slope, whole.offset) = calibration(&seen);
+        known.sort_by(f32::total_cmp);
+        // Where texts are much alike, one that is a little strange is from elsewhere; where they differ, none is.
+        whole.least_known = known.get(known.len() / 20).map_or(0.0, |known| known.powi(3));
         whole
     }
 
@@ -113,22 +131,28 @@ impl Classifier {
     }
 
     fn opinion(&self, features: &Features) -> Opinion {
-        let met = features
-            .words
-            .iter()
-            .filter(|word| self.moved[**word as usize] > 0.0)
-            .count();
-        let known = if features.words.is_empty() {
-            0.0
-        } else {
-            met as f32 / features.words.len() as f32
-        };
-        let odds = self.slope * self.margin(&features.all) + self.offset;
+        let known = self.known(&features.stretches);
+        let abstains = self.learnt == 0 || known < self.least_known;
+        let odds = self.slope * self.margin(&features.all) + self.offset + DISGUISE * features.disguise;
+        let probability = 1.0 / (1.0 + (-odds).exp());
         Opinion {
-            probability: 1.0 / (1.0 + (-odds).exp()),
+            // In the same order as the others among themselves.
+            probability: if abstains {
+                probability * MOST_ABSTAINING
+            } else {
+                probability
+            },
             known,
-            abstains: self.learnt == 0,
+            abstains,
         }
+    }
+
+    fn known(&self, stretches: &[u32]) -> f32 {
+        let met = stretches
+            .iter()
+            .filter(|feature| self.moved[**feature as usize] > 0.0)
+            .count();
+        met as f32 / stretches.len().max(1) as f32
     }
 
     fn margin(&self, features: &[(u32, f32)]) -> f32 {
@@ -177,6 +201,7 @@ impl Classifier {
 /// A sample as numbers.
 struct Read {
     features: Vec<(u32, f32)>,
+    stretches: Vec<u32>,
     is_spam: bool,
     /// Of the text, for an order that is the same everywhere.
     key: u64,
@@ -196,6 +221,7 @@ impl Reader {
             .fold(0, |key, byte| mix(key ^ u64::from(byte)));
         Read {
             features: self.features.all.clone(),
+            stretches: self.features.stretches.clone(),
             is_spam: sample.is_spam,
             key,
         }

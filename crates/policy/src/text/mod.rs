@@ -149,6 +149,17 @@ impl Text {
         &self.marks
     }
 
+    /// How many words may have signs in place of letters or between them.
+    pub(crate) fn guesses(&self) -> u32 {
+        let signs = |form: &&forms::Form| {
+            matches!(
+                form.disguise,
+                Disguise::Leet | Disguise::Masked | Disguise::Markup
+            )
+        };
+        self.forms.all.iter().filter(signs).count() as u32
+    }
+
     /// The folded words, in order.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         let text = &self.folded.text;
