@@ -18,6 +18,8 @@ pub(crate) struct Args {
 enum Target {
     /// Any bytes as an envelope
     Envelope,
+    /// Any text, read and searched
+    Text,
 }
 
 // === impl Target ===
@@ -26,12 +28,14 @@ impl Target {
     fn name(self) -> &'static str {
         match self {
             Self::Envelope => "envelope",
+            Self::Text => "text",
         }
     }
 
     fn krate(self) -> &'static str {
         match self {
             Self::Envelope => "crates/events",
+            Self::Text => "crates/policy",
         }
     }
 }

@@ -76,6 +76,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: RetentionCommand,
     },
+    /// The classifier of spam and scams: teach it, ask it
+    Detect {
+        #[command(subcommand)]
+        command: DetectCommand,
+    },
     /// Print completions for a shell
     Completions {
         #[arg(value_enum)]
@@ -186,6 +191,32 @@ pub(crate) struct AuditHead {
     /// One JSON document a line, for programs
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum DetectCommand {
+    /// Make a model of labelled messages
+    Train {
+        /// Messages as JSON lines: `t` the text, `y` 1 for spam and 0 for ham; from stdin without any
+        files: Vec<PathBuf>,
+        /// Where the model is written
+        #[arg(long, value_name = "FILE", default_value = "spam.model")]
+        model: PathBuf,
+        /// Begin with this model instead of one that knows nothing
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+    },
+    /// Print how probably each message is spam, a line each
+    Score {
+        /// Messages as JSON lines: `t` the text; from stdin without any
+        files: Vec<PathBuf>,
+        /// The model that is asked; the one that LOCKDOWN ships without any
+        #[arg(long, value_name = "FILE")]
+        model: Option<PathBuf>,
+        /// One JSON object a line: the probability, the share of the words that are known, and whether it abstains
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Subcommand)]

@@ -4,6 +4,7 @@ mod audit;
 mod cli;
 mod config_check;
 mod dead_letters;
+mod detect;
 mod events;
 mod migrate;
 mod outbox;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Person { command } => person::run(command),
         Command::Retention { command } => retention::run(command),
         Command::Token { command } => token::run(command),
+        Command::Detect { command } => detect::run(command),
         Command::Completions { shell } => cli::completions(shell),
     }
 }

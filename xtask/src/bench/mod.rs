@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the figures, each beside its goal.
 
 mod bus;
+mod detect;
 mod events;
 mod measured;
 mod peers;
@@ -40,6 +41,8 @@ enum Bench {
     Bus,
     /// Cases, pages, due sanctions and the outbox, beside pgbench on the same server
     Store,
+    /// What the detectors see of labelled messages that lie beside the repository
+    Detect,
     /// The embedded system: size, start, memory at rest
     Whole,
 }
@@ -60,13 +63,14 @@ pub(crate) struct Figure {
 // === impl Bench ===
 
 impl Bench {
-    const ALL: &[Self] = &[Self::Events, Self::Bus, Self::Store, Self::Whole];
+    const ALL: &[Self] = &[Self::Events, Self::Bus, Self::Store, Self::Detect, Self::Whole];
 
     fn run(self, quick: bool) -> Result<Vec<Figure>> {
         match self {
             Self::Events => events::run(quick),
             Self::Bus => bus::run(quick),
             Self::Store => store::run(quick),
+            Self::Detect => detect::run(),
             Self::Whole => whole::run(quick),
         }
     }

@@ -36,7 +36,7 @@ enum Group {
 /// How much the groups weigh together.
 const WORDS: f32 = 1.0;
 const PAIRS: f32 = 1.0;
-const SUMS: f32 = 0.8;
+const SUMS: f32 = 1.0;
 const LETTERS: f32 = 1.4;
 const SHAPES: f32 = 1.2;
 
@@ -52,7 +52,8 @@ fn number(group: Group, key: u64) -> u32 {
 impl Features {
     pub(super) fn read(&mut self, text: &Text) {
         let marks = text.marks();
-        let disguised = (marks.disguises() + marks.spelled + 3 * text.guesses()) as f32;
+        // One stray mark comes with copied text.
+        let disguised = (marks.disguises().saturating_sub(1) + marks.spelled + 3 * text.guesses()) as f32;
         self.disguise = (4.0 * disguised / (1 + marks.letters) as f32).min(1.0);
         if text.joined().as_str() == text.folded().as_str() {
             self.read_one(text);
@@ -105,7 +106,7 @@ impl Features {
         self.share(from, PAIRS);
         // Words with their letters in any order, for whoever exchanges some.
         let from = self.all.len();
-        for token in tokens.iter().filter(|token| token.length > 3) {
+        for token in tokens.iter().filter(|token| token.length > 1) {
             self.all.push((number(Group::Sum, u64::from(token.sum)), 0.0));
         }
         self.share(from, SUMS);
