@@ -20,6 +20,8 @@ enum Target {
     Envelope,
     /// Any text, read and searched
     Text,
+    /// Any bytes as a rule file, which then judges
+    Rules,
 }
 
 // === impl Target ===
@@ -29,13 +31,14 @@ impl Target {
         match self {
             Self::Envelope => "envelope",
             Self::Text => "text",
+            Self::Rules => "rules",
         }
     }
 
     fn krate(self) -> &'static str {
         match self {
             Self::Envelope => "crates/events",
-            Self::Text => "crates/policy",
+            Self::Text | Self::Rules => "crates/policy",
         }
     }
 }

@@ -81,6 +81,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: DetectCommand,
     },
+    /// Check, try, replay and lay out rule files
+    Rules {
+        #[command(subcommand)]
+        command: RulesCommand,
+    },
     /// Print completions for a shell
     Completions {
         #[arg(value_enum)]
@@ -274,6 +279,84 @@ pub(crate) enum RetentionCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Say everything that is wrong with rule files, and try their examples
+    Check(RulesCheck),
+    /// Try a rule file's examples, or messages of your own: a verdict a line
+    Test(RulesTest),
+    /// Say what rules would have done with events that are over
+    Replay(RulesReplay),
+    /// Give rule files their one layout; comments stay
+    Fmt(RulesFmt),
+    /// Print the JSON Schema with which an editor completes and checks rule files
+    Schema,
+    /// Print rules to begin with; without a name, list them
+    Preset {
+        /// calm, standard, strict, scam-links or raids
+        name: Option<String>,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct RulesCheck {
+    /// Rule files; `-` reads what is piped in
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Where the rules are meant for; may be repeated, and is every platform without
+    #[arg(long = "platform", value_name = "PLATFORM")]
+    pub(crate) platforms: Vec<Platform>,
+    /// One JSON document, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct RulesTest {
+    /// A rule file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Messages, one JSON document a line: `{"text": "…"}` with what else is known, or whole events; `-` reads what is piped in
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub(crate) messages: Option<PathBuf>,
+    /// Say of every rule why it hit or not
+    #[arg(long, requires = "messages")]
+    pub(crate) explain: bool,
+    /// One JSON document a line, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct RulesReplay {
+    /// A rule file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Events in the order of their time, one JSON document a line; `"outcome": "upheld"` or `"dismissed"` says what people
+    /// made of one
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub(crate) events: PathBuf,
+    /// The rules that were live, to compare with
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
+    /// One JSON document, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct RulesFmt {
+    /// Rule files; `-` reads what is piped in and prints it
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Write nothing; fail when a file is not laid out so
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// One JSON document a line, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// A guild by the name that its platform gives it: `discord/81384788765712384`.

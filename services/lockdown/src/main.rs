@@ -10,6 +10,7 @@ mod migrate;
 mod outbox;
 mod person;
 mod retention;
+mod rules;
 mod select;
 mod token;
 mod up;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Audit { command } => audit::run(command),
         Command::Person { command } => person::run(command),
         Command::Retention { command } => retention::run(command),
+        Command::Rules { command } => rules::run(command),
         Command::Token { command } => token::run(command),
         Command::Detect { command } => detect::run(command),
         Command::Completions { shell } => cli::completions(shell),

@@ -5,6 +5,7 @@ mod detect;
 mod events;
 mod measured;
 mod peers;
+mod policy;
 mod store;
 mod whole;
 
@@ -43,6 +44,8 @@ enum Bench {
     Store,
     /// What the detectors see of labelled messages that lie beside the repository
     Detect,
+    /// Rules: what judging costs, and what compiling takes
+    Policy,
     /// The embedded system: size, start, memory at rest
     Whole,
 }
@@ -63,7 +66,14 @@ pub(crate) struct Figure {
 // === impl Bench ===
 
 impl Bench {
-    const ALL: &[Self] = &[Self::Events, Self::Bus, Self::Store, Self::Detect, Self::Whole];
+    const ALL: &[Self] = &[
+        Self::Events,
+        Self::Bus,
+        Self::Store,
+        Self::Policy,
+        Self::Detect,
+        Self::Whole,
+    ];
 
     fn run(self, quick: bool) -> Result<Vec<Figure>> {
         match self {
@@ -71,6 +81,7 @@ impl Bench {
             Self::Bus => bus::run(quick),
             Self::Store => store::run(quick),
             Self::Detect => detect::run(),
+            Self::Policy => policy::run(quick),
             Self::Whole => whole::run(quick),
         }
     }

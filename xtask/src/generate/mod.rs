@@ -2,6 +2,7 @@
 
 mod asyncapi;
 mod events_page;
+mod rules_page;
 mod schemas;
 
 use crate::contract::Contract;
@@ -21,6 +22,11 @@ pub(crate) fn files() -> Result<BTreeMap<PathBuf, String>> {
     files.insert("docs/openapi.json".into(), pretty(&openapi()?)?);
     files.insert(".env.example".into(), config::env_example());
     files.insert("docs/CONFIGURATION.md".into(), config::reference());
+    files.insert("docs/RULES.md".into(), rules_page::page());
+    files.insert(
+        "docs/rules.schema.json".into(),
+        pretty(&lockdown_policy::schema())?,
+    );
     for (name, schema) in schemas::documents(&contract) {
         files.insert(Path::new("docs/schemas").join(name), pretty(&schema)?);
     }

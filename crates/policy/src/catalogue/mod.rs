@@ -8,6 +8,7 @@ mod features;
 mod keys;
 mod methods;
 
+pub use crate::compile::BANKS;
 pub use actions::{ACTIONS, ActInfo, Argument};
 pub use features::{FEATURES, Slot};
 pub use keys::{KEYS, Key, KeyInfo};

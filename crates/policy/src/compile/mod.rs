@@ -18,7 +18,7 @@ pub(crate) use condition::{Asking, Ir, Truth};
 pub(crate) use counter::ask_limit;
 pub use exempt::Exemption;
 pub(crate) use rule::Rule;
-pub use surroundings::{SharedList, Surroundings};
+pub use surroundings::{BANKS, SharedList, Surroundings};
 
 use crate::catalogue::Slot;
 use crate::diagnostic::{Diagnostic, Severity, Sink};

@@ -7,7 +7,7 @@ use super::exempt::Exemptions;
 use super::hash::Hasher;
 use super::surroundings::Surroundings;
 use super::{Ladder, RuleSet, Step, lint, list};
-use crate::catalogue::Slot;
+use crate::catalogue::{Cost, Slot};
 use crate::diagnostic::{Code, Sink};
 use crate::document::{Act, Document, Limit, Mode, Needs, Rule as Read};
 use crate::event::{EventKind, Events};
@@ -31,6 +31,8 @@ pub(crate) struct Rule {
     pub(crate) when: Box<[Condition]>,
     /// The order in which they are asked, cheapest first.
     pub(crate) order: Box<[u16]>,
+    /// How many of these cost less than looking through text.
+    pub(crate) cheap: usize,
     pub(crate) count: Option<CompiledCount>,
     pub(crate) exempt: Exemptions,
     pub(crate) then: Box<[Act]>,
@@ -155,6 +157,7 @@ fn one(
         events,
         platforms: rule.platforms.clone().into(),
         mode: rule.mode.or(document.defaults.mode).unwrap_or(Mode::Live),
+        cheap: order.partition_point(|index| when[usize::from(*index)].ir.cost() < Cost::Text),
         when,
         order: order.into(),
         count,

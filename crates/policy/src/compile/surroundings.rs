@@ -25,7 +25,7 @@ pub struct Surroundings {
 }
 
 /// Lists that every installation has and fills by itself.
-pub(crate) const BANKS: &[(&str, ListKind, &str)] = &[
+pub const BANKS: &[(&str, ListKind, &str)] = &[
     (
         "malware_bank",
         ListKind::Values,

@@ -69,12 +69,15 @@ impl<C: Counters> Judge<C> {
     }
 
     fn is_alive(&self, rule: &Rule, asking: &mut Asking<'_>) -> bool {
-        holds_here(rule, asking.facts)
-            && (self.everybody || !rule.exempt.apply(asking.facts))
-            && rule
-                .order
+        // Exemptions compare names: they are asked when what is cheaper holds, and before text is looked through.
+        let (cheap, dear) = rule.order.split_at(rule.cheap);
+        let facts = asking.facts;
+        let mut hold = |order: &[u16]| {
+            order
                 .iter()
                 .all(|index| rule.when[usize::from(*index)].ir.ask(asking) == Truth::True)
+        };
+        holds_here(rule, facts) && hold(cheap) && (self.everybody || !rule.exempt.apply(facts)) && hold(dear)
     }
 
     /// Asks the counters of the rules whose conditions hold, and decides.
