@@ -4,6 +4,7 @@ use super::list::CompiledList;
 use crate::catalogue::{Cost, Slot};
 use crate::expression::Op;
 use crate::facts::Facts;
+use crate::text::Text;
 use std::ops::Range;
 
 #[derive(Debug, Clone)]
@@ -52,6 +53,36 @@ pub(crate) struct Asking<'a> {
     pub(crate) facts: &'a Facts,
     pub(crate) lists: &'a [CompiledList],
     pub(crate) found: Vec<(Slot, u16, Option<Range<usize>>)>,
+    /// Texts that were read for it.
+    texts: Vec<(Slot, Text)>,
+}
+
+/// A rule and the first thing that it asks, side by side: most rules end here, without being looked at.
+#[derive(Debug, Clone)]
+pub(crate) struct Gate {
+    pub(crate) rule: u16,
+    asks: Option<(Slot, Op, i64)>,
+}
+
+// === impl Gate ===
+
+impl Gate {
+    pub(crate) fn new<'i>(rule: u16, mut conditions: impl Iterator<Item = &'i Ir>) -> Self {
+        let asks = conditions.find_map(|ir| match ir {
+            Ir::Compare { slot, op, value } => Some((*slot, *op, *value)),
+            Ir::Flag(slot) => Some((*slot, Op::NotEqual, 0)),
+            _ => None,
+        });
+        Self { rule, asks }
+    }
+
+    /// False when the rule cannot hit.
+    pub(crate) fn is_open(&self, facts: &Facts) -> bool {
+        match self.asks {
+            None => true,
+            Some((slot, op, value)) => facts.number(slot).is_some_and(|seen| op.holds(seen, value)),
+        }
+    }
 }
 
 // === impl Truth ===
@@ -78,6 +109,7 @@ impl<'a> Asking<'a> {
             facts,
             lists,
             found: Vec::new(),
+            texts: Vec::new(),
         }
     }
 
@@ -86,8 +118,15 @@ impl<'a> Asking<'a> {
         if let Some((_, _, range)) = self.found.iter().find(|(s, l, _)| (*s, *l) == (slot, list)) {
             return range.clone();
         }
-        let text = self.facts.text(slot)?;
-        let range = self.lists[usize::from(list)].find(text);
+        let place = self.texts.iter().position(|(read, _)| *read == slot);
+        let place = match place {
+            Some(place) => place,
+            None => {
+                self.texts.push((slot, Text::of(self.facts.text(slot)?)));
+                self.texts.len() - 1
+            }
+        };
+        let range = self.lists[usize::from(list)].find(&self.texts[place].1);
         self.found.push((slot, list, range.clone()));
         range
     }

@@ -6,6 +6,7 @@ use crate::counter::{Ask, Counted, CounterKey};
 use crate::document::{Across, Count};
 use crate::duration::Millis;
 use crate::facts::Facts;
+use crate::text::Text;
 
 #[derive(Debug)]
 pub(crate) struct CompiledCount {
@@ -145,10 +146,11 @@ fn value(key: Key, facts: &Facts, hasher: &mut Hasher) -> Option<()> {
 
 /// The text without what disguises it; `None` when it has no letters or digits.
 fn fingerprint(text: &str) -> Option<u64> {
-    let letters: String = text
+    let letters: String = Text::of(text)
+        .joined()
+        .as_str()
         .chars()
         .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
         .collect();
     if letters.is_empty() {
         return None;

@@ -6,6 +6,7 @@ use crate::catalogue::ListKind;
 use crate::diagnostic::{Code, Sink};
 use crate::document::List;
 use crate::facts::fold_word;
+use crate::text::Text;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -65,7 +66,7 @@ impl CompiledList {
         sets.iter().any(|set| set.iter().any(|domain| same(domain)))
     }
 
-    pub(crate) fn find(&self, text: &str) -> Option<Range<usize>> {
+    pub(crate) fn find(&self, text: &Text) -> Option<Range<usize>> {
         match &self.holds {
             Holds::Text(matchers) => matchers.iter().find_map(|matcher| matcher.find(text)),
             Holds::Values(_) => None,
@@ -158,16 +159,20 @@ fn one(list: &List, surroundings: &Surroundings, sink: &mut Sink) -> CompiledLis
         ListKind::Domains => SharedHolds::Values(Arc::new(
             entries.iter().map(|entry| domain_value(entry)).collect(),
         )),
-        ListKind::Words => SharedHolds::Text(Arc::new(Matcher::words(&entries, list.fold))),
+        ListKind::Words => {
+            let (matcher, refused) = Matcher::words(&entries, list.fold);
+            for (place, why) in refused {
+                let message = format!("this word cannot be looked for: {why}");
+                sink.error(Code::BadWord, list.entries[place].span, message);
+            }
+            SharedHolds::Text(Arc::new(matcher))
+        }
         ListKind::Regexes => {
-            let (matcher, faults) = Matcher::regexes(&entries);
-            for (index, why) in faults {
-                sink.error(
-                    Code::BadPattern,
-                    list.entries[index].span,
-                    format!("this pattern is refused: {why}"),
-                )
-                .hint("patterns have no look-around and no back-references, and bounded repeats stay small");
+            let (matcher, refused) = Matcher::regexes(&entries);
+            for (place, why) in refused {
+                sink.error(Code::BadPattern, list.entries[place].span, why).hint(
+                    "patterns have no look-around and no back-references, and bounded repeats stay small",
+                );
             }
             SharedHolds::Text(Arc::new(matcher))
         }

@@ -1,72 +1,56 @@
-//! Looks for a list's words or patterns in a text.
+//! A list's words or patterns, looked for in a text that was read once.
 
-use regex::{Regex, RegexBuilder};
-use std::ops::Range;
-
-/// What a compiled regular expression may take.
-const SIZE_LIMIT: usize = 256 * 1024;
-const NEST_LIMIT: u32 = 50;
+use crate::text::Text;
+use crate::text::patterns::Patterns;
+use crate::text::words::{WordList, Words};
+use std::ops::{ControlFlow, Range};
 
 #[derive(Debug)]
-pub(crate) struct Matcher {
-    patterns: Vec<Regex>,
+pub(crate) enum Matcher {
+    Words(Words),
+    Patterns(Patterns),
 }
+
+/// Entries that are refused, by their place, with the reason.
+pub(crate) type Refused = Vec<(usize, String)>;
 
 // === impl Matcher ===
 
 impl Matcher {
-    pub(crate) fn words(entries: &[&str], _fold: bool) -> Self {
-        let patterns = entries.iter().filter_map(|entry| {
-            let open = |at_end: bool| if at_end { "" } else { r"(?:^|$|\b)" };
-            let core = regex::escape(entry.trim_matches('*').trim());
-            let pattern = format!(
-                "{}{core}{}",
-                open(entry.starts_with('*')),
-                open(entry.ends_with('*'))
-            );
-            build(&pattern).ok()
+    pub(crate) fn words(entries: &[&str], fold: bool) -> (Self, Refused) {
+        let list = WordList {
+            terms: entries.to_vec(),
+            disguises: fold,
+            ..WordList::default()
+        };
+        let (words, bad) = Words::build(&[list]);
+        let refused = bad.into_iter().map(|bad| (bad.term, bad.fault.to_string()));
+        (Self::Words(words), refused.collect())
+    }
+
+    pub(crate) fn regexes(entries: &[&str]) -> (Self, Refused) {
+        // A set compiles a pattern when it first may match: what is too large then would be found too late.
+        let faults = entries.iter().enumerate().filter_map(|(place, entry)| {
+            let fault = Patterns::check(entry).err()?;
+            Some((place, fault.to_string()))
         });
-        Self {
-            patterns: patterns.collect(),
-        }
+        let refused: Refused = faults.collect();
+        let (patterns, _) = Patterns::build(entries.iter().copied());
+        (Self::Patterns(patterns), refused)
     }
 
-    /// The patterns, and which of them are refused and why.
-    pub(crate) fn regexes(entries: &[&str]) -> (Self, Vec<(usize, String)>) {
-        let (mut patterns, mut faults) = (Vec::new(), Vec::new());
-        for (index, entry) in entries.iter().enumerate() {
-            match build(entry) {
-                Ok(pattern) => patterns.push(pattern),
-                Err(error) => faults.push((index, said(&error))),
+    /// Where the first one stands in the text as it was written.
+    pub(crate) fn find(&self, text: &Text) -> Option<Range<usize>> {
+        match self {
+            Self::Words(words) => words.find(text).map(|found| text.folded().original(found.span)),
+            Self::Patterns(patterns) => {
+                let mut first = None;
+                patterns.scan(text, |matched| {
+                    first = Some(matched.span);
+                    ControlFlow::Break(())
+                });
+                first
             }
-        }
-        (Self { patterns }, faults)
-    }
-
-    /// Where the first one stands.
-    pub(crate) fn find(&self, text: &str) -> Option<Range<usize>> {
-        self.patterns
-            .iter()
-            .find_map(|pattern| pattern.find(text).map(|found| found.range()))
-    }
-}
-
-fn build(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern)
-        .case_insensitive(true)
-        .size_limit(SIZE_LIMIT)
-        .dfa_size_limit(SIZE_LIMIT)
-        .nest_limit(NEST_LIMIT)
-        .build()
-}
-
-fn said(error: &regex::Error) -> String {
-    match error {
-        regex::Error::CompiledTooBig(_) => "the pattern would take too much memory".to_owned(),
-        other => {
-            let text = other.to_string();
-            let last = text.lines().last().unwrap_or_default().trim();
-            last.strip_prefix("error: ").unwrap_or(last).to_owned()
         }
     }
 }

@@ -14,6 +14,7 @@ mod matcher;
 mod rule;
 mod surroundings;
 
+use condition::Gate;
 pub(crate) use condition::{Asking, Ir, Truth};
 pub(crate) use counter::ask_limit;
 pub use exempt::Exemption;
@@ -42,7 +43,7 @@ pub struct RuleSet {
     pub(crate) hash: Arc<str>,
     pub(crate) rules: Box<[Rule]>,
     /// The rules that judge each kind of event.
-    pub(crate) by_event: [Box<[u16]>; EventKind::ALL.len()],
+    pub(crate) by_event: [Box<[Gate]>; EventKind::ALL.len()],
     pub(crate) lists: Box<[list::CompiledList]>,
     pub(crate) ladder: Option<Ladder>,
     pub(crate) slots: u128,

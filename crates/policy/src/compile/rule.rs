@@ -1,7 +1,7 @@
 //! The rules themselves, and the rule set made of them.
 
 use super::check::Checker;
-use super::condition::Ir;
+use super::condition::{Gate, Ir};
 use super::counter::CompiledCount;
 use super::exempt::Exemptions;
 use super::hash::Hasher;
@@ -77,9 +77,16 @@ pub(super) fn compile(
         let judged = (0..)
             .zip(&rules)
             .filter(|(_, rule)| rule.events.has(*kind) && rule.mode != Mode::Disabled);
-        judged.map(|(index, _)| index).collect()
+        judged
+            .map(|(index, rule)| {
+                Gate::new(
+                    index,
+                    rule.order.iter().map(|place| &rule.when[usize::from(*place)].ir),
+                )
+            })
+            .collect()
     });
-    let by_event: Vec<Box<[u16]>> = by_event.collect();
+    let by_event: Vec<Box<[Gate]>> = by_event.collect();
     let slots = slots(&rules);
     Some(RuleSet {
         hash: version(&rules, document, surroundings),

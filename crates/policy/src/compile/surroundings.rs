@@ -74,10 +74,13 @@ impl SharedList {
                 let values: Values = entries.iter().map(|entry| domain_value(entry)).collect();
                 (SharedHolds::Values(Arc::new(values)), 0)
             }
-            ListKind::Words => (SharedHolds::Text(Arc::new(Matcher::words(&entries, fold))), 0),
+            ListKind::Words => {
+                let (matcher, refused) = Matcher::words(&entries, fold);
+                (SharedHolds::Text(Arc::new(matcher)), refused.len())
+            }
             ListKind::Regexes => {
-                let (matcher, faults) = Matcher::regexes(&entries);
-                (SharedHolds::Text(Arc::new(matcher)), faults.len())
+                let (matcher, refused) = Matcher::regexes(&entries);
+                (SharedHolds::Text(Arc::new(matcher)), refused.len())
             }
         };
         (Self { kind, holds, hash }, refused)

@@ -101,15 +101,13 @@ fn check(kind: ListKind, entry: &At<String>, sink: &mut Sink) -> bool {
     match kind {
         ListKind::Words => {
             let core = entry.value.trim_matches('*').trim();
-            if core.is_empty() || length > MAX_WORD || core.contains('*') {
+            if core.is_empty() || length > MAX_WORD {
                 sink.error(
                     Code::BadWord,
                     entry.span,
                     format!("`{}` is no word to look for", shortened(&entry.value)),
                 )
-                .hint(format!(
-                    "1 to {MAX_WORD} characters, with `*` only at the beginning or the end"
-                ));
+                .hint(format!("a word or phrase has 1 to {MAX_WORD} characters"));
                 return false;
             }
             if core.chars().filter(|c| c.is_alphanumeric()).count() < 3 {

@@ -54,7 +54,8 @@ impl<C: Counters> Judge<C> {
         let mut asking = Asking::new(facts, &rules.lists);
         let alive: Vec<u16> = rules.by_event[facts.kind as usize]
             .iter()
-            .copied()
+            .filter(|gate| gate.is_open(facts))
+            .map(|gate| gate.rule)
             .filter(|index| self.is_alive(&rules.rules[usize::from(*index)], &mut asking))
             .collect();
         if alive.is_empty() {

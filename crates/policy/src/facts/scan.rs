@@ -2,6 +2,7 @@
 
 use super::Facts;
 use crate::catalogue::Slot;
+use crate::text::Text;
 
 /// Below this many letters, capitals say nothing.
 const LETTERS_FOR_CAPS: i64 = 8;
@@ -53,12 +54,19 @@ impl Facts {
         if self.platform == lockdown_events::Platform::Discord {
             self.set_number(Slot::TextSpoilers, counts.spoilers);
         }
+        self.set_flag(Slot::TextObfuscated, is_disguised(text));
         let scripts = SCRIPTS
             .iter()
             .zip(0..)
             .filter(|(_, bit)| counts.scripts & (1 << bit) != 0);
         self.add_words(Slot::TextScripts, scripts.map(|(name, _)| *name));
     }
+}
+
+/// Plain ASCII disguises nothing unless letters are percent-encoded: it need not be read in all views.
+fn is_disguised(text: &str) -> bool {
+    let plain = text.is_ascii() && !text.contains('%');
+    !plain && Text::of(text).marks().disguises() > 0
 }
 
 fn count(text: &str) -> Counts {
