@@ -221,7 +221,6 @@ impl Commands {
             case_number: None,
             delete_message_seconds: None,
             notify: None,
-            points: None,
             // Asked again after a crash, it is the same case.
             native_id: Some(format!("telegram:command:{}", envelope.event_id)),
             trace_id: None,

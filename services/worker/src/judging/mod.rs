@@ -106,7 +106,8 @@ impl Judging {
         if verdict.is_empty() {
             return Ok(());
         }
-        if set.rules.asks(Slot::AuthorStaff) && !facts.is_known(Slot::AuthorStaff) {
+        // Exemptions ask for it as well as rules do.
+        if !facts.is_known(Slot::AuthorStaff) {
             if let Some(staff) = self.people.keeps_order(of, &facts.author).await {
                 facts.set_flag(Slot::AuthorStaff, staff);
             }
