@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use lockdown_bus::EngineError;
 use lockdown_moderation::Denied;
 use lockdown_moderation::desk::{DeskError, Refused};
+use lockdown_policy::Diagnostic;
 use lockdown_runtime::chain;
 use lockdown_store::StoreError;
 use serde_json::{Value, json};
@@ -39,7 +40,7 @@ macro_rules! codes {
 }
 
 codes! {
-    Malformed = "malformed", BAD_REQUEST, "The body is no JSON.";
+    Malformed = "malformed", BAD_REQUEST, "The body is not what it is said to be: no JSON, or no text.";
     BadQuery = "bad_query", BAD_REQUEST, "The query is unknown in part, or a value in it is not what it must be.";
     BadKey = "bad_key", BAD_REQUEST, "The `Idempotency-Key` is empty, too long, or not visible ASCII.";
     Unauthorized = "unauthorized", UNAUTHORIZED, "No token came, or one that opens nothing: unknown, expired or revoked.";
@@ -48,6 +49,7 @@ codes! {
     NotFound = "not_found", NOT_FOUND, "There is no such thing, or none that this token may know of.";
     UnknownGuild = "unknown_guild", NOT_FOUND, "There is no such community, or none that this token may know of.";
     UnknownCase = "unknown_case", NOT_FOUND, "The community has no case of this number.";
+    NoRules = "no_rules", NOT_FOUND, "The community has no rules, or none of this version.";
     Method = "method_not_allowed", METHOD_NOT_ALLOWED, "The path does not take this method.";
     TooSlow = "too_slow", REQUEST_TIMEOUT, "The body took too long to come.";
     Conflict = "conflict", CONFLICT, "There is or was another one of this name.";
@@ -65,9 +67,11 @@ codes! {
     Stands = "stands", CONFLICT, "What the case began still stands: lift it first.";
     Unanswered = "unanswered", CONFLICT, "The platform has not answered yet.";
     WrongState = "wrong_state", CONFLICT, "The case is not in a state in which this can be.";
+    Stale = "stale", PRECONDITION_FAILED, "It was changed since you looked: look again, and send yours with the new `ETag`.";
     TooLarge = "too_large", PAYLOAD_TOO_LARGE, "The body is longer than it may be.";
-    MediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is not said to be `application/json`.";
+    MediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is not said to be of the content type that this takes.";
     Invalid = "invalid", UNPROCESSABLE_ENTITY, "The body is JSON, and not what this takes: `errors` says where.";
+    BadRules = "bad_rules", UNPROCESSABLE_ENTITY, "The rules have faults: `errors` has each with its line and column.";
     BadId = "bad_id", UNPROCESSABLE_ENTITY, "An id is not one of this platform.";
     UnknownPerson = "unknown_person", UNPROCESSABLE_ENTITY, "Nobody with this id was ever seen.";
     BadReason = "bad_reason", UNPROCESSABLE_ENTITY, "The reason is empty, too long, or has control characters.";
@@ -91,6 +95,8 @@ pub(crate) struct Fault {
     /// `reason`, `evidence[0].messageId`, a parameter of the query or a header; empty: the whole.
     pub(crate) path: String,
     pub(crate) message: String,
+    /// In rules: what was found, with its place in the file.
+    pub(crate) found: Option<Box<Diagnostic>>,
 }
 
 #[derive(Debug, Clone)]
@@ -119,6 +125,28 @@ impl Fault {
         Self {
             path: path.into(),
             message: message.into(),
+            found: None,
+        }
+    }
+
+    fn shown(&self) -> Value {
+        let found = self.found.as_ref().map(serde_json::to_value);
+        let mut shown = match found {
+            Some(Ok(found)) => found,
+            _ => json!({}),
+        };
+        shown["path"] = self.path.as_str().into();
+        shown["message"] = self.message.as_str().into();
+        shown
+    }
+}
+
+impl From<Diagnostic> for Fault {
+    fn from(found: Diagnostic) -> Self {
+        Self {
+            path: format!("{}:{}:{}", found.file, found.line, found.column),
+            message: found.message.clone(),
+            found: Some(found.into()),
         }
     }
 }
@@ -183,9 +211,7 @@ impl Problem {
         });
         if !self.faults.is_empty() {
             let faults = self.faults.iter();
-            body["errors"] = faults
-                .map(|fault| json!({ "path": fault.path, "message": fault.message }))
-                .collect();
+            body["errors"] = faults.map(Fault::shown).collect();
         }
         if let Some(allowed) = &self.allowed {
             body["allowed"] = Value::from(allowed.clone());

@@ -36,6 +36,10 @@ pub enum Refused {
     UnknownGuild(GuildRef),
     #[error("nobody with the id {0} was ever seen here: check the id")]
     UnknownPerson(UserRef),
+    #[error("the rules were changed meanwhile, and are at version {0}: look at them, and send yours again")]
+    StaleRules(u64),
+    #[error("there is no version {0} of the rules")]
+    UnknownRules(u64),
     #[error("there is no {1} in {0}")]
     UnknownCase(GuildRef, CaseNumber),
     #[error("{0}")]
@@ -111,6 +115,8 @@ impl Refused {
             Self::UnknownGuild(_) => "unknown_guild",
             Self::UnknownPerson(_) => "unknown_person",
             Self::UnknownCase(..) => "unknown_case",
+            Self::StaleRules(_) => "stale",
+            Self::UnknownRules(_) => "no_rules",
             Self::Reason(_) => "bad_reason",
             Self::DeleteWindow(_) | Self::RemovesNothing(_) => "bad_delete_window",
             Self::NoRule => "no_rule",

@@ -13,6 +13,7 @@
 //! - [`Desk::act_on_many`]: the same for many people.
 //! - [`Desk::preview_undo`], [`Desk::undo`]: how a person would stand without a case, or without somebody's doings.
 //! - [`Desk::review`], [`Desk::rule_reviews`]: whether decisions were right, and how rules do by that.
+//! - [`Desk::rules`], [`Desk::rule_changes`], [`Desk::change_rules`]: what a community's rules say and said.
 //! - [`Desk::cases`], [`Desk::case`], [`Desk::explain`]: pages of cases; one case, its history, and why it stands.
 //!
 //! To add a use case: a module here with the method, its refusals in `error.rs` with a code each, its tests in `tests/desk/`
@@ -30,6 +31,7 @@ mod outcome;
 mod read;
 mod review;
 mod rows;
+mod rules;
 mod take_back;
 mod tell;
 
@@ -44,6 +46,7 @@ pub use many::Many;
 pub use outcome::Answered;
 pub use read::{CaseFilter, CaseView, Explanation, HistoryLine, Record};
 pub use review::ReviewAsk;
+pub use rules::{GoodRules, Ruled, RulesAsk, RulesChange, RulesVersion, Seen};
 pub use take_back::{UndoAsk, Undone};
 
 use crate::who::GuildRef;

@@ -87,8 +87,8 @@ impl Desk {
             subject: written.subject,
             hash,
         };
-        self.publish(tx, guild.id, ModerationEvent::AuditLogged(logged), chain, now)
-            .await
+        let told = Event::Moderation(ModerationEvent::AuditLogged(logged));
+        self.publish(tx, guild.id, &told, chain, now).await
     }
 
     /// Tells of a decision, or once more of one whose end was moved.
@@ -100,28 +100,22 @@ impl Desk {
         chain: Option<&CorrelationId>,
         now: DateTime<Utc>,
     ) -> Result<(), Stop> {
-        self.publish(tx, kept.row.guild_id, decision(kept, extra), chain, now)
-            .await
+        let told = Event::Moderation(decision(kept, extra));
+        self.publish(tx, kept.row.guild_id, &told, chain, now).await
     }
 
-    async fn publish(
+    pub(super) async fn publish(
         &self,
         tx: &mut Tx,
         guild: GuildKey,
-        event: ModerationEvent,
+        event: &Event,
         chain: Option<&CorrelationId>,
         now: DateTime<Utc>,
     ) -> Result<(), Stop> {
         let id = EventId(self.ids.next());
-        let envelope = Envelope::new(
-            id,
-            now,
-            Source::Backend,
-            chain.cloned(),
-            &Event::Moderation(event),
-        )
-        // A case's own texts are bounded; only what is given as evidence could be so large.
-        .map_err(|error| Stop::Records(error.to_string()))?;
+        let envelope = Envelope::new(id, now, Source::Backend, chain.cloned(), event)
+            // A case's own texts are bounded; only what is given as evidence could be so large.
+            .map_err(|error| Stop::Records(error.to_string()))?;
         Ok(tx.publish(guild, &envelope, now).await?)
     }
 }

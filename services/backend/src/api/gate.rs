@@ -98,15 +98,20 @@ pub(crate) async fn serve(
 }
 
 fn respond(answer: &Answer) -> Response {
-    match &answer.body {
+    let mut response = match &answer.body {
         None => answer.status.into_response(),
         Some(body) => (
             answer.status,
-            [(header::CONTENT_TYPE, "application/json")],
+            [(header::CONTENT_TYPE, answer.media)],
             body.clone(),
         )
             .into_response(),
+    };
+    let etag = answer.etag.as_deref().map(HeaderValue::from_str);
+    if let Some(Ok(etag)) = etag {
+        response.headers_mut().insert(header::ETAG, etag);
     }
+    response
 }
 
 async fn answer(

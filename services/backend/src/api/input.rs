@@ -2,7 +2,7 @@
 //!
 //! A body that is no JSON is 400; one that is JSON and not what the route takes is 422, as are values that the desk refuses.
 
-use super::route::Raw;
+use super::route::{JSON, Raw};
 use crate::problem::{Code, Fault, Problem};
 use axum::http::{HeaderMap, header};
 use chrono::{DateTime, Utc};
@@ -19,11 +19,14 @@ pub(crate) const MOST: u64 = 200;
 const USUAL: u64 = 50;
 
 /// The parts of a request that a route reads, as schemas.
-#[derive(Default)]
 pub(crate) struct Shape {
     /// An object, whose properties are the parameters.
     pub(crate) query: Option<Schema>,
     pub(crate) body: Option<Schema>,
+    /// The content type of the body.
+    pub(crate) media: &'static str,
+    /// Headers that it reads, each with its meaning.
+    pub(crate) headers: &'static [(&'static str, &'static str)],
 }
 
 pub(crate) trait Take: Sized {
@@ -53,6 +56,19 @@ pub(crate) struct PageQuery {
     /// How many at most: 1 to 200, 50 when it is absent.
     #[schemars(range(min = 1, max = 200))]
     pub(crate) limit: Option<u64>,
+}
+
+// === impl Shape ===
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self {
+            query: None,
+            body: None,
+            media: JSON,
+            headers: &[],
+        }
+    }
 }
 
 // === impl Take ===
@@ -94,7 +110,7 @@ impl<T: DeserializeOwned + JsonSchema> Take for Query<T> {
     }
 }
 
-fn parse_query<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
+pub(super) fn parse_query<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
     let refused =
         |path: &str, message: String| Problem::faults(Code::BadQuery, vec![Fault::new(path, message)]);
     if text.contains('\0') || text.contains("%00") {
@@ -117,17 +133,7 @@ fn parse_query<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
 }
 
 fn parse_body<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
-    if !is_json(headers) {
-        return Err(Problem::new(
-            Code::MediaType,
-            "Send the body as `Content-Type: application/json`.",
-        ));
-    }
-    if body.is_empty() {
-        return Err(Problem::new(Code::Malformed, "There is no body."));
-    }
-    let text = std::str::from_utf8(body)
-        .map_err(|error| Problem::new(Code::Malformed, format!("The body is no UTF-8: {error}.")))?;
+    let text = body_text(headers, body, JSON)?;
     // The library would take a list for the fields in their order.
     if text.trim_start().starts_with('[') {
         let fault = Fault::new("", "The body is a list, where an object must be.");
@@ -154,12 +160,25 @@ fn parse_body<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T
     Ok(value)
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// A body that is said to be of this content type, and is text.
+pub(super) fn body_text<'b>(headers: &HeaderMap, body: &'b [u8], media: &str) -> Result<&'b str, Problem> {
+    if !is_media(headers, media) {
+        let detail = format!("Send the body as `Content-Type: {media}`.");
+        return Err(Problem::new(Code::MediaType, detail));
+    }
+    if body.is_empty() {
+        return Err(Problem::new(Code::Malformed, "There is no body."));
+    }
+    std::str::from_utf8(body)
+        .map_err(|error| Problem::new(Code::Malformed, format!("The body is no UTF-8: {error}.")))
+}
+
+fn is_media(headers: &HeaderMap, media: &str) -> bool {
     let kind = headers.get(header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let (kind, rest) = kind.split_once(';').unwrap_or((kind, ""));
     let charset = rest.trim().to_ascii_lowercase();
-    kind.trim().eq_ignore_ascii_case("application/json")
+    kind.trim().eq_ignore_ascii_case(media)
         && matches!(charset.as_str(), "" | "charset=utf-8" | "charset=\"utf-8\"")
 }
 
@@ -287,7 +306,7 @@ mod tests {
             header::CONTENT_TYPE,
             "application/json; charset=latin1".parse().unwrap(),
         );
-        assert!(!is_json(&headers));
+        assert!(!is_media(&headers, JSON));
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(crate) mod openapi;
 pub(crate) mod page;
 mod presence;
 mod route;
+mod rules;
 mod sanctions;
 mod tokens;
 
@@ -86,6 +87,7 @@ pub(crate) fn routes() -> Vec<Route> {
         sanctions::routes(),
         cases::routes(),
         members::routes(),
+        rules::routes(),
         audit::routes(),
         dead_letters::routes(),
         presence::routes(),

@@ -133,9 +133,8 @@ fn again(kept: idempotency::Answer) -> Answer {
     let status = u16::try_from(kept.status).ok();
     let status = status.and_then(|status| StatusCode::from_u16(status).ok());
     Answer {
-        status: status.unwrap_or(StatusCode::OK),
         body: kept.content_type.is_some().then_some(kept.answer),
-        kept: None,
+        ..Answer::empty(status.unwrap_or(StatusCode::OK))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::access::Needs;
 use super::once::HEADER;
-use super::route::{Given, Route};
+use super::route::{Given, JSON, Route};
 use super::{PREFIX, routes};
 use crate::problem::Code;
 use axum::http::Method;
@@ -111,7 +111,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         "tags": [tag(route)],
         "x-needs": needs,
         "x-role": role,
-        "parameters": parameters(route, shape.query),
+        "parameters": parameters(route, shape.query, shape.headers),
         "responses": responses,
     });
     if let Some(body) = shape.body {
@@ -119,7 +119,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         if let Some(sample) = &route.sample {
             media["example"] = sample.clone();
         }
-        operation["requestBody"] = json!({ "required": true, "content": { "application/json": media } });
+        operation["requestBody"] = json!({ "required": true, "content": { (shape.media): media } });
     }
     operation
 }
@@ -140,10 +140,16 @@ fn success(given: &Given, route: &Route) -> Value {
     let mut response = json!({ "description": given.about });
     if let Some(schema) = &given.schema {
         let mut media = json!({ "schema": schema });
-        if let Some(answer) = &route.answer {
+        let answer = route.answer.as_ref();
+        if let Some(answer) = answer.filter(|answer| answer.is_string() == (given.media != JSON)) {
             media["example"] = answer.clone();
         }
-        response["content"] = json!({ "application/json": media });
+        response["content"] = json!({ (given.media): media });
+    }
+    if given.has_etag {
+        response["headers"] = json!({ "ETag": {
+            "description": "Of this version, for `If-Match`.", "schema": { "type": "string" },
+        } });
     }
     response
 }
@@ -199,6 +205,13 @@ fn problem() -> Value {
                     "properties": {
                         "path": { "type": "string", "description": "`reason`, `evidence[0].messageId`; empty: the whole." },
                         "message": { "type": "string" },
+                        "severity": { "type": "string", "enum": ["error", "warning"] },
+                        "code": { "type": "string", "description": "In rules: the kind of fault." },
+                        "file": { "type": "string" },
+                        "line": { "type": "integer", "description": "From 1." },
+                        "column": { "type": "integer", "description": "From 1, in characters." },
+                        "length": { "type": "integer" },
+                        "hint": { "type": "string", "description": "What was probably meant." },
                     },
                 },
             },
@@ -206,7 +219,7 @@ fn problem() -> Value {
     })
 }
 
-fn parameters(route: &Route, query: Option<Schema>) -> Vec<Value> {
+fn parameters(route: &Route, query: Option<Schema>, headers: &[(&str, &str)]) -> Vec<Value> {
     let mut all = Vec::new();
     for name in route.path.split('/').filter_map(|part| part.strip_prefix('{')) {
         let name = name.trim_end_matches('}');
@@ -234,6 +247,10 @@ fn parameters(route: &Route, query: Option<Schema>) -> Vec<Value> {
         }
         all.push(one);
     }
+    all.extend(headers.iter().map(|(name, about)| {
+        json!({ "name": name, "in": "header", "required": false, "description": about,
+            "schema": { "type": "string" } })
+    }));
     if route.is_post() {
         all.push(json!({ "name": HEADER, "in": "header", "required": false,
             "description": "One of your own for each thing that shall be done once.",

@@ -75,7 +75,10 @@ fn section(page: &mut String, route: &Route) {
     }
     for (words, sample) in [("Takes", &route.sample), ("Gives", &route.answer)] {
         if let Some(sample) = sample {
-            let text = serde_json::to_string_pretty(sample).unwrap_or_default();
+            let text = match sample {
+                Value::String(text) => text.clone(),
+                sample => serde_json::to_string_pretty(sample).unwrap_or_default(),
+            };
             line(&format!("<p>{words}</p>\n<pre>{}</pre>\n", escaped(&text)));
         }
     }

@@ -18,6 +18,7 @@ use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
 
+pub(crate) const JSON: &str = "application/json";
 /// Before the paths of the routes that concern one guild.
 pub(crate) const GUILD: &str = "/guilds/{platform}/{guildId}";
 
@@ -85,6 +86,9 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     /// `None` has no body.
     pub(crate) body: Option<String>,
+    /// The content type of the body.
+    pub(crate) media: &'static str,
+    pub(crate) etag: Option<String>,
     /// What is kept for a repetition, where that must not be all.
     pub(crate) kept: Option<String>,
 }
@@ -94,6 +98,9 @@ pub(crate) struct Given {
     pub(crate) status: u16,
     pub(crate) about: &'static str,
     pub(crate) schema: Option<Schema>,
+    pub(crate) media: &'static str,
+    /// Whether it comes with an `ETag`.
+    pub(crate) has_etag: bool,
 }
 
 /// What a handler may return.
@@ -273,9 +280,43 @@ impl Answer {
         // Maps with odd keys are what cannot be written, and no answer has one.
         let text = serde_json::to_string(body).expect("an answer is plain data");
         Self {
-            status,
             body: Some(text),
+            ..Self::empty(status)
+        }
+    }
+
+    pub(crate) fn empty(status: StatusCode) -> Self {
+        Self {
+            status,
+            body: None,
+            media: JSON,
+            etag: None,
             kept: None,
+        }
+    }
+}
+
+// === impl Given ===
+
+impl Given {
+    pub(crate) fn json<T: JsonSchema>(
+        status: u16,
+        about: &'static str,
+        generator: &mut SchemaGenerator,
+    ) -> Self {
+        Self {
+            schema: Some(generator.subschema_for::<T>()),
+            ..Self::empty(status, about)
+        }
+    }
+
+    pub(crate) fn empty(status: u16, about: &'static str) -> Self {
+        Self {
+            status,
+            about,
+            schema: None,
+            media: JSON,
+            has_etag: false,
         }
     }
 }
@@ -288,11 +329,7 @@ impl<T: Serialize + JsonSchema> Give for Found<T> {
     }
 
     fn describe(generator: &mut SchemaGenerator) -> Vec<Given> {
-        vec![Given {
-            status: 200,
-            about: "As asked.",
-            schema: Some(generator.subschema_for::<T>()),
-        }]
+        vec![Given::json::<T>(200, "As asked.", generator)]
     }
 }
 
@@ -305,32 +342,19 @@ impl<T: Serialize + JsonSchema> Give for Made<T> {
     }
 
     fn describe(generator: &mut SchemaGenerator) -> Vec<Given> {
-        let mut given = |status, about| Given {
-            status,
-            about,
-            schema: Some(generator.subschema_for::<T>()),
-        };
         vec![
-            given(200, "It is so already, by this one."),
-            given(201, "A new one."),
+            Given::json::<T>(200, "It is so already, by this one.", generator),
+            Given::json::<T>(201, "A new one.", generator),
         ]
     }
 }
 
 impl Give for Done {
     fn give(self) -> Answer {
-        Answer {
-            status: StatusCode::NO_CONTENT,
-            body: None,
-            kept: None,
-        }
+        Answer::empty(StatusCode::NO_CONTENT)
     }
 
     fn describe(_: &mut SchemaGenerator) -> Vec<Given> {
-        vec![Given {
-            status: 204,
-            about: "Done.",
-            schema: None,
-        }]
+        vec![Given::empty(204, "Done.")]
     }
 }

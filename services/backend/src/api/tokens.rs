@@ -157,11 +157,7 @@ impl Give for Created {
     }
 
     fn describe(generator: &mut SchemaGenerator) -> Vec<Given> {
-        vec![Given {
-            status: 201,
-            about: "A new one.",
-            schema: Some(generator.subschema_for::<Self>()),
-        }]
+        vec![Given::json::<Self>(201, "A new one.", generator)]
     }
 }
 

@@ -1,6 +1,6 @@
 //! A running backend with two communities, tokens of every role, and a client.
 
-use lockdown_bus::Bus;
+use lockdown_bus::{Bus, Glob, Query, Stored};
 use lockdown_events::{GuildId, Platform, Source, UserId};
 use lockdown_moderation::desk::{Facts, Ranks};
 use lockdown_moderation::{Rank, Right, Rights, UserRef};
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) const ADMIN: &str = "the-token-of-the-configuration";
 pub(crate) const HERE: &str = "/guilds/discord/100";
@@ -177,7 +178,7 @@ impl House {
             };
         }
         self.ctx.shutdown.request("a restart");
-        self.bus.close(std::time::Duration::from_secs(5)).await;
+        self.bus.close(Duration::from_secs(5)).await;
         self.store.close().await;
         self.ctx = context(Config::from_map(variables).unwrap());
         self.store = lockdown_store::open(&self.ctx).await.unwrap();
@@ -254,6 +255,27 @@ impl House {
     /// A page outside of the API.
     pub(crate) async fn page(&self, path: &str) -> Said {
         say(self.client.get(format!("http://{}{path}", self.addr))).await
+    }
+
+    /// The first events of a type, once so many were published.
+    pub(crate) async fn told(&self, event_type: &str, count: usize) -> Vec<Value> {
+        let query = Query {
+            types: vec![Glob::new(event_type)],
+            ..Query::default()
+        };
+        let told = async {
+            loop {
+                let page = self.bus.history().page(&query, None, count).await.unwrap();
+                if page.entries.len() == count {
+                    break page.entries;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let told = tokio::time::timeout(Duration::from_secs(30), told).await;
+        let told = told.unwrap_or_else(|_| panic!("there are no {count} of {event_type}"));
+        let read = |entry: &Stored| serde_json::from_str(&entry.envelope).unwrap();
+        told.iter().map(read).collect()
     }
 
     /// A ban that stands in the records.

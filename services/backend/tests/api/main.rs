@@ -15,6 +15,7 @@ mod limits;
 mod once;
 mod operator;
 mod roles;
+mod rules;
 mod tokens;
 
 use house::House;
@@ -30,6 +31,10 @@ macro_rules! cases {
             cases: warnings_notes_and_voids;
             cases: a_record_tells_of_a_person_and_of_nobody_unknown;
             cases: the_audit_is_listed_and_holds;
+            rules: rules_are_put_in_force_and_told;
+            rules: who_looked_before_a_change_is_told;
+            rules: faulty_rules_are_refused_with_every_fault;
+            rules: an_older_version_comes_back;
             once: the_same_request_again_has_the_same_answer;
             once: of_a_race_there_is_one_case;
             once: a_restart_forgets_no_key;
