@@ -13,6 +13,7 @@ pub(crate) mod access;
 mod audit;
 mod cases;
 mod dead_letters;
+mod events;
 mod gate;
 mod guilds;
 mod input;
@@ -88,6 +89,7 @@ pub(crate) fn routes() -> Vec<Route> {
         cases::routes(),
         members::routes(),
         rules::routes(),
+        events::routes(),
         audit::routes(),
         dead_letters::routes(),
         presence::routes(),

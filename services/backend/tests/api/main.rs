@@ -10,6 +10,7 @@
 mod away;
 mod bad;
 mod cases;
+mod events;
 mod house;
 mod limits;
 mod once;
@@ -35,6 +36,7 @@ macro_rules! cases {
             rules: who_looked_before_a_change_is_told;
             rules: faulty_rules_are_refused_with_every_fault;
             rules: an_older_version_comes_back;
+            events: events_are_listed_and_go_on_where_they_ended;
             once: the_same_request_again_has_the_same_answer;
             once: of_a_race_there_is_one_case;
             once: a_restart_forgets_no_key;

@@ -34,6 +34,7 @@ const TABLE: &[(&str, &str)] = &[
     ("checkRules", "moderator"),
     ("listRuleVersions", "moderator"),
     ("rollBackRules", "admin"),
+    ("listEvents", "moderator"),
     ("listAudit", "admin"),
     ("verifyAudit", "admin"),
     ("listDeadLetters", "operator"),
