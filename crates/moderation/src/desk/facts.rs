@@ -24,6 +24,11 @@ pub struct Ranks {
 #[async_trait]
 pub trait Facts: Send + Sync {
     async fn ranks(&self, guild: &GuildRef, doer: &Actor, subject: &UserRef) -> Ranks;
+
+    /// What the doer was given by us, where that is known without a look at the platform.
+    fn grant(&self) -> Option<Grant> {
+        None
+    }
 }
 
 // === impl Ranks ===
@@ -44,6 +49,26 @@ impl Ranks {
 impl Facts for Ranks {
     async fn ranks(&self, _: &GuildRef, _: &Actor, _: &UserRef) -> Ranks {
         self.clone()
+    }
+
+    fn grant(&self) -> Option<Grant> {
+        self.doer_grant
+    }
+}
+
+/// Whoever does what concerns nobody in particular. Only people have a rank on the platform.
+pub(super) async fn doer(facts: &dyn Facts, guild: &GuildRef, by: &Actor) -> Doer {
+    let (rank, grant) = match by {
+        Actor::Person(who) => {
+            let ranks = facts.ranks(guild, by, who).await;
+            (ranks.doer, ranks.doer_grant)
+        }
+        Actor::Rule(_) | Actor::Token(_) | Actor::System => (Rank::Unknown, facts.grant()),
+    };
+    Doer {
+        by: by.clone(),
+        rank,
+        grant,
     }
 }
 

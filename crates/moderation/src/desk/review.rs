@@ -1,13 +1,13 @@
 //! Whether a decision was right, as people say afterwards. By this, rules are measured.
 
 use super::error::{DeskError, Refused, Stop};
-use super::facts::Facts;
+use super::facts::{Facts, doer};
 use super::rows::{self, Kept, Name};
 use super::tell::Entry;
 use super::{Desk, guild};
-use crate::authority::{Doer, Right};
+use crate::authority::Right;
 use crate::reason::Reason;
-use crate::who::{Actor, CaseNumber, GuildRef, UserRef};
+use crate::who::{Actor, CaseNumber, GuildRef};
 use chrono::{DateTime, Utc};
 use lockdown_events::CorrelationId;
 use lockdown_store::cases::CaseEventKind;
@@ -18,7 +18,7 @@ use serde_json::json;
 /// Who says what of which case.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReviewAsk {
-    pub by: UserRef,
+    pub by: Actor,
     pub guild: GuildRef,
     pub case: CaseNumber,
     pub verdict: Verdict,
@@ -32,13 +32,7 @@ impl Desk {
     /// Keeps what somebody says of a case; `false` when the same was said before. A sanction of a rule that a person lifts is
     /// overturned by that, and one that is voided was mistaken: neither has to be said again.
     pub async fn review(&self, ask: &ReviewAsk, facts: &dyn Facts) -> Result<bool, DeskError> {
-        let by = Actor::Person(ask.by.clone());
-        let ranks = facts.ranks(&ask.guild, &by, &ask.by).await;
-        let doer = Doer {
-            by,
-            rank: ranks.doer,
-            grant: ranks.doer_grant,
-        };
+        let doer = doer(facts, &ask.guild, &ask.by).await;
         let allowed = doer
             .authorize(Right::EditOthers, ask.case)
             .map_err(Refused::from)?;

@@ -1,13 +1,13 @@
 //! Undo: what it would do, and doing it.
 
 use super::error::{DeskError, Refused, Stop};
-use super::facts::Facts;
+use super::facts::{Facts, doer};
 use super::rows;
 use super::{Acted, Ask, Desk, guild};
-use crate::authority::{Doer, Right};
+use crate::authority::Right;
 use crate::case::Case;
 use crate::undo::{Plan, Reversal, Scope, plan};
-use crate::who::{Actor, GuildRef, UserRef};
+use crate::who::{Actor, GuildRef};
 use lockdown_events::{CorrelationId, Origin};
 use lockdown_store::guilds::Guild;
 use lockdown_store::{Conn, cases, in_read};
@@ -15,7 +15,9 @@ use lockdown_store::{Conn, cases, in_read};
 /// Who wants what undone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UndoAsk {
-    pub by: UserRef,
+    pub by: Actor,
+    /// By what it came: of every case that comes of it.
+    pub origin: Origin,
     pub guild: GuildRef,
     pub scope: Scope,
     pub reason: Option<String>,
@@ -37,13 +39,7 @@ pub struct Undone {
 impl Desk {
     /// What an undo would do now. Nothing is written.
     pub async fn preview_undo(&self, ask: &UndoAsk, facts: &dyn Facts) -> Result<Plan, DeskError> {
-        let by = Actor::Person(ask.by.clone());
-        let ranks = facts.ranks(&ask.guild, &by, &ask.by).await;
-        let doer = Doer {
-            by,
-            rank: ranks.doer,
-            grant: ranks.doer_grant,
-        };
+        let doer = doer(facts, &ask.guild, &ask.by).await;
         let scope = doer
             .authorize(Right::Undo, ask.scope.clone())
             .map_err(Refused::from)?;
@@ -60,7 +56,7 @@ impl Desk {
         let plan = self.preview_undo(ask, facts).await?;
         let mut results = Vec::with_capacity(plan.reversals.len());
         for reversal in &plan.reversals {
-            let wish = reversal.wish(Origin::Command, self.clock.now());
+            let wish = reversal.wish(ask.origin, self.clock.now());
             let one = Ask {
                 ends: wish.ends,
                 case: wish.case,
@@ -69,7 +65,7 @@ impl Desk {
                 follows: Some(reversal.undoes),
                 chain: ask.chain.clone(),
                 ..Ask::new(
-                    Actor::Person(ask.by.clone()),
+                    ask.by.clone(),
                     wish.guild,
                     wish.subject,
                     wish.action,

@@ -25,7 +25,8 @@ impl Town {
     fn undo(&self, scope: Scope) -> UndoAsk {
         self.pass(TimeDelta::seconds(1));
         UndoAsk {
-            by: user(BOB),
+            by: Actor::Person(user(BOB)),
+            origin: Origin::Command,
             guild: self.guild.clone(),
             scope,
             reason: Some("a bad rule".into()),
@@ -117,7 +118,7 @@ pub(crate) async fn rules_are_measured_by_what_people_said(town: Town) {
         town.by_rule(Action::Mute, person).await;
     }
     let say = |case, verdict| ReviewAsk {
-        by: user(ANA),
+        by: moderator(ANA),
         guild: town.guild.clone(),
         case: CaseNumber(case),
         verdict,

@@ -338,6 +338,10 @@ impl Facts for Knowing<'_> {
             ..ranks
         }
     }
+
+    fn grant(&self) -> Option<Grant> {
+        Some(self.grant)
+    }
 }
 
 #[cfg(test)]

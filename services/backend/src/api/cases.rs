@@ -316,7 +316,7 @@ async fn amend(asked: &InGuild, change: Change) -> Result<Amended, Problem> {
     Ok(amended?)
 }
 
-fn checked(text: &str) -> Result<Reason, Problem> {
+pub(super) fn checked(text: &str) -> Result<Reason, Problem> {
     Reason::new(text, Reason::LONGEST).map_err(|error| {
         let refused = Refused::from(error);
         Problem::new(Code::BadReason, refused.to_string()).at("reason", refused.to_string())

@@ -28,6 +28,7 @@ mod route;
 mod rules;
 mod sanctions;
 mod tokens;
+mod undo;
 
 pub(crate) use gate::Peer;
 
@@ -87,6 +88,7 @@ pub(crate) fn routes() -> Vec<Route> {
         guilds::routes(),
         sanctions::routes(),
         cases::routes(),
+        undo::routes(),
         members::routes(),
         rules::routes(),
         events::routes(),

@@ -18,6 +18,7 @@ mod operator;
 mod roles;
 mod rules;
 mod tokens;
+mod undo;
 
 use house::House;
 
@@ -37,6 +38,8 @@ macro_rules! cases {
             rules: faulty_rules_are_refused_with_every_fault;
             rules: an_older_version_comes_back;
             events: events_are_listed_and_go_on_where_they_ended;
+            undo: a_case_is_undone_as_it_was_shown;
+            undo: a_decision_is_reviewed;
             once: the_same_request_again_has_the_same_answer;
             once: of_a_race_there_is_one_case;
             once: a_restart_forgets_no_key;
