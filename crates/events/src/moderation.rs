@@ -212,7 +212,7 @@ pub struct Verdict {
     pub trace_id: TraceId,
     /// What was asked about the event and what was seen, rule by rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub explanation: Option<serde_json::Value>,
+    pub explanation: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// One rule that matched.

@@ -40,7 +40,7 @@ pub(crate) fn parse(text: &str) -> Option<Millis> {
     (!text.is_empty() && total <= LONGEST).then_some(total)
 }
 
-/// Writes a length of time as [`parse`] reads it; what is below a second is not said.
+/// Writes a length of time as the language reads it; what is below a second is not said.
 pub fn show(millis: Millis) -> String {
     let mut rest = millis.max(0);
     if rest < SECOND {

@@ -293,7 +293,7 @@ async fn a_message_against_the_rules_is_told_once_and_wished_for(mut house: Hous
     let explanation = verdict.explanation.as_ref().unwrap();
     assert_eq!(
         explanation["rules"][0]["conditions"][0]["truth"], "true",
-        "{explanation}"
+        "{explanation:?}"
     );
     assert_eq!(explanation["rules"][1]["hit"], false);
 

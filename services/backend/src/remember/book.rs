@@ -149,7 +149,11 @@ impl Page<'_> {
                 News::Joined { invite_code, inviter }
             }
             Told::Asks => News::Asks,
-            Told::Left => News::Gone(Parting::Left),
+            Told::Left => {
+                // Whoever leaves was there, also where what they said before comes after this.
+                tx.members_seen(&[(guild, identity, at)]).await?;
+                News::Gone(Parting::Left)
+            }
             Told::Banned => News::Gone(Parting::Banned),
             Told::Looks { nick, roles, avatar } => News::Profile(Profile {
                 nick: Some(nick),

@@ -13,6 +13,7 @@ use lockdown_store::labels::{Label, LabelId};
 use lockdown_store::people::{IdentityId, PersonId, Seen};
 use lockdown_store::policies::PolicyMode;
 use lockdown_store::{Store, StoreError, in_tx};
+use serde_json::Value;
 
 pub(super) struct Follow {
     store: Store,
@@ -65,8 +66,14 @@ impl Follow {
             author,
         };
         let shadow = set.mode == PolicyMode::Shadow;
-        let explanation = serde_json::to_value(explanation)
-            .map_err(|error| HandlerError::Never(format!("the explanation cannot be written: {error}")))?;
+        let explanation = match serde_json::to_value(explanation) {
+            Ok(Value::Object(members)) => members,
+            other => {
+                return Err(HandlerError::Never(format!(
+                    "no explanation can be written: {other:?}"
+                )));
+            }
+        };
         for (outcome, mode) in [
             (Outcome::Acts, VerdictMode::Live),
             (Outcome::Shadow, VerdictMode::Shadow),
