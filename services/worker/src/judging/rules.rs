@@ -41,6 +41,18 @@ struct Known {
     stale: bool,
 }
 
+// === impl Set ===
+
+impl Set {
+    /// The channel that has it for itself.
+    pub(super) fn place(&self) -> Option<&ChannelId> {
+        match &self.place {
+            Place::Guild => None,
+            Place::Channel(id) => Some(id),
+        }
+    }
+}
+
 // === impl Sets ===
 
 impl Sets {
@@ -208,15 +220,4 @@ pub(super) async fn listen(ctx: &Context, bus: &Bus, judging: Arc<Judging>) -> a
         }
     });
     Ok(())
-}
-
-/// For rules that a channel has of its own.
-impl Set {
-    /// Where it holds, for a log line.
-    pub(super) fn place(&self) -> Option<&ChannelId> {
-        match &self.place {
-            Place::Guild => None,
-            Place::Channel(id) => Some(id),
-        }
-    }
 }
