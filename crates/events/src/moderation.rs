@@ -183,7 +183,7 @@ pub struct ModerationLog {
     /// Why it failed, in words for a moderator.
     #[serde(default)]
     pub error: Option<String>,
-    /// Absent where a direct message makes no sense.
+    /// Absent where a direct message makes no sense, and where what came of it is not known any more.
     #[serde(default)]
     pub notified: Option<DirectMessage>,
 }

@@ -201,7 +201,8 @@ impl Hands {
             });
         match told.await {
             Ok(Did::Now(sent)) => Ok(Some(sent)),
-            Ok(Did::Before) => Ok(Some(DirectMessage::Sent)),
+            // What came of it then is not known any more, and nothing is said that may not be true.
+            Ok(Did::Before) => Ok(None),
             Err(OnceError::Effect(error)) => Err(HandlerError::Again(chain(&error))),
             Err(error @ (OnceError::Busy | OnceError::Engine(_))) => Err(HandlerError::Again(chain(&error))),
         }

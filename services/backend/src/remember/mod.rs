@@ -98,11 +98,12 @@ async fn write(book: &mut Book, waiting: Vec<(Arc<Received>, Answer)>) {
                 drop(answer.send(Ok(())));
             }
         }
-        Err(error) if error.is_passing() || waiting.len() == 1 => {
+        Err(error) if error.is_passing() => {
             for (_, answer) in waiting {
                 drop(answer.send(Err(told(&error))));
             }
         }
+        // One of them cannot be written, or another backend came first with the same: each by itself says which.
         Err(_) => {
             for (event, answer) in waiting {
                 let written = book.write(&[event]).await;

@@ -17,6 +17,7 @@ crate::house::sizes!(
     a_ban_is_told_done_and_answered,
     what_the_platform_refuses_is_a_failed_case,
     an_outage_is_waited_for_and_nobody_is_told_twice,
+    a_notice_that_was_not_taken_is_never_told_as_sent,
     what_is_not_the_last_word_is_not_done,
     what_no_record_tells_of_is_not_done,
     ranks_are_asked_from_the_bot,
@@ -143,6 +144,23 @@ async fn an_outage_is_waited_for_and_nobody_is_told_twice(house: House) {
     let asked = square.state().asked.clone();
     let told = asked.iter().filter(|asked| asked.starts_with("message "));
     assert_eq!(told.count(), 1, "{asked:?}");
+    house.stop().await;
+}
+
+async fn a_notice_that_was_not_taken_is_never_told_as_sent(house: House) {
+    let square = Square::new(&["666"]);
+    house.with(&square).await;
+    {
+        let mut state = square.state();
+        state.closed.push(user("666"));
+        state.away = true;
+    }
+    house.ask(&house.wish(Action::Ban, "666")).await.unwrap();
+    until("the ban was tried", || !square.state().asked.is_empty()).await;
+    square.state().away = false;
+    let case = house.answered(1).await;
+    assert_eq!(case["state"], "applied");
+    assert_ne!(case["history"][1]["body"]["notified"], "sent", "{case}");
     house.stop().await;
 }
 

@@ -6,15 +6,17 @@ use lockdown_events::{
     Names, Platform, Source, UserEvent, UserId, UserJoined, UserLeft,
 };
 use lockdown_store::activity::GuildHour;
-use lockdown_store::guilds::Guild;
-use lockdown_store::in_read;
+use lockdown_store::dbx::Json;
+use lockdown_store::guilds::{Community, CommunityId, Guild, GuildKey};
 use lockdown_store::members::{Member, MemberStatus};
+use lockdown_store::{StoreError, in_read, in_tx};
 use std::time::Duration;
 
 crate::house::sizes!(
     what_is_seen_is_remembered_once,
     a_group_that_moves_keeps_what_is_its_own,
     a_burst_is_counted_to_the_last,
+    a_guild_that_another_founds_at_the_same_time_is_one,
 );
 
 impl House {
@@ -201,5 +203,46 @@ async fn a_burst_is_counted_to_the_last(house: House) {
         })
         .await;
     }
+    house.stop().await;
+}
+
+async fn a_guild_that_another_founds_at_the_same_time_is_one(house: House) {
+    lockdown_backend::remember(&house.ctx, house.store.clone(), &house.bus)
+        .await
+        .unwrap();
+    let now = house.ctx.clock.now();
+    let community = Community {
+        id: CommunityId(house.ctx.ids.next()),
+        slug: "telegram--300".into(),
+        name: "Harbour".into(),
+        settings: Json(serde_json::json!({})),
+        created_at: now,
+        updated_at: now,
+        deleted_at: None,
+    };
+    let guild = Guild {
+        id: GuildKey(house.ctx.ids.next()),
+        community_id: community.id,
+        platform: Platform::Telegram,
+        native_id: GuildId::new("-300").unwrap(),
+        title: "Harbour".into(),
+        joined_at: now,
+        left_at: None,
+    };
+    let said = house.seen(&message("-300", "7", 1));
+    in_tx!(house.store, |tx| {
+        tx.insert_community(&community).await?;
+        tx.save_guild(&guild).await?;
+        house.publish(&said).await;
+        // Long enough for the event to be met by a guild that is not committed yet.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        Ok::<_, StoreError>(())
+    })
+    .unwrap();
+    until("the message is counted", async || {
+        house.hour("-300").await.filter(|hour| hour.messages == 1)
+    })
+    .await;
+    assert_eq!(house.known("-300").await.unwrap().id, guild.id);
     house.stop().await;
 }
