@@ -6,6 +6,8 @@ use crate::schema::ChannelInfo;
 use crate::source::Platform;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// What a client PUBLISHes on `request:{name}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -73,6 +75,56 @@ pub struct RanksRequest {
     pub user_ids: Vec<UserId>,
 }
 
+/// `request:route`: what a moderator asks through a bot, by a route of the API that concerns one community. Whoever sends it
+/// has seen that it is this person who asks; what they may is decided as everywhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteRequest {
+    #[serde(default)]
+    pub platform: Platform,
+    pub guild_id: GuildId,
+    /// Who asks.
+    pub moderator_id: UserId,
+    /// The route by its `operationId`, such as `listCases`.
+    pub route: String,
+    /// The other parts of its path, such as `caseNumber`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub query: BTreeMap<String, String>,
+    /// The version that the asker has seen, as in the header `If-Match`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_match: Option<String>,
+    /// JSON, or the text of a route that takes text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
+    /// The same key twice has one effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// The answer to `request:route`. What the API would refuse is the answer's error, with the code that the API has for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteAnswer {
+    /// As in HTTP: 200 it was so, 201 it is new.
+    pub status: u16,
+    /// JSON, or a text where the route gives text; absent where there is nothing to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+}
+
+/// `request:settings`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SettingsRequest {
+    #[serde(default)]
+    pub platform: Platform,
+    pub guild_id: GuildId,
+}
+
 /// `request:health`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -91,5 +143,10 @@ pub static REQUESTS: &[ChannelInfo] = &[
         "request:ranks:{platform}",
         "Asks the bot of a platform how people stand there.",
     ),
+    ChannelInfo::of::<RouteRequest>(
+        "request:route",
+        "Asks by a route of the API for a moderator who speaks through a bot.",
+    ),
+    ChannelInfo::of::<SettingsRequest>("request:settings", "Asks for the settings of a community."),
     ChannelInfo::of::<HealthRequest>("request:health", "Asks how the system is."),
 ];

@@ -57,8 +57,6 @@ pub enum LadderError {
     Duration { step: usize, error: SpanError },
     #[error("the decay cannot be read: {0}")]
     Decay(SpanError),
-    #[error("the ladder cannot be read: {0}")]
-    Unreadable(String),
 }
 
 /// A step that a strike has reached.

@@ -1,44 +1,187 @@
-//! What a guild's settings say of moderation. To add one: its member here, read by a function that tells what is wrong.
+//! What moderators choose for a guild.
+//!
+//! To add a setting: its member in [`Settings`], or in the section of its platform, with a default that is good for those
+//! who never choose, and in [`Settings::check`] what it may be. What an older release wrote is read with the defaults of
+//! what it did not know.
 
 use crate::duration::{Span, SpanError};
 use crate::escalation::{Ladder, LadderError, Step};
-use lockdown_events::Action;
-use serde::Deserialize;
+use lockdown_events::{Action, ChannelId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The member `ladder`: `{"decay": "30d", "steps": [{"points": 3, "action": "mute", "lasts": "1h"}]}`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct LadderText {
-    /// How long a warning counts; for ever without.
-    decay: Option<String>,
-    steps: Vec<StepText>,
+/// For how long the text of messages may be kept.
+const MOST_MESSAGE_DAYS: u64 = 3_650;
+
+/// What moderators choose for a guild.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Settings {
+    /// The language in which bots speak there, as a BCP 47 tag.
+    #[schemars(length(min = 2, max = 35))]
+    pub locale: String,
+    /// The clock by which dates are read and shown, as a name of the IANA database.
+    #[schemars(length(min = 1, max = 64))]
+    pub timezone: String,
+    /// How many days the text of messages is kept; 0: never.
+    #[schemars(range(max = 3650))]
+    pub message_days: u64,
+    /// Where bots tell of decisions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_channel: Option<ChannelId>,
+    /// What follows from warnings; nothing without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<LadderText>,
+    pub discord: DiscordSettings,
+    pub telegram: TelegramSettings,
 }
 
-#[derive(Deserialize)]
+/// What only a guild on Discord has.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DiscordSettings {}
+
+/// What only a group on Telegram has.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TelegramSettings {}
+
+/// A setting that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct BadSetting {
+    /// Which: `ladder.steps`.
+    pub path: String,
+    pub message: String,
+}
+
+/// What follows from warnings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct StepText {
-    points: u32,
-    action: Action,
-    /// For ever without.
-    lasts: Option<String>,
-    /// Without, all counts that has not decayed.
-    within: Option<String>,
+#[schemars(rename = "Ladder")]
+pub struct LadderText {
+    /// How long a warning counts, as `30d`; for ever without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decay: Option<String>,
+    pub steps: Vec<StepText>,
+}
+
+/// What is done to whoever has so many points.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "LadderStep")]
+pub struct StepText {
+    pub points: u32,
+    pub action: Action,
+    /// For how long, as `1h`; for ever without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<String>,
+    /// Only points of so long ago count; without, all that have not decayed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within: Option<String>,
+    /// Whether a moderator has to agree first.
     #[serde(default)]
-    needs_approval: bool,
+    pub needs_approval: bool,
+}
+
+// === impl Settings ===
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            locale: "en".to_owned(),
+            timezone: "UTC".to_owned(),
+            message_days: 0,
+            log_channel: None,
+            ladder: None,
+            discord: DiscordSettings::default(),
+            telegram: TelegramSettings::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads what somebody sent: a member that no release knows is refused by its name, where it would be ignored by the
+    /// settings that are kept.
+    pub fn read(sent: &Value) -> Result<Self, BadSetting> {
+        if !sent.is_object() {
+            return Err(BadSetting {
+                path: String::new(),
+                message: "settings are an object".to_owned(),
+            });
+        }
+        let settings: Self = serde_path_to_error::deserialize(sent).map_err(|error| {
+            let path = match error.path().to_string() {
+                path if path == "." => String::new(),
+                path => path,
+            };
+            BadSetting {
+                path,
+                message: error.inner().to_string(),
+            }
+        })?;
+        // What was read is what is written again, but for what nothing reads.
+        let known = serde_json::to_value(&settings).unwrap_or_default();
+        if let Some(path) = unknown(sent, &known) {
+            let message = format!("there is no setting `{path}`");
+            return Err(BadSetting { path, message });
+        }
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// What is wrong with them, if anything.
+    pub fn check(&self) -> Result<(), BadSetting> {
+        let bad = |path: &str, message: &str| {
+            Err(BadSetting {
+                path: path.to_owned(),
+                message: message.to_owned(),
+            })
+        };
+        let words = |text: &str, between: &[char]| {
+            let parts = text.split(between);
+            let good = |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_alphanumeric());
+            parts.into_iter().all(good)
+        };
+        if !(2..=35).contains(&self.locale.len()) || !words(&self.locale, &['-']) {
+            return bad("locale", "a locale is a tag such as `en` or `pt-BR`");
+        }
+        if self.timezone.len() > 64 || !words(&self.timezone, &['/', '_', '-', '+']) {
+            return bad(
+                "timezone",
+                "a timezone is a name such as `UTC` or `Europe/Berlin`",
+            );
+        }
+        if self.message_days > MOST_MESSAGE_DAYS {
+            return bad("messageDays", "messages are kept for at most 3650 days");
+        }
+        Ladder::of(self).map_err(|error| BadSetting {
+            path: "ladder".to_owned(),
+            message: error.to_string(),
+        })?;
+        Ok(())
+    }
+}
+
+/// The path of a member that is in one and not in the other. `null` is nothing.
+fn unknown(sent: &Value, known: &Value) -> Option<String> {
+    let sent = sent.as_object()?;
+    sent.iter().find_map(|(name, value)| match known.get(name) {
+        _ if value.is_null() => None,
+        None => Some(name.clone()),
+        Some(known) => unknown(value, known).map(|path| format!("{name}.{path}")),
+    })
 }
 
 // === impl Ladder ===
 
 impl Ladder {
-    /// The ladder that a guild's settings have; `None` when they have none, and then nothing follows from warnings.
-    pub fn of_settings(settings: &Value) -> Result<Option<Self>, LadderError> {
-        let text = match settings.get("ladder") {
-            None | Some(Value::Null) => return Ok(None),
-            Some(text) => text,
+    /// The ladder that a guild has; `None` when it has none, and then nothing follows from warnings.
+    pub fn of(settings: &Settings) -> Result<Option<Self>, LadderError> {
+        let Some(text) = &settings.ladder else {
+            return Ok(None);
         };
-        let text =
-            LadderText::deserialize(text).map_err(|error| LadderError::Unreadable(error.to_string()))?;
         let span = |text: &Option<String>| text.as_deref().map(str::parse).transpose();
         let duration = |step| move |error: SpanError| LadderError::Duration { step, error };
         let mut steps = Vec::with_capacity(text.steps.len());
@@ -62,7 +205,34 @@ mod tests {
     use serde_json::json;
 
     fn read(ladder: &Value) -> Result<Option<Ladder>, String> {
-        Ladder::of_settings(&json!({ "ladder": ladder })).map_err(|error| error.to_string())
+        let settings = Settings::read(&json!({ "ladder": ladder })).map_err(|error| error.to_string())?;
+        Ladder::of(&settings).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_nobody_chose_is_as_it_was() {
+        assert_eq!(Settings::read(&json!({})), Ok(Settings::default()));
+        let kept = serde_json::to_value(Settings::default()).unwrap();
+        assert_eq!(Settings::read(&kept), Ok(Settings::default()));
+    }
+
+    #[test]
+    fn a_setting_that_cannot_be_is_named() {
+        for (sent, path) in [
+            (json!({ "logChanel": "17" }), "logChanel"),
+            (json!({ "discord": { "theme": "dark" } }), "discord.theme"),
+            (json!({ "locale": "x" }), "locale"),
+            (json!({ "locale": "en US" }), "locale"),
+            (json!({ "timezone": "../etc" }), "timezone"),
+            (json!({ "messageDays": 4_000 }), "messageDays"),
+            (json!({ "messageDays": -1 }), "messageDays"),
+            (json!({ "ladder": { "steps": [] } }), "ladder"),
+            (json!([]), ""),
+        ] {
+            assert_eq!(Settings::read(&sent).unwrap_err().path, path, "{sent}");
+        }
+        // What is not there is not sent.
+        assert!(Settings::read(&json!({ "ladder": null })).is_ok());
     }
 
     #[test]
@@ -92,7 +262,6 @@ mod tests {
 
     #[test]
     fn without_a_ladder_nothing_follows() {
-        assert_eq!(Ladder::of_settings(&json!({})), Ok(None));
         assert_eq!(read(&Value::Null), Ok(None));
     }
 
@@ -105,13 +274,13 @@ mod tests {
             (json!({ "steps": [] }), "at least one step"),
             (
                 json!({ "steps": [{ "points": 3, "action": "jail" }] }),
-                "cannot be read",
+                "found \"jail\"",
             ),
             (
                 json!({ "steps": [{ "points": 3, "action": "ban", "last": "1d" }] }),
                 "`last`",
             ),
-            (json!([]), "cannot be read"),
+            (json!([]), "invalid"),
         ] {
             let said = read(&ladder).unwrap_err();
             assert!(said.contains(word), "{said}");

@@ -106,10 +106,21 @@ pub async fn answer(ctx: &Context, bus: &Bus) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Decides what is wished for over the bus, and keeps what platforms answer, until the process stops. `facts` reads how
+/// Decides what is wished for over the bus, keeps what platforms answer, and answers what moderators ask through bots,
+/// until the process stops. `facts` reads how
 /// those concerned stand; what it cannot read refuses what depends on it.
 pub async fn decide(ctx: &Context, store: Store, bus: &Bus, facts: Arc<dyn Facts>) -> anyhow::Result<()> {
-    desk::start(ctx, store, bus, facts).await
+    desk::start(ctx, store.clone(), bus, Arc::clone(&facts)).await?;
+    let questions = api::questions::answer(ctx, store, bus, facts).await?;
+    let stopping = ctx.shutdown.clone();
+    ctx.tasks.spawn("asked-routes", async move {
+        stopping.soft().await;
+        for question in questions {
+            question.stop().await;
+        }
+        Ok(())
+    });
+    Ok(())
 }
 
 /// Remembers which guilds and people there are, and how much goes on there, until the process stops.

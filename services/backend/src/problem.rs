@@ -79,6 +79,7 @@ codes! {
     BadDeleteWindow = "bad_delete_window", UNPROCESSABLE_ENTITY, "The platform does not remove messages that far back.";
     NoRule = "no_rule", UNPROCESSABLE_ENTITY, "A wish by a rule names the rule.";
     NoModerator = "no_moderator", UNPROCESSABLE_ENTITY, "A wish names the moderator who has it.";
+    BadSettings = "bad_settings", UNPROCESSABLE_ENTITY, "A setting is unknown or cannot be so: `errors` says which.";
     BadLadder = "bad_ladder", UNPROCESSABLE_ENTITY, "The community's settings have no good ladder.";
     Limited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests: `Retry-After` says when the next one is taken.";
     Internal = "internal", INTERNAL_SERVER_ERROR, "A fault of ours, which the log has in full.";
@@ -194,6 +195,17 @@ impl Problem {
     pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
         self
+    }
+
+    /// For people: what is wrong, each fault on its line.
+    pub(crate) fn words(&self) -> String {
+        match self.faults.as_slice() {
+            [] | [_] => self.detail.to_string(),
+            faults => {
+                let line = |fault: &Fault| format!("{}: {}", fault.path, fault.message);
+                faults.iter().map(line).collect::<Vec<_>>().join("\n")
+            }
+        }
     }
 
     /// Where the first fault lies.

@@ -38,6 +38,12 @@ pub enum Refused {
     UnknownPerson(UserRef),
     #[error("the rules were changed meanwhile, and are at version {0}: look at them, and send yours again")]
     StaleRules(u64),
+    #[error(
+        "the settings or rules were changed meanwhile, and are at version {0}: look at them, and send yours again"
+    )]
+    StaleSettings(u64),
+    #[error("the settings of the community cannot be read: {0}")]
+    BadSettings(String),
     #[error("there is no version {0} of the rules")]
     UnknownRules(u64),
     #[error("there is no {1} in {0}")]
@@ -115,7 +121,8 @@ impl Refused {
             Self::UnknownGuild(_) => "unknown_guild",
             Self::UnknownPerson(_) => "unknown_person",
             Self::UnknownCase(..) => "unknown_case",
-            Self::StaleRules(_) => "stale",
+            Self::StaleRules(_) | Self::StaleSettings(_) => "stale",
+            Self::BadSettings(_) => "bad_settings",
             Self::UnknownRules(_) => "no_rules",
             Self::Reason(_) => "bad_reason",
             Self::DeleteWindow(_) | Self::RemovesNothing(_) => "bad_delete_window",

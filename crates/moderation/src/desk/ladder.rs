@@ -41,12 +41,8 @@ impl Desk {
         let Some(warning) = warning else {
             return Ok(None);
         };
-        let settings = in_read!(self.store, |conn| {
-            let guild = guild(conn, &warning.guild).await?;
-            Ok::<_, Stop>(conn.guild_settings(guild.id).await?)
-        })?;
-        let ladder = settings.map(|found| Ladder::of_settings(&found.settings.0));
-        match ladder.transpose().map_err(Refused::from)?.flatten() {
+        let (settings, _) = self.settings(&warning.guild).await?;
+        match Ladder::of(&settings).map_err(Refused::from)? {
             Some(ladder) => {
                 self.escalate(&warning.guild, &warning.subject, &ladder, facts, chain)
                     .await

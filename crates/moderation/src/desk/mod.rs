@@ -14,6 +14,7 @@
 //! - [`Desk::preview_undo`], [`Desk::undo`]: how a person would stand without a case, or without somebody's doings.
 //! - [`Desk::review`], [`Desk::rule_reviews`]: whether decisions were right, and how rules do by that.
 //! - [`Desk::rules`], [`Desk::rule_changes`], [`Desk::change_rules`]: what a community's rules say and said.
+//! - [`Desk::settings`], [`Desk::change_settings`]: what a community chose.
 //! - [`Desk::cases`], [`Desk::case`], [`Desk::explain`]: pages of cases; one case, its history, and why it stands.
 //!
 //! To add a use case: a module here with the method, its refusals in `error.rs` with a code each, its tests in `tests/desk/`
@@ -32,6 +33,7 @@ mod read;
 mod review;
 mod rows;
 mod rules;
+mod settings;
 mod take_back;
 mod tell;
 
@@ -47,6 +49,7 @@ pub use outcome::Answered;
 pub use read::{CaseFilter, CaseView, Explanation, HistoryLine, Record};
 pub use review::ReviewAsk;
 pub use rules::{GoodRules, Ruled, RulesAsk, RulesChange, RulesVersion, Seen};
+pub use settings::SettingsAsk;
 pub use take_back::{UndoAsk, Undone};
 
 use crate::who::GuildRef;

@@ -111,7 +111,7 @@ impl GoodRules {
 // === impl Seen ===
 
 impl Seen {
-    fn holds(&self, head: u64) -> bool {
+    pub(super) fn holds(&self, head: u64) -> bool {
         match self {
             Self::Whatever => true,
             Self::Some => head > 0,

@@ -7,13 +7,16 @@
 //!
 //! - `carry.rs`: one decision on a platform. To add an action: its arm there.
 //! - `notice.rs`: what the person reads.
+//! - `settings.rs`: what a guild chose, as bots know it.
 //! - `ranks.rs`: how people stand, asked by whoever decides and answered by the bot that can look.
 
 mod carry;
 mod notice;
 mod ranks;
+mod settings;
 
 pub use ranks::AskedRanks;
+pub use settings::{SettingsBook, SettingsTold};
 
 use crate::platform::Platform;
 use crate::who::CaseNumber;

@@ -4,8 +4,9 @@
 
 use crate::problem::{Code, Problem};
 use compact_str::CompactString;
+use lockdown_events::Origin;
 use lockdown_moderation::desk::{Facts, Ranks};
-use lockdown_moderation::{Actor, Grant, GuildRef, Right, Rights, UserRef};
+use lockdown_moderation::{Actor, Doer, Grant, GuildRef, Rank, Right, Rights, UserRef};
 use lockdown_runtime::Secret;
 use lockdown_store::guilds::{CommunityId, Guild};
 use lockdown_store::roles::Holder;
@@ -66,12 +67,15 @@ pub(crate) enum Caller {
     /// With the token of the configuration.
     Bootstrap,
     Token(ApiToken),
+    /// Somebody who speaks through a bot, which knows them.
+    Person(UserRef),
 }
 
 /// The facts, with what we know of the doer ourselves.
 pub(crate) struct Knowing<'a> {
     pub(crate) facts: &'a dyn Facts,
-    pub(crate) grant: Grant,
+    /// Of whom the facts know nothing.
+    pub(crate) grant: Option<Grant>,
 }
 
 // === impl Scope ===
@@ -174,6 +178,13 @@ impl Needs {
 // === impl Powers ===
 
 impl Powers {
+    const NONE: Self = Self {
+        rights: Rights::NONE,
+        own: false,
+        operate: false,
+        position: 0,
+    };
+
     const ALL: Self = Self {
         rights: Rights::ALL,
         own: true,
@@ -196,6 +207,36 @@ impl Powers {
             operate: false,
             position,
         }
+    }
+
+    async fn of_person(who: &UserRef, facts: &dyn Facts, guild: &Guild) -> Result<Self, Problem> {
+        let place = GuildRef {
+            platform: guild.platform,
+            id: guild.native_id.clone(),
+        };
+        let by = Actor::Person(who.clone());
+        let ranks = facts.ranks(&place, &by, who).await;
+        if ranks.doer == Rank::Unknown {
+            return Err(Problem::of(Code::RankUnknown));
+        }
+        let doer = Doer {
+            by,
+            rank: ranks.doer,
+            grant: ranks.doer_grant,
+        };
+        let rights = doer.rights();
+        if rights.is_empty() {
+            return Err(Problem::new(
+                Code::Forbidden,
+                "Only those who keep order here may ask for that.",
+            ));
+        }
+        Ok(Self {
+            rights,
+            own: ranks.doer == Rank::Owner,
+            position: ranks.doer_grant.map_or(0, |grant| grant.position),
+            ..Self::NONE
+        })
     }
 
     pub(crate) fn has(&self, scope: Scope) -> bool {
@@ -259,6 +300,7 @@ impl Caller {
         match self {
             Self::Bootstrap => BOOTSTRAP.to_owned(),
             Self::Token(token) => format!("token:{}", token.id),
+            Self::Person(who) => format!("person:{}:{}", who.platform, who.id),
         }
     }
 
@@ -267,11 +309,23 @@ impl Caller {
         match self {
             Self::Bootstrap => BOOTSTRAP,
             Self::Token(token) => &token.name,
+            Self::Person(who) => who.id.as_str(),
         }
     }
 
     pub(crate) fn actor(&self) -> Actor {
-        Actor::Token(CompactString::from(self.name()))
+        match self {
+            Self::Bootstrap | Self::Token(_) => Actor::Token(CompactString::from(self.name())),
+            Self::Person(who) => Actor::Person(who.clone()),
+        }
+    }
+
+    /// By what it came that they ask for.
+    pub(crate) fn origin(&self) -> Origin {
+        match self {
+            Self::Bootstrap | Self::Token(_) => Origin::Api,
+            Self::Person(_) => Origin::Command,
+        }
     }
 
     /// The one community that it may know of; `None`: all.
@@ -281,7 +335,7 @@ impl Caller {
 
     pub(crate) fn token(&self) -> Option<&ApiToken> {
         match self {
-            Self::Bootstrap => None,
+            Self::Bootstrap | Self::Person(_) => None,
             Self::Token(token) => Some(token),
         }
     }
@@ -290,10 +344,14 @@ impl Caller {
         self.token().map(|token| token.id)
     }
 
-    /// Whether it may know that a guild is there.
+    /// Whether it may know that a guild is there. What somebody may know who speaks there is seen by their powers.
     pub(crate) fn sees(&self, guild: &Guild) -> bool {
-        self.community()
-            .is_none_or(|community| community == guild.community_id)
+        match self {
+            Self::Bootstrap | Self::Token(_) => self
+                .community()
+                .is_none_or(|community| community == guild.community_id),
+            Self::Person(who) => who.platform == guild.platform,
+        }
     }
 
     /// What it may where no guild is spoken of.
@@ -301,18 +359,23 @@ impl Caller {
         match self {
             Self::Bootstrap => Powers::ALL,
             Self::Token(token) => Powers::of(&token.scopes.0, 0, token.community_id.is_none()),
+            Self::Person(_) => Powers::NONE,
         }
     }
 
-    /// What it may in a guild: by its scopes, and by the roles that it was given there.
+    /// What it may in a guild: by its scopes, and by the roles that it was given there; of a person, by how they stand on
+    /// the platform as well.
     pub(crate) async fn powers_in(
         &self,
         store: &Store,
+        facts: &dyn Facts,
         guild: &Guild,
         now: chrono::DateTime<chrono::Utc>,
-    ) -> Result<Powers, StoreError> {
-        let Self::Token(token) = self else {
-            return Ok(Powers::ALL);
+    ) -> Result<Powers, Problem> {
+        let token = match self {
+            Self::Bootstrap => return Ok(Powers::ALL),
+            Self::Person(who) => return Powers::of_person(who, facts, guild).await,
+            Self::Token(token) => token,
         };
         let held = in_read!(store, |conn| {
             conn.permissions(guild.id, Holder::Token(token.id), now).await
@@ -334,13 +397,13 @@ impl Facts for Knowing<'_> {
     async fn ranks(&self, guild: &GuildRef, doer: &Actor, subject: &UserRef) -> Ranks {
         let ranks = self.facts.ranks(guild, doer, subject).await;
         Ranks {
-            doer_grant: Some(self.grant),
+            doer_grant: self.grant.or(ranks.doer_grant),
             ..ranks
         }
     }
 
     fn grant(&self) -> Option<Grant> {
-        Some(self.grant)
+        self.grant.or_else(|| self.facts.grant())
     }
 }
 

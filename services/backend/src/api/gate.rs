@@ -19,6 +19,7 @@ use lockdown_store::in_read;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
 /// No answer takes longer; a client that waits this long has gone.
@@ -130,26 +131,9 @@ async fn answer(
     let caller = admit(api, &head.headers, peer, standing).await?;
     tracing::Span::current().record("caller", caller.name());
     let params = params.ok_or_else(|| Problem::of(Code::NotFound))?;
-    let mut call = Call {
-        api: Arc::clone(api),
-        powers: caller.powers(),
-        caller,
-        params,
-        chain: labels.chain,
-        key: None,
-    };
-    let guild = if route.is_of_guild() {
-        let guild = guild(&call).await?;
-        call.powers = call.caller.powers_in(&api.store, &guild, call.now()).await?;
-        Some(guild)
-    } else {
-        None
-    };
-    call.powers.need(route.needs)?;
-    let keyed = match once::key(&head.headers)? {
-        Some(key) if route.is_post() => Some(key.to_owned()),
-        _ => None,
-    };
+    let asked = reach(api, route, caller, params, labels.chain).await?;
+    let key = once::key(&head.headers)?.map(str::to_owned);
+    let path = format!("{} {}", route.method, head.uri.path());
     let raw = Raw {
         query: head.uri.query().unwrap_or_default().to_owned(),
         body: if matches!(head.method, Method::GET | Method::HEAD | Method::DELETE) {
@@ -159,14 +143,73 @@ async fn answer(
         },
         headers: head.headers,
     };
-    let keyed = keyed.map(|key| {
-        let path = format!("{} {}", route.method, head.uri.path());
-        let caller = call.caller.key();
-        call.key = Some(format!("api:{caller}:{key}"));
-        Keyed::new(api, &caller, &key, path, &raw.query, &raw.body)
+    work(route, asked, raw, key, path, slot).await
+}
+
+/// What somebody asks by a route without HTTP: the same limits, rights and keys.
+pub(crate) async fn ask(
+    api: &Arc<Api>,
+    route: &Arc<Route>,
+    caller: Caller,
+    params: Vec<(String, String)>,
+    raw: Raw,
+    key: Option<String>,
+    chain: CorrelationId,
+) -> Result<Answer, Problem> {
+    let slot = Arc::clone(&api.slots).try_acquire_owned();
+    let slot = slot.map_err(|_| Problem::of(Code::Overloaded))?;
+    let limited = |wait: Wait| Problem::of(Code::Limited).retry_after(wait.0);
+    api.rates.take(&caller.key(), Instant::now()).map_err(limited)?;
+    let place: Vec<&str> = params.iter().map(|(_, value)| value.as_str()).collect();
+    let path = format!("{} {}", route.id, place.join("/"));
+    let asked = reach(api, route, caller, params, chain).await?;
+    work(route, asked, raw, key, path, slot).await
+}
+
+/// The call, if who makes it may know of the guild and has what the route needs.
+async fn reach(
+    api: &Arc<Api>,
+    route: &Route,
+    caller: Caller,
+    params: Vec<(String, String)>,
+    chain: CorrelationId,
+) -> Result<Asked, Problem> {
+    let mut call = Call {
+        api: Arc::clone(api),
+        powers: caller.powers(),
+        caller,
+        params,
+        chain,
+        key: None,
+    };
+    let guild = if route.is_of_guild() {
+        let guild = guild(&call).await?;
+        let powers = call.caller.powers_in(&api.store, &*api.facts, &guild, call.now());
+        call.powers = powers.await?;
+        Some(guild)
+    } else {
+        None
+    };
+    call.powers.need(route.needs)?;
+    Ok(Asked { call, guild })
+}
+
+/// Lets the handler answer, once for each key.
+async fn work(
+    route: &Arc<Route>,
+    mut asked: Asked,
+    raw: Raw,
+    key: Option<String>,
+    path: String,
+    slot: OwnedSemaphorePermit,
+) -> Result<Answer, Problem> {
+    let api = Arc::clone(&asked.call.api);
+    let keyed = key.filter(|_| route.is_post()).map(|key| {
+        let caller = asked.call.caller.key();
+        asked.call.key = Some(format!("api:{caller}:{key}"));
+        Keyed::new(&api, &caller, &key, path, &raw.query, &raw.body)
     });
-    let asked = Asked { call, guild };
-    let (api, handler) = (Arc::clone(api), Arc::clone(&route.handler));
+    let handler = Arc::clone(&route.handler);
     let work = async move {
         let _slot = slot;
         let Some(keyed) = keyed else {
@@ -180,7 +223,7 @@ async fn answer(
         outcome
     };
     let limited = tokio::time::timeout(LONGEST_ANSWER, work);
-    let outcome = if head.method == Method::GET {
+    let outcome = if route.is_read() {
         limited.await
     } else {
         // What was begun is brought to its end, also when whoever asked for it hangs up.

@@ -132,7 +132,7 @@ pub(super) fn parse_query<T: DeserializeOwned>(text: &str) -> Result<T, Problem>
     })
 }
 
-fn parse_body<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
+pub(super) fn parse_body<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
     let text = body_text(headers, body, JSON)?;
     // The library would take a list for the fields in their order.
     if text.trim_start().starts_with('[') {

@@ -24,11 +24,14 @@ mod once;
 pub(crate) mod openapi;
 pub(crate) mod page;
 mod presence;
+pub(crate) mod questions;
 mod route;
 mod rules;
 mod sanctions;
+mod settings;
 mod tokens;
 mod undo;
+mod version;
 
 pub(crate) use gate::Peer;
 
@@ -91,6 +94,7 @@ pub(crate) fn routes() -> Vec<Route> {
         undo::routes(),
         members::routes(),
         rules::routes(),
+        settings::routes(),
         events::routes(),
         audit::routes(),
         dead_letters::routes(),
@@ -120,6 +124,25 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(door: &Door) -> Router<S>
     router
 }
 
+// === impl Api ===
+
+impl Api {
+    fn new(ctx: &Context, store: Store, bus: Bus, facts: Arc<dyn Facts>) -> Arc<Self> {
+        let per_second = f64::from(ctx.config.http.rate);
+        Arc::new(Self {
+            desk: Desk::new(store.clone(), ctx.clock.clone(), ctx.ids.clone()),
+            ctx: ctx.clone(),
+            store,
+            bus,
+            facts,
+            admin: ctx.config.http.admin_token.clone(),
+            rates: Rates::new("token", per_second, WINDOW),
+            strangers: Rates::new("address", WRONG_PER_SECOND, WRONG_WINDOW),
+            slots: Arc::new(Semaphore::new(AT_ONCE)),
+        })
+    }
+}
+
 // === impl Door ===
 
 impl Door {
@@ -142,24 +165,11 @@ impl Door {
         bus: Bus,
         facts: Arc<dyn Facts>,
     ) -> anyhow::Result<Option<Bearer>> {
-        let admin = ctx.config.http.admin_token.clone();
-        let first = match &admin {
+        let first = match &ctx.config.http.admin_token {
             Some(_) => None,
             None => first_token(ctx, &store).await?,
         };
-        let per_second = f64::from(ctx.config.http.rate);
-        let api = Api {
-            desk: Desk::new(store.clone(), ctx.clock.clone(), ctx.ids.clone()),
-            ctx: ctx.clone(),
-            store,
-            bus,
-            facts,
-            admin,
-            rates: Rates::new("token", per_second, WINDOW),
-            strangers: Rates::new("address", WRONG_PER_SECOND, WRONG_WINDOW),
-            slots: Arc::new(Semaphore::new(AT_ONCE)),
-        };
-        let opened = self.api.set(Arc::new(api));
+        let opened = self.api.set(Api::new(ctx, store, bus, facts));
         opened.map_err(|_| anyhow::anyhow!("the API was opened twice"))?;
         Ok(first)
     }

@@ -212,6 +212,11 @@ impl Route {
         self.path.starts_with(GUILD)
     }
 
+    /// Whether it only looks.
+    pub(crate) fn is_read(&self) -> bool {
+        self.method == Method::GET
+    }
+
     pub(crate) fn is_post(&self) -> bool {
         self.method == Method::POST
     }
@@ -266,9 +271,14 @@ impl InGuild {
 
     /// The facts, with what the caller may here.
     pub(crate) fn facts(&self) -> Knowing<'_> {
+        let grant = match self.call.caller {
+            // How they stand is read afresh for each decision.
+            Caller::Person(_) => None,
+            Caller::Bootstrap | Caller::Token(_) => Some(self.call.powers.grant()),
+        };
         Knowing {
             facts: &*self.call.api.facts,
-            grant: self.call.powers.grant(),
+            grant,
         }
     }
 }

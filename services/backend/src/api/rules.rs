@@ -3,8 +3,9 @@
 use super::access::Needs;
 use super::input::{Body, PageQuery, Query, Shape, Take, body_text, parse_query};
 use super::route::{Answer, Found, Give, Given, InGuild, Raw, Route};
+use super::version::{CONDITIONS, etag, seen};
 use crate::problem::{Code, Fault, Problem};
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use chrono::{DateTime, Utc};
 use lockdown_moderation::Right;
 use lockdown_moderation::desk::{GoodRules, Ruled, RulesAsk, Seen};
@@ -16,13 +17,6 @@ use serde_json::json;
 
 const YAML: &str = "application/yaml";
 const LONGEST_NOTE: usize = 500;
-const CONDITIONS: &[(&str, &str)] = &[
-    (
-        "If-Match",
-        "Only if these are the newest rules: the `ETag` with which they came; `*`: if there are any.",
-    ),
-    ("If-None-Match", "`*`: only if there are none yet."),
-];
 const SAMPLE: &str = "version: 1
 rules:
   - id: scam
@@ -249,37 +243,6 @@ fn noted(note: Option<String>, code: Code) -> Result<Option<String>, Problem> {
         }
         note => Ok(note),
     }
-}
-
-/// What the headers make a condition. A tag that is none of ours is that of no version.
-fn seen(headers: &HeaderMap) -> Seen {
-    let tags = |name: &HeaderName| -> Option<Vec<String>> {
-        let values = headers.get_all(name);
-        let tags = values
-            .iter()
-            .flat_map(|value| value.to_str().unwrap_or_default().split(','));
-        let tags: Vec<String> = tags.map(|tag| tag.trim().to_owned()).collect();
-        (!tags.is_empty()).then_some(tags)
-    };
-    let is_any = |tags: &[String]| tags.iter().any(|tag| tag == "*");
-    if let Some(tags) = tags(&header::IF_MATCH) {
-        if is_any(&tags) {
-            return Seen::Some;
-        }
-        let versions = tags.iter().filter_map(|tag| {
-            let inside = tag.strip_prefix('"')?.strip_suffix('"')?;
-            inside.parse().ok().filter(|version| *version > 0)
-        });
-        return Seen::OneOf(versions.collect());
-    }
-    match tags(&header::IF_NONE_MATCH) {
-        Some(tags) if is_any(&tags) => Seen::OneOf(vec![0]),
-        _ => Seen::Whatever,
-    }
-}
-
-fn etag(version: u64) -> String {
-    format!("\"{version}\"")
 }
 
 // === impl Yaml ===

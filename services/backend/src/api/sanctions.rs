@@ -7,7 +7,7 @@ use crate::desk::follow_up;
 use crate::problem::{Code, Problem};
 use axum::http::Method;
 use chrono::{DateTime, Utc};
-use lockdown_events::{Action, ChannelId, MessageId, MessageRef, Origin, UserId};
+use lockdown_events::{Action, ChannelId, MessageId, MessageRef, UserId};
 use lockdown_moderation::desk::{Acted, Ask, CaseView, DeskError};
 use lockdown_moderation::{Right, UserRef};
 use lockdown_runtime::chain;
@@ -319,7 +319,7 @@ impl InGuild {
                 guild,
                 subject,
                 common.action,
-                Origin::Api,
+                self.call.caller.origin(),
                 self.call.now(),
             )
         }

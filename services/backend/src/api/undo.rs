@@ -8,7 +8,7 @@ use super::sanctions::example;
 use crate::problem::{Code, Problem};
 use axum::http::Method;
 use chrono::{DateTime, Utc};
-use lockdown_events::{Action, Origin, UserId};
+use lockdown_events::{Action, UserId};
 use lockdown_moderation::desk::{Acted, CaseView, DeskError, ReviewAsk, UndoAsk};
 use lockdown_moderation::{CaseNumber, Left, Plan, Reversal, ReversalAct, Right, Scope};
 
@@ -229,7 +229,7 @@ impl From<Verdict> for reviews::Verdict {
 fn ask(asked: &InGuild, reason: Option<String>) -> Result<UndoAsk, Problem> {
     Ok(UndoAsk {
         by: asked.call.actor(),
-        origin: Origin::Api,
+        origin: asked.call.caller.origin(),
         guild: asked.guild_ref(),
         scope: Scope::Case(asked.case_number()?),
         reason,

@@ -17,6 +17,7 @@ mod once;
 mod operator;
 mod roles;
 mod rules;
+mod settings;
 mod tokens;
 mod undo;
 
@@ -37,6 +38,8 @@ macro_rules! cases {
             rules: who_looked_before_a_change_is_told;
             rules: faulty_rules_are_refused_with_every_fault;
             rules: an_older_version_comes_back;
+            settings: settings_are_chosen_and_told;
+            settings: settings_that_cannot_be_are_named;
             events: events_are_listed_and_go_on_where_they_ended;
             undo: a_case_is_undone_as_it_was_shown;
             undo: a_decision_is_reviewed;

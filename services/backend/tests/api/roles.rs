@@ -31,6 +31,8 @@ const TABLE: &[(&str, &str)] = &[
     ("getMember", "viewer"),
     ("getRules", "moderator"),
     ("putRules", "admin"),
+    ("getSettings", "moderator"),
+    ("putSettings", "admin"),
     ("checkRules", "moderator"),
     ("listRuleVersions", "moderator"),
     ("rollBackRules", "admin"),

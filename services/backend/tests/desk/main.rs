@@ -7,6 +7,8 @@ mod house;
 #[cfg(test)]
 mod remember;
 #[cfg(test)]
+mod routes;
+#[cfg(test)]
 mod square;
 #[cfg(test)]
 mod wishes;
