@@ -34,6 +34,9 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run everything in this process until it is told to stop
     Up,
+    /// Show it all with a made-up community, without any account, token or server
+    #[cfg(feature = "demo")]
+    Demo(Demo),
     /// Look at the configuration
     Config {
         #[command(subcommand)]
@@ -93,6 +96,17 @@ pub(crate) enum Command {
     },
 }
 
+#[cfg(feature = "demo")]
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// Tell the story once and end: with 0 if all of it came about, else with 1
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// How long a pause is between two things that happen
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = pace)]
+    pub(crate) pace: f64,
+}
+
 #[derive(Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Print what is in force and where it comes from, secrets hidden
@@ -148,6 +162,16 @@ const LONGEST_NAME: usize = 64;
 
 fn scopes() -> PossibleValuesParser {
     PossibleValuesParser::new(Scope::all().map(Scope::as_str).chain([ALL_SCOPES]))
+}
+
+#[cfg(feature = "demo")]
+fn pace(text: &str) -> Result<f64, String> {
+    let pace: f64 = text.parse().map_err(|_| "give a number of seconds".to_owned())?;
+    if (0.0..=600.0).contains(&pace) {
+        Ok(pace)
+    } else {
+        Err("give 0 to 600 seconds".to_owned())
+    }
 }
 
 fn token_name(text: &str) -> Result<String, String> {

@@ -4,6 +4,8 @@ mod audit;
 mod cli;
 mod config_check;
 mod dead_letters;
+#[cfg(feature = "demo")]
+mod demo;
 mod detect;
 mod events;
 mod migrate;
@@ -22,6 +24,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     match Cli::parse().command.unwrap_or(Command::Up) {
         Command::Up => up::run(),
+        #[cfg(feature = "demo")]
+        Command::Demo(demo) => demo::run(&demo),
         Command::Config {
             command: ConfigCommand::Check { json },
         } => config_check::run(json),

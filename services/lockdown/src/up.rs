@@ -1,5 +1,6 @@
 //! `lockdown up`: every service in this process.
 
+use lockdown_bus::Bus;
 use lockdown_events::Source;
 use lockdown_moderation::desk::Facts;
 use lockdown_moderation::hands::AskedRanks;
@@ -8,10 +9,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 pub(crate) fn run() -> ExitCode {
-    lifecycle::main("lockdown", env!("CARGO_PKG_VERSION"), up)
+    lifecycle::main("lockdown", env!("CARGO_PKG_VERSION"), |ctx| async {
+        up(ctx).await.map(drop)
+    })
 }
 
-async fn up(ctx: Context) -> anyhow::Result<()> {
+/// Starts every service, and says where they are.
+pub(crate) async fn up(ctx: Context) -> anyhow::Result<Bus> {
     let front = lockdown_backend::start(ctx.service("backend")).await?;
     let store = lockdown_store::open(&ctx).await?;
     let bus = lockdown_bus::open(&ctx, Source::Backend).await?;
@@ -46,9 +50,10 @@ async fn up(ctx: Context) -> anyhow::Result<()> {
     }
     if !discord && !telegram {
         println!(
-            "No bot runs yet: set DISCORD_TOKEN or TELEGRAM_TOKEN (.env.example tells where to find them)."
+            "No bot runs yet: set DISCORD_TOKEN or TELEGRAM_TOKEN (.env.example tells where to find them). \
+             `lockdown demo` shows it all with a made-up community."
         );
     }
     println!("Ctrl-C stops it.");
-    Ok(())
+    Ok(bus)
 }
