@@ -30,6 +30,7 @@ mod standing;
 mod undo;
 mod who;
 mod wish;
+pub mod words;
 
 pub use authority::{
     Authorized, Deed, Denied, Doer, Grant, Guarded, Rank, Right, Rights, Scene, Subject, Why,

@@ -106,6 +106,23 @@ impl Span {
         self.0
     }
 
+    /// The numbers and units in which it is said, the longest first.
+    pub(crate) fn parts(self) -> impl Iterator<Item = (u64, &'static str)> {
+        let units = [
+            (YEAR, "year"),
+            (DAY, "day"),
+            (HOUR, "hour"),
+            (MINUTE, "minute"),
+            (1, "second"),
+        ];
+        let mut rest = self.0;
+        units.into_iter().filter_map(move |(unit, name)| {
+            let many = rest / unit;
+            rest %= unit;
+            (many > 0).then_some((many, name))
+        })
+    }
+
     /// For reckoning with times.
     pub fn delta(self) -> TimeDelta {
         TimeDelta::seconds(i64::try_from(self.0).expect("100 years of seconds fit"))
@@ -123,21 +140,10 @@ impl std::str::FromStr for Span {
 /// As a person says it: `1 hour 30 minutes`. Weeks and months are said in days, so that nobody wonders which month.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
         let mut gap = "";
-        for (unit, name) in [
-            (YEAR, "year"),
-            (DAY, "day"),
-            (HOUR, "hour"),
-            (MINUTE, "minute"),
-            (1, "second"),
-        ] {
-            let many = rest / unit;
-            rest %= unit;
-            if many > 0 {
-                write!(f, "{gap}{many} {name}{}", if many == 1 { "" } else { "s" })?;
-                gap = " ";
-            }
+        for (many, name) in self.parts() {
+            write!(f, "{gap}{many} {name}{}", if many == 1 { "" } else { "s" })?;
+            gap = " ";
         }
         Ok(())
     }
