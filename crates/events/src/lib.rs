@@ -40,8 +40,8 @@ pub use message::{
     MessageRef, MessagesBulkDeleted, Poll, Reaction, Sticker, Surface,
 };
 pub use moderation::{
-    Action, AuditLogged, Decision, DirectMessage, ModerationAction, ModerationLog, Origin, Outcome, RuleHit,
-    Verdict, VerdictAct, VerdictMode, VerdictSubject,
+    Action, AuditLogged, Decision, DirectMessage, ModerationAction, ModerationDeed, ModerationLog, Origin,
+    Outcome, RuleHit, Verdict, VerdictAct, VerdictMode, VerdictSubject,
 };
 pub use request::{
     CaseRequest, HealthRequest, MemberRequest, REQUESTS, RanksRequest, Request, RequestError, Response,

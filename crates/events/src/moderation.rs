@@ -241,6 +241,36 @@ pub struct VerdictAct {
     pub roles: Vec<RoleId>,
 }
 
+/// What a moderator did that is nobody's case, because it concerns a channel, many messages or a role: `moderation:deed`.
+/// Without a moderator, a timer of ours did it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModerationDeed {
+    #[serde(default)]
+    pub platform: Platform,
+    pub guild_id: GuildId,
+    /// Such as `purge`, `slowmode`, `lock`, `unlock`, `role_give` or `role_take`.
+    pub deed: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moderator_id: Option<UserId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel_id: Option<ChannelId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_id: Option<RoleId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How many messages or channels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// What was so before, and what is so now, where one word says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
 /// One entry of a community's audit chain: `audit:logged`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -257,4 +287,25 @@ pub struct AuditLogged {
     pub subject: String,
     /// Hex SHA-256 over the entry and its predecessor's hash.
     pub hash: String,
+}
+
+// === impl ModerationDeed ===
+
+impl ModerationDeed {
+    /// A deed of which nothing else is known yet.
+    pub fn new(platform: Platform, guild_id: GuildId, deed: &str) -> Self {
+        Self {
+            platform,
+            guild_id,
+            deed: deed.to_owned(),
+            moderator_id: None,
+            channel_id: None,
+            user_id: None,
+            role_id: None,
+            reason: None,
+            count: None,
+            before: None,
+            after: None,
+        }
+    }
 }

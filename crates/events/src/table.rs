@@ -4,7 +4,7 @@ use crate::error::DecodeError;
 use crate::guild::{GuildConfig, GuildUpdate};
 use crate::id::GuildId;
 use crate::message::{Message, MessageDeleted, MessagesBulkDeleted, Reaction};
-use crate::moderation::{AuditLogged, Decision, ModerationAction, ModerationLog, Verdict};
+use crate::moderation::{AuditLogged, Decision, ModerationAction, ModerationDeed, ModerationLog, Verdict};
 use crate::schema::{self, SchemaFn};
 use crate::source::Platform;
 use crate::user::{BanObserved, UserJoinRequested, UserJoined, UserLeft, UserUpdated};
@@ -120,6 +120,8 @@ contract! {
         NoteAdded(Decision) = "note:added", version 1, from ["backend"], "A note about a person was recorded.";
         Log(ModerationLog) = "moderation:log", version 1, from ["discord-bot", "telegram-bot"],
             "What came of a decision on the platform.";
+        Deed(ModerationDeed) = "moderation:deed", version 1, from ["discord-bot", "telegram-bot"],
+            "A moderator did something that is nobody's case: cleared messages, slowed or locked a channel, gave a role.";
         Automod(Verdict) = "moderation:automod", version 1, from ["worker"], "The rules' verdict on a message, edit, join or name.";
         AuditLogged(AuditLogged) = "audit:logged", version 1, from ["backend"], "An entry was added to a community's audit chain.";
     }

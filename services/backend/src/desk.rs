@@ -81,7 +81,7 @@ pub(crate) async fn start(
 ) -> anyhow::Result<()> {
     let desk = Desk::new(store, ctx.clock.clone(), ctx.ids.clone());
     let group = GroupName::new(GROUP).context("the group has no name")?;
-    let (acts, answers) = (desk.clone(), desk.clone());
+    let (acts, answers, deeds) = (desk.clone(), desk.clone(), desk.clone());
     let asked = Arc::clone(&facts);
     let handlers = vec![
         Handler::new("act", ["moderation:action"], move |received| {
@@ -91,6 +91,10 @@ pub(crate) async fn start(
         Handler::new("outcome", ["moderation:log"], move |received| {
             let desk = answers.clone();
             async move { outcome(&desk, &received).await }
+        }),
+        Handler::new("deed", ["moderation:deed"], move |received| {
+            let desk = deeds.clone();
+            async move { deed(&desk, &received).await }
         }),
     ];
     let questions = [
@@ -181,6 +185,20 @@ async fn outcome(desk: &Desk, received: &Received) -> Result<(), HandlerError> {
         }
         Ok(Answered::Applied(_) | Answered::Again | Answered::Superseded) => Ok(()),
         Err(error) => settle(&error, "an answer", log.outcome.as_str()),
+    }
+}
+
+async fn deed(desk: &Desk, received: &Received) -> Result<(), HandlerError> {
+    let Event::Moderation(ModerationEvent::Deed(deed)) = &received.event else {
+        return Ok(());
+    };
+    let envelope = &received.envelope;
+    match desk
+        .deed(deed, envelope.event_id, Some(&envelope.correlation_id))
+        .await
+    {
+        Ok(_) => Ok(()),
+        Err(error) => settle(&error, "a deed", "deed"),
     }
 }
 

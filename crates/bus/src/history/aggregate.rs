@@ -105,6 +105,7 @@ fn aggregates(event: &Event) -> Vec<Aggregate> {
                 .chain([member(&wish.user_id)])
                 .collect(),
             ModerationEvent::Log(log) => vec![case(log.case_number)],
+            ModerationEvent::Deed(deed) => deed.user_id.iter().map(member).collect(),
             ModerationEvent::Automod(verdict) => vec![member(&verdict.user_id)],
             ModerationEvent::AuditLogged(entry) => {
                 let number = entry

@@ -10,7 +10,7 @@
 //! - [`Desk::act`]: a wish or an observation. [`Desk::outcome`]: the platform's answer. [`Desk::expire`]: what is due.
 //! - [`Desk::amend`]: a changed reason, end or evidence, or a case declared a mistake.
 //! - [`Desk::follow_up`]: what follows from a warning. [`Desk::escalate`]: the step of a ladder that strikes have reached.
-//! - [`Desk::act_on_many`]: the same for many people.
+//! - [`Desk::act_on_many`]: the same for many people. [`Desk::deed`]: what is nobody's case.
 //! - [`Desk::preview_undo`], [`Desk::undo`]: how a person would stand without a case, or without somebody's doings.
 //! - [`Desk::review`], [`Desk::rule_reviews`]: whether decisions were right, and how rules do by that.
 //! - [`Desk::rules`], [`Desk::rule_changes`], [`Desk::change_rules`]: what a community's rules say and said.
@@ -23,6 +23,7 @@
 mod act;
 mod amend;
 mod ask;
+mod deed;
 mod error;
 mod expire;
 mod facts;

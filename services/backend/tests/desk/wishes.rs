@@ -1,7 +1,9 @@
 //! From the bus to a case and back.
 
 use crate::house::{House, user};
-use lockdown_events::{Action, GuildId, ModerationEvent, ModerationLog, Origin, Outcome, Platform, Source};
+use lockdown_events::{
+    Action, GuildId, ModerationDeed, ModerationEvent, ModerationLog, Origin, Outcome, Platform, Source,
+};
 use lockdown_moderation::desk::Ranks;
 use lockdown_moderation::{Grant, Rank, Rights, UserRef};
 use lockdown_runtime::Config;
@@ -52,6 +54,7 @@ crate::house::sizes!(
     an_event_becomes_one_case_however_often_it_comes,
     a_platforms_answer_becomes_the_cases_state,
     a_request_is_answered_with_the_case_or_why_not,
+    a_deed_is_in_the_audit_once,
     three_warnings_are_one_mute
 );
 
@@ -80,6 +83,42 @@ async fn an_event_becomes_one_case_however_often_it_comes(mut house: House) {
     let (told, decision) = house.told().await;
     assert_eq!((told.event_type(), decision.case_number), ("kick:executed", 2));
     assert_eq!(house.cases().await, 2);
+    house.stop().await;
+}
+
+async fn a_deed_is_in_the_audit_once(house: House) {
+    house.decide(ranks()).await;
+    let mut deed = ModerationDeed::new(Platform::Discord, GuildId::new("100").unwrap(), "slowmode");
+    deed.moderator_id = Some(user("11"));
+    deed.channel_id = Some("555".parse().unwrap());
+    deed.reason = Some("too fast".into());
+    deed.after = Some("30".into());
+    let slow = house.envelope(ModerationEvent::Deed(deed.clone()));
+    house.publish(&slow).await;
+    house.publish(&slow).await;
+    // A later one tells that the second was handled.
+    let open = ModerationDeed {
+        deed: "unlock".into(),
+        moderator_id: None,
+        ..deed
+    };
+    house.publish(&house.envelope(ModerationEvent::Deed(open))).await;
+    let entries = loop {
+        let entries = in_read!(house.store, |conn| {
+            conn.audit_page(house.guild, None, 100).await
+        })
+        .unwrap();
+        if entries.iter().any(|entry| entry.act == "deed:unlock") {
+            break entries;
+        }
+        tokio::task::yield_now().await;
+    };
+    let slow: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry.act == "deed:slowmode")
+        .collect();
+    assert_eq!(slow.len(), 1);
+    assert_eq!(slow[0].subject, "channel:555");
     house.stop().await;
 }
 
