@@ -36,8 +36,8 @@ pub use live::{
     CacheInvalidation, LIVE, Live, Notification, NotificationLevel, Presence, PresenceKind, PresenceState,
 };
 pub use message::{
-    Attachment, Author, AuthorKind, Button, Embed, EmbedField, Forward, Mentions, Message, MessageDeleted,
-    MessageRef, MessagesBulkDeleted, Poll, Reaction, Sticker, Surface,
+    Attachment, Author, AuthorKind, Button, ButtonPressed, Embed, EmbedField, Forward, Mentions, Message,
+    MessageDeleted, MessageRef, MessagesBulkDeleted, Poll, Reaction, Sticker, Surface,
 };
 pub use moderation::{
     Action, AuditLogged, Decision, DirectMessage, ModerationAction, ModerationDeed, ModerationLog, Origin,

@@ -287,3 +287,23 @@ pub struct Reaction {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emoji_id: Option<String>,
 }
+
+/// Somebody pressed a button under a message of the bot's: `button:pressed`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ButtonPressed {
+    #[serde(default)]
+    pub platform: Platform,
+    pub guild_id: GuildId,
+    /// Where the message stands: the community's chat, or the chat of one person with the bot.
+    pub channel_id: ChannelId,
+    pub message_id: MessageId,
+    pub user_id: UserId,
+    #[serde(default)]
+    pub names: Names,
+    /// What the bot wrote into the button.
+    pub data: String,
+    /// What to answer the press by, while the platform waits for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query_id: Option<String>,
+}

@@ -3,7 +3,7 @@
 use crate::error::DecodeError;
 use crate::guild::{GuildConfig, GuildUpdate};
 use crate::id::GuildId;
-use crate::message::{Message, MessageDeleted, MessagesBulkDeleted, Reaction};
+use crate::message::{ButtonPressed, Message, MessageDeleted, MessagesBulkDeleted, Reaction};
 use crate::moderation::{AuditLogged, Decision, ModerationAction, ModerationDeed, ModerationLog, Verdict};
 use crate::schema::{self, SchemaFn};
 use crate::source::Platform;
@@ -145,6 +145,7 @@ contract! {
         BulkDeleted(MessagesBulkDeleted) = "message:bulk_deleted", version 1, from ["discord-bot", "telegram-bot"], "Many messages were deleted at once.";
         ReactionAdded(Reaction) = "reaction:added", version 1, from ["discord-bot", "telegram-bot"], "A reaction was put under a message.";
         ReactionRemoved(Reaction) = "reaction:removed", version 1, from ["discord-bot", "telegram-bot"], "A reaction was taken away.";
+        ButtonPressed(ButtonPressed) = "button:pressed", version 1, from ["telegram-bot"], "Somebody pressed a button under a message of the bot's.";
     }
 
     /// Communities and their configuration.

@@ -28,9 +28,22 @@ type Slot = tokio::sync::Mutex<Option<(DateTime<Utc>, Arc<Staff>)>>;
 #[derive(Debug, Default)]
 pub(crate) struct Staff {
     pub(crate) ranks: HashMap<i64, Rank>,
+    /// In the order in which Telegram names them.
+    pub(crate) keepers: Vec<Keeper>,
     /// The channel whose posts come into the group.
     pub(crate) linked: Option<i64>,
     pub(crate) title: Option<String>,
+}
+
+/// One of them, as others see them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Keeper {
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    pub(crate) bot: bool,
+    /// Hides behind the group.
+    pub(crate) hidden: bool,
+    pub(crate) may_pin: bool,
 }
 
 /// An administrator that hides behind the group, and the linked channel: they stand above others, and what they may is not
@@ -83,18 +96,18 @@ impl Administrators {
         });
         let about = self.client.call(Class::Sanction, chat, GetChat::new);
         let (administrators, about) = tokio::try_join!(administrators, about)?;
-        let mut ranks = HashMap::new();
+        let (mut ranks, mut keepers) = (HashMap::new(), Vec::new());
         if let Value::Array(members) = administrators {
-            for member in members {
-                let mut member = Record::of(member);
-                let user = member.as_mut().and_then(|member| member.record("user"));
-                if let (Some(member), Some(id)) = (member, user.and_then(|mut user| user.number("id"))) {
-                    ranks.insert(id, rank(member));
+            for mut member in members.into_iter().filter_map(Record::of) {
+                if let Some(keeper) = Keeper::of(&mut member) {
+                    ranks.insert(keeper.id, rank(member));
+                    keepers.push(keeper);
                 }
             }
         }
         Ok(Staff {
             ranks,
+            keepers,
             linked: about["linked_chat_id"].as_i64(),
             title: about["title"].as_str().map(str::to_owned),
         })
@@ -110,6 +123,22 @@ impl Administrators {
         }
         let staff = self.of(guild).await?;
         Ok(staff.linked == Some(id) || staff.ranks.contains_key(&id))
+    }
+}
+
+// === impl Keeper ===
+
+impl Keeper {
+    fn of(member: &mut Record) -> Option<Self> {
+        let mut user = member.record("user")?;
+        let id = user.number("id")?;
+        Some(Self {
+            id,
+            name: user.name().unwrap_or_else(|| id.to_string()),
+            bot: user.flag("is_bot"),
+            hidden: member.is_set("is_anonymous"),
+            may_pin: member.is("status", "creator") || member.is_set("can_pin_messages"),
+        })
     }
 }
 

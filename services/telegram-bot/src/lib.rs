@@ -1,6 +1,7 @@
 //! The Telegram bot: what happens on Telegram becomes events, decisions become effects there.
 //!
 //! - `updates` reads what Telegram sends and publishes it; `reading` makes events of it.
+//! - `speaker` says things, `words` has them; `due` does what has its time.
 //! - `client` makes the calls; `platform` is what the domain may ask for, and its hands carry decisions out;
 //!   `verdicts` does what the rules want with messages, `commands` what moderators write.
 //!
@@ -10,21 +11,26 @@ mod account;
 mod administrators;
 mod client;
 mod commands;
+mod due;
 mod platform;
 mod reading;
+mod speaker;
 mod sweeper;
 mod updates;
 mod verdicts;
+mod words;
 
 use account::Account;
 use administrators::Administrators;
 use anyhow::Context as _;
 use client::Client;
 use commands::Commands;
+use due::{Due, Task};
 use lockdown_bus::Bus;
 use lockdown_moderation::{Platform, hands};
-use lockdown_runtime::{Context, probe};
+use lockdown_runtime::{Context, chain, probe};
 use platform::Telegram;
+use speaker::Speaker;
 use std::sync::Arc;
 use sweeper::Sweeper;
 use tokio::sync::OnceCell;
@@ -63,21 +69,42 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
         administrators: Arc::clone(&administrators),
         memory: Arc::clone(&memory),
         sweeper: Arc::clone(&sweeper),
-        telegram,
+        telegram: Arc::clone(&telegram),
     };
     verdicts.start(&bus).await?;
+    let due = Due::new(Arc::clone(bus.engine()), ctx.ids.clone());
+    let speaker = Speaker::new(client.clone(), due.clone());
     let commands = Commands {
         client: client.clone(),
         bus: bus.clone(),
         clock: ctx.clock.clone(),
         administrators,
         memory: Arc::clone(&memory),
-        sweeper,
+        sweeper: Arc::clone(&sweeper),
+        telegram,
+        speaker: speaker.clone(),
+        due: due.clone(),
         username: OnceCell::new(),
     };
     commands.start().await?;
+    let doing = due.run(
+        move |task| {
+            let sweeper = Arc::clone(&sweeper);
+            async move {
+                match task {
+                    Task::Delete { guild, message } => {
+                        let done = sweeper.delete(&guild, &[message]).await;
+                        done.map_err(|error| chain(&error))
+                    }
+                }
+            }
+        },
+        ctx.shutdown.clone(),
+    );
+    ctx.tasks.spawn("due", doing);
     let intake = Intake {
         client,
+        speaker,
         bus,
         clock: ctx.clock.clone(),
         memory,

@@ -226,7 +226,7 @@ impl Effect {
                 },
                 ..Self::default()
             },
-            MessageEvent::ReactionRemoved(_) => return None,
+            MessageEvent::ReactionRemoved(_) | MessageEvent::ButtonPressed(_) => return None,
         })
     }
 

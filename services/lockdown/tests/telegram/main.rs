@@ -48,6 +48,17 @@ async fn a_command_is_decided_done_and_answered(town: Town) {
         town.status(mallory).is_present(),
         "who was kicked may return at once"
     );
+    town.command(mallory, "/kickme").await;
+    town.until("Mallory went", || town.status(mallory) == Status::Left)
+        .await;
+    let case = town.decided(5).await;
+    assert_eq!(
+        (&case["reason"], &case["moderatorId"]),
+        (
+            &json!("they asked for it with /kickme"),
+            &json!(town.bot.to_string())
+        )
+    );
     town.command(town.owner, "/case 1").await;
     town.until("the case is told", || {
         town.said()
@@ -142,10 +153,14 @@ async fn who_may_not_is_refused_and_a_demotion_counts_at_once(town: Town) {
     // Who hides behind the group could be anybody who keeps order there.
     let hidden = Status::Creator { anonymous: true };
     town.telegram.set_status(chat, town.owner, town.owner, hidden);
-    town.command(town.owner, "/ban @eve").await;
-    town.hears("I cannot see who you are: send it without staying anonymous.")
-        .await;
+    let hidden_command = town.command(town.owner, "/ban @eve").await;
+    town.hears("Which administrator is this?").await;
     assert!(!town.status(eve).is_banned());
+    let asked = town.telegram.find(chat, town.bot, "Which administrator").unwrap();
+    town.telegram
+        .press(chat, asked, town.owner, &format!("confirm:{hidden_command}"));
+    town.until("Eve is banned", || town.status(eve).is_banned()).await;
+    assert_eq!(town.case(2).await["moderatorId"], town.owner.to_string());
     town.stop().await;
 }
 

@@ -1,34 +1,46 @@
-//! Commands of moderators. Each becomes a wish, which the backend decides as it decides all others; what is said of it is
-//! what came of it.
+//! Commands of moderators. Those about people become wishes, which the backend decides as it decides all others; what is
+//! said of them is what came of them.
+//!
+//! - `deed.rs`: the words that are understood; `parse.rs` reads a message, `ask.rs` asks the backend.
+//! - `sanction.rs`, `clean.rs`, `look.rs`: what each does; `confirm.rs`: administrators who hide.
 
 mod ask;
+mod clean;
+mod confirm;
+mod deed;
+mod look;
 mod parse;
+mod sanction;
 
 use crate::administrators::Administrators;
 use crate::client::{CallError, Client};
+use crate::due::Due;
+use crate::platform::Telegram;
+use crate::speaker::{Line, Speaker};
 use crate::sweeper::Sweeper;
 use crate::updates::Memory;
+use crate::words::words;
 use anyhow::Context as _;
-use ask::Wished;
+use chrono::{DateTime, Utc};
+use deed::{Deed, Needs};
 use lockdown_bus::{Bus, ConsumerOptions, Did, GroupName, Handler, HandlerError, OnceError, Received, Start};
-use lockdown_events::{
-    Action, AuthorKind, ChannelId, Envelope, Event, Message, MessageEvent, MessageRef, ModerationAction,
-    Origin, Platform, UserId,
-};
-use lockdown_moderation::{Profile, Rank, Right};
+use lockdown_events::{AuthorKind, Event, EventId, GuildId, Message, MessageEvent, Platform, UserId};
+use lockdown_moderation::{Rank, Right};
 use lockdown_runtime::{Clock, chain};
-use parse::{Command, Deed, Target, parse};
+use parse::{Command, parse};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
-use teloxide::payloads::{SendMessage, SendMessageSetters};
 use teloxide::prelude::Requester;
-use teloxide::types::{self, ReplyParameters, ThreadId};
 use tokio::sync::OnceCell;
 
 /// The group by which the bot's processes share commands.
 const GROUP: &str = "telegram-bot.commands";
-/// What was refused is read and then in the way.
-const TIDY_AFTER: Duration = Duration::from_secs(20);
+/// How long an answer stands: what was refused is read and then in the way, and so is what somebody looked up; what was
+/// done to people is of interest for longer.
+const REFUSAL_STAYS: Duration = Duration::from_secs(20);
+const LOOK_STAYS: Duration = Duration::from_secs(60);
+const OUTCOME_STAYS: Duration = Duration::from_secs(600);
 
 /// Does what moderators command.
 pub(crate) struct Commands {
@@ -38,24 +50,34 @@ pub(crate) struct Commands {
     pub(crate) administrators: Arc<Administrators>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) sweeper: Arc<Sweeper>,
+    pub(crate) telegram: Arc<Telegram>,
+    pub(crate) speaker: Speaker,
+    pub(crate) due: Due,
     /// The bot's own username, once somebody named one.
     pub(crate) username: OnceCell<String>,
 }
 
-/// Why a command came to nothing, in words for whoever gave it.
-#[derive(Debug, Clone, thiserror::Error)]
+/// A command as it was said.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Said {
+    message: Message,
+    event: EventId,
+    at: DateTime<Utc>,
+}
+
+/// Why a command came to nothing.
+#[derive(Debug, Clone)]
 enum No {
-    #[error("Only administrators can do that.")]
     NotStaff,
-    #[error("You need the right to ban users for that.")]
-    Lacks,
-    #[error("I cannot see who you are: send it without staying anonymous.")]
-    Anonymous,
-    #[error("I do not know @{0}. Answer one of their messages, or write their number.")]
+    Lacks(Needs),
     Unknown(String),
-    #[error("{0}")]
-    Fault(#[from] parse::Fault),
-    #[error("{0}")]
+    Fault(parse::Fault),
+    WhichMessage,
+    HowMany,
+    MarkFirst,
+    ReportsStaff,
+    ReportedBefore,
+    /// In words of somebody else.
     Refused(String),
 }
 
@@ -64,7 +86,32 @@ enum No {
 impl No {
     /// Whether the command itself goes, since it should not have been given.
     fn removes_command(&self) -> bool {
-        matches!(self, Self::NotStaff | Self::Lacks)
+        matches!(self, Self::NotStaff | Self::Lacks(_))
+    }
+
+    /// For whoever gave the command.
+    fn words(&self) -> String {
+        let name = match self {
+            Self::NotStaff => "not_staff",
+            Self::Lacks(Needs::Right(Right::Delete)) => "lacks_delete",
+            Self::Lacks(Needs::Pin) => "lacks_pin",
+            Self::Lacks(_) => "lacks",
+            Self::Unknown(name) => return words("unknown", &[("name", name)]),
+            Self::Fault(fault) => return fault.words(),
+            Self::WhichMessage => "which_message",
+            Self::HowMany => return words("how_many", &[("most", &Self::most())]),
+            Self::MarkFirst => "mark_first",
+            Self::ReportsStaff => "report_staff",
+            Self::ReportedBefore => "reported_before",
+            Self::Refused(words) => return words.clone(),
+        };
+        words(name, &[])
+    }
+}
+
+impl From<parse::Fault> for No {
+    fn from(fault: parse::Fault) -> Self {
+        Self::Fault(fault)
     }
 }
 
@@ -75,15 +122,25 @@ impl Commands {
     pub(crate) async fn start(self) -> anyhow::Result<()> {
         let bus = self.bus.clone();
         let this = Arc::new(self);
+        let pressing = Arc::clone(&this);
+        let pressed = Handler::new("pressed", ["button:pressed"], move |received| {
+            let this = Arc::clone(&pressing);
+            async move { this.pressed(&received).await }
+        });
         let handler = Handler::new("command", ["message:created"], move |received| {
             let this = Arc::clone(&this);
             async move { this.handle(&received).await }
         });
         let group = GroupName::new(GROUP).context("the group has no name")?;
         // What was said before there was anybody to obey is history.
-        bus.consume(group, &Start::Now, vec![handler], ConsumerOptions::default())
-            .await
-            .context("could not consume commands")
+        bus.consume(
+            group,
+            &Start::Now,
+            vec![handler, pressed],
+            ConsumerOptions::default(),
+        )
+        .await
+        .context("could not consume commands")
     }
 
     async fn handle(self: &Arc<Self>, received: &Received) -> Result<(), HandlerError> {
@@ -103,11 +160,30 @@ impl Commands {
         }
         let command = addressed.command.map_err(No::from);
         let envelope = &received.envelope;
-        let running = self.bus.once().run(GROUP, envelope.event_id, |_| async {
-            match self.run(message, envelope, command).await {
+        let said = Said {
+            message: (**message).clone(),
+            event: envelope.event_id,
+            at: envelope.timestamp,
+        };
+        self.once(envelope.event_id, &said, || self.begin(&said, command))
+            .await
+    }
+
+    /// Does something for an event once. What is refused is said, and that is the end of it.
+    async fn once<F>(
+        self: &Arc<Self>,
+        event: EventId,
+        said: &Said,
+        deed: impl FnOnce() -> F,
+    ) -> Result<(), HandlerError>
+    where
+        F: Future<Output = Result<(), Stop>>,
+    {
+        let running = self.bus.once().run(GROUP, event, |_| async {
+            match deed().await {
                 Ok(()) => Ok(()),
                 Err(Stop::No(no)) => {
-                    self.refuse(message, &no);
+                    self.refuse(&said.message, &no);
                     Ok(())
                 }
                 Err(Stop::Again(words)) => Err(words),
@@ -132,170 +208,87 @@ impl Commands {
         Ok(to.eq_ignore_ascii_case(own))
     }
 
-    async fn run(
-        self: &Arc<Self>,
-        message: &Message,
-        envelope: &Envelope,
-        command: Result<Command, No>,
-    ) -> Result<(), Stop> {
-        let needs = match &command {
-            Ok(Command {
-                deed: Deed::Act(action),
-                ..
-            }) => Profile::of(*action).right,
-            Ok(_) | Err(_) => Right::Note,
-        };
-        self.may(message, needs).await?;
-        let command = command?;
-        let action = match (command.deed, command.number) {
-            (Deed::Act(action), _) => action,
-            (Deed::Case, number) => return self.tell_case(message, number.unwrap_or_default()).await,
-        };
-        let subject = match &command.target {
-            Some(Target::Id(id)) => *id,
-            Some(Target::Username(name)) => {
-                self.memory.find(name).ok_or_else(|| No::Unknown(name.clone()))?
+    async fn begin(self: &Arc<Self>, said: &Said, command: Result<Command, No>) -> Result<(), Stop> {
+        let message = &said.message;
+        // What is wrong with a command is told to those who keep order alone.
+        let needs = command
+            .as_ref()
+            .map_or(Needs::Right(Right::Note), |command| command.deed.needs());
+        if needs == Needs::Nothing {
+            return self.run(said, &command?).await;
+        }
+        if message.author.kind == AuthorKind::AnonymousAdmin {
+            return self.ask_who(said).await;
+        }
+        self.may(&message.guild_id, &message.author_id, needs).await?;
+        self.run(said, &command?).await
+    }
+
+    async fn run(self: &Arc<Self>, said: &Said, command: &Command) -> Result<(), Stop> {
+        match command.deed {
+            Deed::Act(action) => return self.act(said, command, action).await,
+            Deed::KickMe => return self.kick_me(said, command).await,
+            Deed::Clean(what) => self.clean(said, command, what).await?,
+            Deed::Case => {
+                let number = command.number.unwrap_or_default();
+                let words = ask::case(&self.bus, &said.message.guild_id, number).await?;
+                self.tell_later(
+                    &said.message,
+                    Line::answer(&said.message, words).staying(LOOK_STAYS),
+                );
             }
-            None => return Err(No::Fault(parse::Fault::Whom).into()),
-        };
-        let wish = self.wish(message, envelope, action, subject, &command);
-        let wished = ask::wish(&self.bus, &wish).await?;
-        let replied = message.reply_to.as_ref();
-        if command.delete
-            && let Some(replied) = replied
-        {
-            self.sweeper
-                .delete_unasked(&message.guild_id, &replied.message_id);
+            Deed::Pin => self.pin(said).await?,
+            Deed::Unpin => self.unpin(said).await?,
+            Deed::UnpinAll => self.unpin_all(said).await?,
+            Deed::Report => self.report(said).await?,
+            Deed::Id => self.ids(said),
+            Deed::Info => self.info(said, command).await?,
+            Deed::Administrators => self.administrators(said).await?,
+            Deed::Help => self.help(said),
         }
         if command.silent {
+            let message = &said.message;
             self.sweeper
                 .delete_unasked(&message.guild_id, &message.message_id);
-            return Ok(());
         }
-        let (this, message) = (Arc::clone(self), message.clone());
-        tokio::spawn(async move { this.report(&message, &wish, wished).await });
         Ok(())
     }
 
     /// Whether somebody may command this. The backend decides in the end; this spares it what need not be asked.
-    async fn may(&self, message: &Message, needs: Right) -> Result<(), Stop> {
-        if message.author.kind == AuthorKind::AnonymousAdmin {
-            return Err(No::Anonymous.into());
-        }
-        let staff = self.administrators.of(&message.guild_id).await?;
-        let id: i64 = message.author_id.as_str().parse().unwrap_or_default();
-        match staff.ranks.get(&id) {
-            None => Err(No::NotStaff.into()),
-            Some(Rank::Owner) => Ok(()),
-            Some(rank) if rank.rights().has(needs) => Ok(()),
-            Some(_) => Err(No::Lacks.into()),
-        }
-    }
-
-    fn wish(
-        &self,
-        message: &Message,
-        envelope: &Envelope,
-        action: Action,
-        subject: i64,
-        command: &Command,
-    ) -> ModerationAction {
-        let channel = ChannelId::new(message.guild_id.as_str()).ok();
-        let evidence = message.reply_to.iter().map(|replied| MessageRef {
-            channel_id: channel.clone(),
-            message_id: replied.message_id.clone(),
-        });
-        let said = envelope.timestamp;
-        ModerationAction {
-            platform: Platform::Telegram,
-            guild_id: message.guild_id.clone(),
-            action,
-            user_id: UserId::new(&subject.to_string()).expect("a number is an id"),
-            moderator_id: Some(message.author_id.clone()),
-            reason: command.reason.clone(),
-            // Counted from when it is obeyed, not from when it was said: both may lie apart after an outage.
-            expires_at: command
-                .lasts
-                .map(|span| said.max(self.clock.now()) + span.delta()),
-            origin: Origin::Command,
-            case_number: None,
-            delete_message_seconds: None,
-            notify: None,
-            // Asked again after a crash, it is the same case.
-            native_id: Some(format!("telegram:command:{}", envelope.event_id)),
-            trace_id: None,
-            rule: None,
-            rule_set_hash: None,
-            evidence: evidence.collect(),
-            points: None,
-        }
-    }
-
-    /// Says what came of a wish, once Telegram has answered.
-    async fn report(&self, message: &Message, wish: &ModerationAction, wished: Wished) {
-        let name = self
-            .memory
-            .name_of(&wish.user_id)
-            .unwrap_or_else(|| wish.user_id.to_string());
-        let words = ask::outcome(&self.bus, &self.clock, wish, &name, wished).await;
-        if let Err(error) = self.say(message, &words).await {
-            tracing::warn!(guild = %message.guild_id, "Could not answer a command: {error}");
-        }
-    }
-
-    async fn tell_case(self: &Arc<Self>, message: &Message, number: u64) -> Result<(), Stop> {
-        let words = ask::case(&self.bus, &message.guild_id, number).await?;
-        let (this, message) = (Arc::clone(self), message.clone());
-        tokio::spawn(async move {
-            if let Err(error) = this.say(&message, &words).await {
-                tracing::warn!(guild = %message.guild_id, "Could not answer a command: {error}");
+    async fn may(&self, guild: &GuildId, user: &UserId, needs: Needs) -> Result<(), Stop> {
+        let staff = self.administrators.of(guild).await?;
+        let id: i64 = user.as_str().parse().unwrap_or_default();
+        let may = match (needs, staff.ranks.get(&id)) {
+            (_, None) => return Err(No::NotStaff.into()),
+            (Needs::Nothing, _) | (_, Some(Rank::Owner)) => true,
+            (Needs::Right(right), Some(rank)) => rank.rights().has(right),
+            (Needs::Pin, Some(_)) => {
+                let mut keepers = staff.keepers.iter();
+                keepers.any(|keeper| keeper.id == id && keeper.may_pin)
             }
-        });
-        Ok(())
+        };
+        if may { Ok(()) } else { Err(No::Lacks(needs).into()) }
     }
 
-    /// Says why not, and takes that away again.
+    /// Says why not.
     fn refuse(self: &Arc<Self>, message: &Message, no: &No) {
         if no.removes_command() {
             self.sweeper
                 .delete_unasked(&message.guild_id, &message.message_id);
         }
-        let (this, message, words) = (Arc::clone(self), message.clone(), no.to_string());
-        tokio::spawn(async move {
-            let said = match this.say(&message, &words).await {
-                Ok(said) => said,
-                Err(error) => return tracing::debug!("Could not refuse a command: {error}"),
-            };
-            this.clock.sleep(TIDY_AFTER).await;
-            if let Some(said) = said {
-                this.sweeper.delete_unasked(&message.guild_id, &said);
-            }
-        });
+        self.tell_later(message, Line::answer(message, no.words()).staying(REFUSAL_STAYS));
     }
 
-    /// Says something where a message stands, as an answer to it, without a sound.
-    async fn say(
-        &self,
-        message: &Message,
-        words: &str,
-    ) -> Result<Option<lockdown_events::MessageId>, CallError> {
-        let chat = self.client.chat(&message.guild_id)?;
-        let number = |text: &str| text.parse().ok().map(types::MessageId);
-        let to = number(message.message_id.as_str());
-        let thread = message
-            .thread_id
-            .as_ref()
-            .and_then(|thread| number(thread.as_str()));
-        let words = crate::platform::cut(words, crate::platform::LONGEST);
-        let make = |chat| {
-            let mut sent = SendMessage::new(chat, words.clone()).disable_notification(true);
-            sent.reply_parameters = to.map(|to| ReplyParameters::new(to).allow_sending_without_reply());
-            sent.message_thread_id = thread.map(ThreadId);
-            sent
-        };
-        let said = self.client.call(crate::client::Class::Notice, chat, make).await?;
-        let id = said["message_id"].as_i64();
-        Ok(id.and_then(|id| lockdown_events::MessageId::new(&id.to_string()).ok()))
+    /// Says something that nobody waits for.
+    fn tell_later(self: &Arc<Self>, message: &Message, line: Line) {
+        let (this, message) = (Arc::clone(self), message.clone());
+        tokio::spawn(async move { this.tell(&message, line).await });
+    }
+
+    async fn tell(&self, message: &Message, line: Line) {
+        if let Err(error) = self.speaker.say(&message.guild_id, &line).await {
+            tracing::warn!(guild = %message.guild_id, "Could not answer a command: {error}");
+        }
     }
 }
 

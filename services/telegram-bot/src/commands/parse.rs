@@ -1,41 +1,16 @@
 //! What a moderator wrote. `/` or `!`, in any letter case, for any bot or for us; the person by reply, number, `@username`
 //! or mention; then how long; then why, to the end, over as many lines as it takes.
 
-use lockdown_events::{Action, AuthorKind, Message};
+use super::deed::{Deed, Takes};
+use crate::words::words;
+use lockdown_events::{AuthorKind, Message};
 use lockdown_moderation::Span;
-
-/// The words that are understood. To add one: a line here, and where it is more than an action, an arm in `mod.rs`.
-const WORDS: [(&str, Deed); 18] = [
-    ("ban", Deed::Act(Action::Ban)),
-    ("tban", Deed::Act(Action::Ban)),
-    ("unban", Deed::Act(Action::Unban)),
-    ("kick", Deed::Act(Action::Kick)),
-    ("mute", Deed::Act(Action::Mute)),
-    ("tmute", Deed::Act(Action::Mute)),
-    ("ro", Deed::Act(Action::Mute)),
-    ("unmute", Deed::Act(Action::Unmute)),
-    ("warn", Deed::Act(Action::Warn)),
-    ("note", Deed::Act(Action::Note)),
-    ("dban", Deed::Act(Action::Ban)),
-    ("dmute", Deed::Act(Action::Mute)),
-    ("dkick", Deed::Act(Action::Kick)),
-    ("dwarn", Deed::Act(Action::Warn)),
-    ("sban", Deed::Act(Action::Ban)),
-    ("smute", Deed::Act(Action::Mute)),
-    ("skick", Deed::Act(Action::Kick)),
-    ("swarn", Deed::Act(Action::Warn)),
-];
 
 /// Shorter numbers after a reply are part of the reason, or how long it lasts.
 const SHORTEST_ID: usize = 6;
 
-/// What a word stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deed {
-    Act(Action),
-    /// Tells about a case.
-    Case,
-}
+/// Calls those who keep order, wherever it stands in a message.
+const CALLS: [&str; 2] = ["@admin", "@admins"];
 
 /// Whom it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,19 +30,31 @@ pub(super) struct Command {
     pub(super) target: Option<Target>,
     pub(super) lasts: Option<Span>,
     pub(super) reason: Option<String>,
-    /// The number of a case.
+    /// The number of a case, or of messages.
     pub(super) number: Option<u64>,
 }
 
 /// What is wrong with a command that is meant for us.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    #[error("Whom? Answer their message, or write their number or @username after the command.")]
     Whom,
-    #[error("How long? Write it before the reason, such as 45s, 3h or 1d12h.")]
     HowLong,
-    #[error("Which case? Write its number after the command.")]
     WhichCase,
+}
+
+// === impl Fault ===
+
+impl Fault {
+    pub(super) fn words(self) -> String {
+        words(
+            match self {
+                Self::Whom => "whom",
+                Self::HowLong => "how_long",
+                Self::WhichCase => "which_case",
+            },
+            &[],
+        )
+    }
 }
 
 /// A command, and the bot that it names.
@@ -85,43 +72,52 @@ pub(super) fn parse(message: &Message) -> Option<Addressed<'_>> {
     if !speaks || message.forward.is_some() {
         return None;
     }
-    let text = message.content.trim_start().strip_prefix(['/', '!'])?;
+    let Some(text) = message.content.trim_start().strip_prefix(['/', '!']) else {
+        return calls(message).then(|| Addressed {
+            to: None,
+            command: Ok(Command::new(Deed::Report, "")),
+        });
+    };
     let end = text.find(char::is_whitespace).unwrap_or(text.len());
     let (head, rest) = text.split_at(end);
     let (word, to) = match head.split_once('@') {
         Some((word, to)) => (word, Some(to)),
         None => (head, None),
     };
-    let word = word.to_lowercase();
-    let deed = if word == "case" {
-        Deed::Case
-    } else {
-        WORDS.iter().find(|(known, _)| *known == word)?.1
-    };
+    let (deed, form) = Deed::of(&word.to_lowercase())?;
     Some(Addressed {
         to,
-        command: read(&word, deed, rest.trim(), message),
+        command: read(Command::new(deed, form), form, rest.trim(), message),
     })
 }
 
-fn read(word: &str, deed: Deed, rest: &str, message: &Message) -> Result<Command, Fault> {
-    let mut command = Command {
-        deed,
-        silent: word.starts_with('s'),
-        delete: word.starts_with('d'),
-        target: None,
-        lasts: None,
-        reason: None,
-        number: None,
-    };
-    if deed == Deed::Case {
+fn calls(message: &Message) -> bool {
+    let mut words = message.content.split_whitespace();
+    words.any(|word| {
+        let word = word.trim_end_matches(|letter: char| letter.is_ascii_punctuation());
+        CALLS.iter().any(|call| call.eq_ignore_ascii_case(word))
+    })
+}
+
+fn read(mut command: Command, form: &str, rest: &str, message: &Message) -> Result<Command, Fault> {
+    let takes = command.deed.takes();
+    if matches!(takes, Takes::Number | Takes::NumberPerhaps) {
         command.number = first(rest).0.trim_start_matches('#').parse().ok();
-        return command.number.map(|_| command.clone()).ok_or(Fault::WhichCase);
+        return match (takes, command.number) {
+            (Takes::Number, None) => Err(Fault::WhichCase),
+            _ => Ok(command),
+        };
     }
-    let replied = replied(message);
-    let (target, mut rest) = target(rest, replied.is_some(), message);
-    command.target = Some(target.or(replied.map(Target::Id)).ok_or(Fault::Whom)?);
-    if matches!(deed, Deed::Act(Action::Ban | Action::Mute)) {
+    let mut rest = rest;
+    if takes != Takes::Nothing {
+        let replied = replied(message);
+        let (named, after) = target(rest, replied.is_some(), message);
+        (command.target, rest) = (named.or(replied.map(Target::Id)), after);
+        if command.target.is_none() && takes != Takes::PersonPerhaps {
+            return Err(Fault::Whom);
+        }
+    }
+    if takes == Takes::PersonAndTime {
         let (token, after) = first(rest);
         // A bare number is the beginning of a reason.
         if token.starts_with(|letter: char| letter.is_ascii_digit())
@@ -130,7 +126,7 @@ fn read(word: &str, deed: Deed, rest: &str, message: &Message) -> Result<Command
         {
             command.lasts = Some(span);
             rest = after;
-        } else if word.starts_with('t') {
+        } else if form.contains('t') {
             return Err(Fault::HowLong);
         }
     }
@@ -138,13 +134,32 @@ fn read(word: &str, deed: Deed, rest: &str, message: &Message) -> Result<Command
     Ok(command)
 }
 
-/// Whose message it answers. In a forum everything answers the message that began the topic.
-fn replied(message: &Message) -> Option<i64> {
-    let to = message.reply_to.as_ref()?;
-    let topic = message.thread_id.as_ref().map(lockdown_events::ChannelId::as_str);
-    if topic == Some(to.message_id.as_str()) {
-        return None;
+// === impl Command ===
+
+impl Command {
+    fn new(deed: Deed, form: &str) -> Self {
+        Self {
+            deed,
+            silent: form.contains('s'),
+            delete: form.contains('d'),
+            target: None,
+            lasts: None,
+            reason: None,
+            number: None,
+        }
     }
+}
+
+/// Whether it answers a message. In a forum everything answers the one that began the topic.
+pub(super) fn answers(message: &Message) -> Option<&lockdown_events::MessageId> {
+    let to = &message.reply_to.as_ref()?.message_id;
+    let topic = message.thread_id.as_ref().map(lockdown_events::ChannelId::as_str);
+    (topic != Some(to.as_str())).then_some(to)
+}
+
+/// Whose message it answers.
+pub(super) fn replied(message: &Message) -> Option<i64> {
+    answers(message)?;
     message.reply_author_id.as_ref()?.as_str().parse().ok()
 }
 

@@ -28,12 +28,6 @@ pub(crate) struct Telegram {
     own: UserId,
 }
 
-/// A person as others see them.
-struct Shown {
-    name: String,
-    bot: bool,
-}
-
 /// Whom a call is about: people have positive numbers, channels negative ones.
 enum Subject {
     Person(types::UserId),
@@ -60,22 +54,6 @@ pub(crate) const LONGEST: usize = 4_096;
 
 /// Numbers of supergroups and channels lie below this; those of groups as they begin, above.
 const SUPERGROUPS_BELOW: i64 = -1_000_000_000_000;
-
-// === impl Shown ===
-
-impl Shown {
-    fn of(mut user: Record) -> Option<Self> {
-        let (first, last) = (user.text("first_name")?, user.text("last_name"));
-        Some(Self {
-            name: [Some(first), last]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>()
-                .join(" "),
-            bot: user.flag("is_bot"),
-        })
-    }
-}
 
 // === impl Subject ===
 
@@ -355,16 +333,18 @@ impl Platform for Telegram {
         let Some(mut standing) = self.standing(chat, person).await? else {
             return Ok(None);
         };
-        let shown = standing.record("user").and_then(Shown::of);
+        let shown = standing
+            .record("user")
+            .map(|mut user| (user.name(), user.flag("is_bot")));
         let silent = standing.is("status", "restricted") && !standing.is_set("can_send_messages");
         let muted = silent.then(|| Term::from(standing.time("until_date")));
         let rank = rank(standing);
         Ok((rank != Rank::Absent).then(|| Member {
             user: user.clone(),
+            bot: shown.as_ref().is_some_and(|(_, bot)| *bot),
             name: shown
-                .as_ref()
-                .map_or_else(|| user.to_string(), |shown| shown.name.clone()),
-            bot: shown.is_some_and(|shown| shown.bot),
+                .and_then(|(name, _)| name)
+                .unwrap_or_else(|| user.to_string()),
             rank,
             roles: Vec::new(),
             muted,

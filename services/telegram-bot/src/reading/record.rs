@@ -47,6 +47,14 @@ impl Record {
         self.take(name, Value::as_i64)
     }
 
+    /// The whole name of a person.
+    pub(crate) fn name(&mut self) -> Option<String> {
+        match (self.text("first_name"), self.text("last_name")) {
+            (Some(first), Some(last)) => Some(format!("{first} {last}")),
+            (first, last) => first.or(last),
+        }
+    }
+
     /// Seconds since 1970; 0 is none.
     pub(crate) fn time(&mut self, name: &str) -> Option<DateTime<Utc>> {
         self.number(name)

@@ -6,8 +6,8 @@ use super::record::Record;
 use super::who::{Place, Who, guild_id};
 use chrono::{DateTime, Utc};
 use lockdown_events::{
-    ChannelId, Event, GuildChange, GuildEvent, GuildUpdate, MessageEvent, MessageId, Platform, Reaction,
-    UserEvent, UserJoinRequested,
+    ButtonPressed, ChannelId, Event, GuildChange, GuildEvent, GuildId, GuildUpdate, Message, MessageEvent,
+    MessageId, Platform, Reaction, UserEvent, UserJoinRequested,
 };
 use serde_json::Value;
 
@@ -25,6 +25,8 @@ pub(crate) struct Told {
 #[derive(Debug)]
 pub(crate) enum Read {
     Told(Vec<Told>),
+    /// What somebody said to the bot alone, which is in no community.
+    Private(Box<Message>),
     /// A kind of update that means nothing to us.
     Other(String),
     /// One that should mean something, and could not be placed.
@@ -38,12 +40,16 @@ pub(crate) fn read(update: Record, own: i64, native_id: &str) -> Read {
         return Read::Other("empty".to_owned());
     };
     let told = match kind.as_str() {
-        "message" | "channel_post" => message(body).map(|spoken| said(spoken, false)),
+        "message" | "channel_post" => match message(body) {
+            Some(spoken) if spoken.chat.private => return Read::Private(Box::new(spoken.message)),
+            spoken => spoken.map(|spoken| said(spoken, false)),
+        },
         "edited_message" | "edited_channel_post" => message(body).map(|spoken| said(spoken, true)),
         "chat_member" => member::changed(body, own, native_id),
         "my_chat_member" => member::own_changed(body),
         "chat_join_request" => asked(body),
         "message_reaction" => reacted(body),
+        "callback_query" => pressed(body),
         _ => return Read::Other(kind),
     };
     match told {
@@ -118,6 +124,39 @@ fn asked(mut record: Record) -> Option<Vec<Told>> {
         purpose: "asked",
         at: record.time("date"),
         event: UserEvent::JoinRequested(request).into(),
+    }])
+}
+
+/// What stands in a button of the chat with one person ends with the community that it is about.
+const ABOUT: char = '~';
+
+/// A button under a message of ours. One under what somebody shared elsewhere has no message, and is none of ours.
+fn pressed(mut record: Record) -> Option<Vec<Told>> {
+    let who = Who::of(record.record("from")?).ok()?;
+    let (Some(mut message), Some(data)) = (record.record("message"), record.text("data")) else {
+        return Some(Vec::new());
+    };
+    let chat = Place::of(message.record("chat")?)?;
+    let guild = if chat.private {
+        data.rsplit_once(ABOUT)
+            .and_then(|(_, about)| GuildId::new(about).ok())?
+    } else {
+        chat.guild()
+    };
+    let pressed = ButtonPressed {
+        platform: Platform::Telegram,
+        guild_id: guild,
+        channel_id: ChannelId::new(&chat.id.to_string()).ok()?,
+        message_id: MessageId::new(&message.number("message_id")?.to_string()).ok()?,
+        user_id: who.user_id(),
+        names: who.names,
+        data,
+        query_id: record.text("id"),
+    };
+    Some(vec![Told {
+        purpose: "pressed",
+        at: None,
+        event: MessageEvent::ButtonPressed(pressed).into(),
     }])
 }
 

@@ -34,11 +34,7 @@ impl Who {
         let Some(id) = record.number("id") else {
             return Err(record);
         };
-        let (first, last) = (record.text("first_name"), record.text("last_name"));
-        let whole = match (first, last) {
-            (Some(first), Some(last)) => Some(format!("{first} {last}")),
-            (first, last) => first.or(last),
-        };
+        let whole = record.name();
         let names = Names {
             username: record.text("username"),
             display_name: whole.or_else(|| record.text("title")),

@@ -8,7 +8,7 @@ use crate::sweeper::Sweeper;
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_events::{Event, GuildEvent, GuildId, Message, MessageEvent, MessageId, UserEvent, UserId};
 use lockdown_runtime::Clock;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Albums that are remembered. Their items come within a second or two.
@@ -18,6 +18,8 @@ const DELETABLE: TimeDelta = TimeDelta::hours(48);
 /// How finely the age of messages is remembered, and how far back.
 const STEP: TimeDelta = TimeDelta::minutes(10);
 const STEPS: usize = 400;
+/// Messages of a forum whose topics are remembered, by chat.
+const TOPICS: usize = 20_000;
 
 pub(crate) struct Memory {
     clock: Clock,
@@ -34,6 +36,8 @@ struct State {
     /// The albums of messages.
     album_of: HashMap<(GuildId, MessageId), String>,
     ages: HashMap<GuildId, VecDeque<(i64, DateTime<Utc>)>>,
+    /// The topics of messages that are in one, by chat and number.
+    topics: HashMap<GuildId, BTreeMap<i64, i64>>,
     people: People,
 }
 
@@ -90,6 +94,18 @@ impl Memory {
     fn note_message(&self, message: &Message, at: DateTime<Utc>) {
         if let Ok(id) = message.message_id.as_str().parse() {
             self.note_age(&message.guild_id, id, at);
+            let thread = message
+                .thread_id
+                .as_ref()
+                .and_then(|thread| thread.as_str().parse().ok());
+            if let Some(thread) = thread {
+                let mut state = self.state();
+                let topics = state.topics.entry(message.guild_id.clone()).or_default();
+                topics.insert(id, thread);
+                if topics.len() > TOPICS {
+                    topics.pop_first();
+                }
+            }
         }
         let mut state = self.state();
         state.people.note(&message.author_id, &message.author.names);
@@ -117,6 +133,21 @@ impl Memory {
                 ages.pop_front();
             }
         }
+    }
+
+    /// Those of the messages with these numbers that stand in a topic, as far as it is remembered; without a topic, those
+    /// that stand in none. Numbers run through all topics of a forum.
+    pub(crate) fn of_topic(
+        &self,
+        guild: &GuildId,
+        topic: Option<i64>,
+        numbers: std::ops::RangeInclusive<i64>,
+    ) -> Vec<MessageId> {
+        let state = self.state();
+        let topics = state.topics.get(guild);
+        let here = numbers.filter(|number| topics.and_then(|topics| topics.get(number)).copied() == topic);
+        here.filter_map(|number| MessageId::new(&number.to_string()).ok())
+            .collect()
     }
 
     /// The messages that go when this one goes; those of its album that still come will follow.

@@ -11,18 +11,21 @@ pub(crate) use memory::Memory;
 pub(crate) use poll::poll;
 pub(crate) use webhook::Webhook;
 
-use crate::client::Client;
+use crate::client::{Class, Client};
 use crate::reading::{Read, Record, Told, read};
+use crate::speaker::{Line, Speaker};
+use crate::words::words;
 use chrono::DateTime;
 use futures_util::future::join_all;
 use lockdown_bus::{Backoff, Bus, EventError, PublishError};
-use lockdown_events::{Envelope, EventId, Source, Traceparent};
+use lockdown_events::{Envelope, EventId, Message, Source, Traceparent};
 use lockdown_runtime::health::Component;
 use lockdown_runtime::probe::innermost;
 use lockdown_runtime::{Clock, chain, telemetry};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
+use teloxide::prelude::ChatId;
 use teloxide::{ApiError, RequestError};
 
 /// What we want to be told of. Members and reactions come only when they are named.
@@ -48,6 +51,7 @@ const BACKOFF: Backoff = Backoff {
 #[derive(Clone)]
 pub(crate) struct Intake {
     pub(crate) client: Client,
+    pub(crate) speaker: Speaker,
     pub(crate) bus: Bus,
     pub(crate) clock: Clock,
     pub(crate) memory: Arc<Memory>,
@@ -129,6 +133,10 @@ impl Intake {
         };
         match read(record, own, &format!("telegram:{own}:{id}")) {
             Read::Told(told) => told,
+            Read::Private(message) => {
+                self.answer_alone(&message);
+                Vec::new()
+            }
             Read::Other(kind) => {
                 tracing::debug!(kind, "An update of no concern");
                 Vec::new()
@@ -139,6 +147,22 @@ impl Intake {
                 Vec::new()
             }
         }
+    }
+
+    /// Whoever writes to the bot alone learns what it is for. Nothing depends on it, so it is not kept anywhere.
+    fn answer_alone(&self, message: &Message) {
+        let Ok(chat) = message.channel_id.as_str().parse().map(ChatId) else {
+            return;
+        };
+        if !message.content.starts_with('/') {
+            return;
+        }
+        let (speaker, line) = (self.speaker.clone(), Line::answer(message, words("help", &[])));
+        tokio::spawn(async move {
+            if let Err(error) = speaker.send(Class::Notice, chat, &line).await {
+                tracing::debug!("Could not answer somebody alone: {error}");
+            }
+        });
     }
 
     fn envelope(&self, update: i64, told: &Told) -> Result<Envelope, lockdown_events::EncodeError> {

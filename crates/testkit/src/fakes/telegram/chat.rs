@@ -35,6 +35,8 @@ pub(super) struct Chat {
     /// Who waits to be let in, with the id of the query, if there is one.
     pub(super) requests: BTreeMap<i64, Option<String>>,
     pub(super) migrated_to: Option<i64>,
+    /// In the order in which they were pinned.
+    pub(super) pinned: Vec<i64>,
 }
 
 /// A message as it stands in a chat.
@@ -67,6 +69,7 @@ impl Chat {
             topics: BTreeMap::new(),
             requests: BTreeMap::new(),
             migrated_to: None,
+            pinned: Vec::new(),
         }
     }
 

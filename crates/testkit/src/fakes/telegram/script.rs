@@ -385,6 +385,21 @@ impl FakeTelegram {
             .collect()
     }
 
+    /// The messages that are pinned in a chat, the last one last.
+    pub fn pinned(&self, chat: i64) -> Vec<i64> {
+        lock(&self.state).chats[&chat].pinned.clone()
+    }
+
+    /// The message of this account that says something beginning like this.
+    pub fn find(&self, chat: i64, who: i64, words: &str) -> Option<i64> {
+        let world = lock(&self.state);
+        let said = world.chats.get(&chat)?.messages.iter().rev().find(|(_, posted)| {
+            let text = posted.json.get("text").and_then(Value::as_str);
+            posted.from == who && text.is_some_and(|text| text.starts_with(words))
+        });
+        said.map(|(id, _)| *id)
+    }
+
     /// The reactions of somebody that stand under a message.
     pub fn reactions(&self, chat: i64, message: i64, who: i64) -> Vec<String> {
         let world = lock(&self.state);

@@ -280,9 +280,13 @@ impl World {
         {
             json.insert("is_topic_message".into(), true.into());
         }
+        // A test may say that it was said long ago.
+        let at = json["date"]
+            .as_i64()
+            .and_then(|date| DateTime::from_timestamp(date, 0));
         let posted = Posted {
+            at: at.unwrap_or(now),
             json: json.clone(),
-            at: now,
             from,
             sender_chat,
             reactions: BTreeMap::new(),

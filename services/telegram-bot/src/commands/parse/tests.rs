@@ -30,10 +30,13 @@ fn short(text: &str, more: &Value) -> Option<String> {
     let message = said(text, more);
     let addressed = parse(&message)?;
     Some(match addressed.command {
+        Ok(command) if command.number.is_some() => {
+            format!("{:?} {}", command.deed, command.number.unwrap())
+        }
         Ok(command) => {
             let what = match command.deed {
                 Deed::Act(action) => action.as_str().to_owned(),
-                Deed::Case => format!("case {}", command.number.unwrap()),
+                other => format!("{other:?}").to_lowercase(),
             };
             let to = match command.target {
                 Some(Target::Id(id)) => id.to_string(),
@@ -92,8 +95,18 @@ fn commands_are_read_as_people_write_them() {
         ),
         ("/ban", &alone, Some("Whom")),
         ("/ban spam", &alone, Some("Whom")),
-        ("/case #17", &alone, Some("case 17 - - -")),
+        ("/case #17", &alone, Some("Case 17")),
         ("/case", &alone, Some("WhichCase")),
+        ("/STMute 2h noise", &reply, Some("mute 666000 2 hours noise s")),
+        ("/dtban", &reply, Some("HowLong")),
+        ("/dunban", &reply, None),
+        ("/purge 50", &alone, Some("Clean(Since) 50")),
+        ("/spurge", &reply, Some("clean(since) - - - s")),
+        ("/info", &alone, Some("info - - -")),
+        ("/info @Eve", &reply, Some("info @eve - -")),
+        ("/adminlist please", &alone, Some("administrators - - please")),
+        ("where is an @Admin?", &reply, Some("report - - -")),
+        ("mail me @administration", &reply, None),
         ("/banana 666000", &alone, None),
         ("ban 666000", &alone, None),
         ("/", &alone, None),

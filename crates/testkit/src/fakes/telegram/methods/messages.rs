@@ -286,6 +286,41 @@ fn actor(params: &mut Params) -> Answer<i64> {
     }
 }
 
+const NO_PINS: &str = "not enough rights to manage pinned messages in the chat";
+
+pub(super) fn pin(world: &mut World, bot: i64, params: &mut Params) -> Answer {
+    let chat = group_with(world, bot, params, "can_pin_messages", NO_PINS)?;
+    let id = need(params.integer("message_id")?, "message_id")?;
+    params.ignore(&["disable_notification"]);
+    params.nothing_left()?;
+    let place = world.chat(chat);
+    if !place.messages.contains_key(&id) {
+        return Err(Refusal::bad("message to pin not found"));
+    }
+    place.pinned.retain(|pinned| *pinned != id);
+    place.pinned.push(id);
+    done()
+}
+
+pub(super) fn unpin(world: &mut World, bot: i64, params: &mut Params) -> Answer {
+    let chat = group_with(world, bot, params, "can_pin_messages", NO_PINS)?;
+    let id = params.integer("message_id")?;
+    params.nothing_left()?;
+    let pinned = &mut world.chat(chat).pinned;
+    match id {
+        Some(id) => pinned.retain(|pinned| *pinned != id),
+        None => drop(pinned.pop()),
+    }
+    done()
+}
+
+pub(super) fn unpin_all(world: &mut World, bot: i64, params: &mut Params) -> Answer {
+    let chat = group_with(world, bot, params, "can_pin_messages", NO_PINS)?;
+    params.nothing_left()?;
+    world.chat(chat).pinned.clear();
+    done()
+}
+
 pub(super) fn answer_callback(world: &mut World, _: i64, params: &mut Params) -> Answer {
     let query = need(params.text("callback_query_id")?, "callback_query_id")?;
     let text = params.text("text")?;

@@ -1,0 +1,145 @@
+//! The words that are understood, and what each stands for. To add one: a row here, and where it is a new [`Deed`], its
+//! arm in `mod.rs`.
+
+use lockdown_events::Action;
+use lockdown_moderation::{Profile, Right};
+
+/// What a word stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    Act(Action),
+    /// Tells about a case.
+    Case,
+    Clean(Clean),
+    Pin,
+    Unpin,
+    UnpinAll,
+    /// Calls those who keep order.
+    Report,
+    /// Whoever says it goes.
+    KickMe,
+    Id,
+    Info,
+    Administrators,
+    Help,
+}
+
+/// Which messages go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clean {
+    /// The one that is answered.
+    One,
+    /// All since the one that is answered, or so many.
+    Since,
+    /// All from the one that is answered to one that is named later.
+    From,
+    To,
+}
+
+/// What a command takes from whoever gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needs {
+    Nothing,
+    Right(Right),
+    Pin,
+}
+
+/// What may stand behind the word, before the reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// Whom it is about.
+    Person,
+    /// The same, and how long it lasts.
+    PersonAndTime,
+    /// Whom it is about, if anybody.
+    PersonPerhaps,
+    Number,
+    NumberPerhaps,
+    Nothing,
+}
+
+/// What can stand before a word, and which letters of it ask for what: `s`ilent, `d`elete what is answered, for a `t`ime.
+pub(super) const FORMS: [&str; 6] = ["", "s", "d", "t", "st", "dt"];
+
+struct Row {
+    word: &'static str,
+    deed: Deed,
+    forms: &'static str,
+}
+
+const fn row(word: &'static str, deed: Deed, forms: &'static str) -> Row {
+    Row { word, deed, forms }
+}
+
+const ROWS: [Row; 28] = [
+    row("ban", Deed::Act(Action::Ban), "sdt"),
+    row("unban", Deed::Act(Action::Unban), "s"),
+    row("softban", Deed::Act(Action::Softban), "sd"),
+    row("kick", Deed::Act(Action::Kick), "sd"),
+    row("mute", Deed::Act(Action::Mute), "sdt"),
+    row("ro", Deed::Act(Action::Mute), "sdt"),
+    row("unmute", Deed::Act(Action::Unmute), "s"),
+    row("warn", Deed::Act(Action::Warn), "sd"),
+    row("note", Deed::Act(Action::Note), "s"),
+    row("case", Deed::Case, ""),
+    row("del", Deed::Clean(Clean::One), "s"),
+    row("delete", Deed::Clean(Clean::One), "s"),
+    row("purge", Deed::Clean(Clean::Since), "s"),
+    row("purgefrom", Deed::Clean(Clean::From), "s"),
+    row("purgeto", Deed::Clean(Clean::To), "s"),
+    row("pin", Deed::Pin, "s"),
+    row("unpin", Deed::Unpin, "s"),
+    row("unpinall", Deed::UnpinAll, "s"),
+    row("report", Deed::Report, ""),
+    row("admin", Deed::Report, ""),
+    row("admins", Deed::Report, ""),
+    row("kickme", Deed::KickMe, ""),
+    row("id", Deed::Id, ""),
+    row("info", Deed::Info, ""),
+    row("adminlist", Deed::Administrators, ""),
+    row("staff", Deed::Administrators, ""),
+    row("help", Deed::Help, ""),
+    row("start", Deed::Help, ""),
+];
+
+// === impl Deed ===
+
+impl Deed {
+    /// What a word in small letters stands for, and the letters that stand before it.
+    pub(super) fn of(word: &str) -> Option<(Self, &'static str)> {
+        FORMS.iter().find_map(|form| {
+            let rest = word.strip_prefix(form)?;
+            let row = ROWS.iter().find(|row| row.word == rest)?;
+            let known = form.chars().all(|letter| row.forms.contains(letter));
+            known.then_some((row.deed, *form))
+        })
+    }
+
+    pub(super) fn needs(self) -> Needs {
+        match self {
+            Self::Act(action) => Needs::Right(Profile::of(action).right),
+            Self::Case | Self::Info => Needs::Right(Right::Note),
+            Self::Clean(_) => Needs::Right(Right::Delete),
+            Self::Pin | Self::Unpin | Self::UnpinAll => Needs::Pin,
+            Self::Report | Self::KickMe | Self::Id | Self::Administrators | Self::Help => Needs::Nothing,
+        }
+    }
+
+    pub(super) fn takes(self) -> Takes {
+        match self {
+            Self::Act(Action::Ban | Action::Mute) => Takes::PersonAndTime,
+            Self::Act(_) => Takes::Person,
+            Self::Case => Takes::Number,
+            Self::Clean(_) => Takes::NumberPerhaps,
+            Self::Info => Takes::PersonPerhaps,
+            Self::Pin
+            | Self::Unpin
+            | Self::UnpinAll
+            | Self::Report
+            | Self::KickMe
+            | Self::Id
+            | Self::Administrators
+            | Self::Help => Takes::Nothing,
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Commands that only look, those that pin, and the call for those who keep order.
+
+use super::parse::{Command, answers, replied};
+use super::{Commands, LOOK_STAYS, No, Said, Stop};
+use crate::client::{CallError, Class};
+use crate::speaker::{Line, escape};
+use crate::words::words;
+use lockdown_events::{GuildId, UserId};
+use lockdown_moderation::{Platform as _, Rank, Right, Term};
+use lockdown_runtime::chain;
+use std::sync::Arc;
+use std::time::Duration;
+use teloxide::payloads::{PinChatMessage, UnpinAllChatMessages, UnpinChatMessage};
+use teloxide::types::MessageId;
+
+/// For how long one message is not called for again.
+const CALLED: Duration = Duration::from_secs(3600);
+/// Telegram tells so many of those whom a message names.
+const NAMED: usize = 50;
+
+// === impl Commands ===
+
+impl Commands {
+    /// Names everybody's number.
+    pub(super) fn ids(self: &Arc<Self>, said: &Said) {
+        let message = &said.message;
+        let replied = message.reply_author_id.as_ref().map(ToString::to_string);
+        let answered = answers(message).map(ToString::to_string);
+        let told = [
+            ("chat", message.guild_id.as_str()),
+            ("you", message.author_id.as_str()),
+            ("replied", replied.as_deref().unwrap_or_default()),
+            ("message", answered.as_deref().unwrap_or_default()),
+        ];
+        let name = if answered.is_some() && replied.is_some() {
+            "ids_replied"
+        } else {
+            "ids"
+        };
+        self.tell_later(
+            message,
+            Line::answer(message, words(name, &told)).staying(LOOK_STAYS),
+        );
+    }
+
+    pub(super) fn help(self: &Arc<Self>, said: &Said) {
+        let line = Line::answer(&said.message, words("help", &[]));
+        self.tell_later(&said.message, line.staying(LOOK_STAYS));
+    }
+
+    /// Who keeps order, by name: nobody is called by it. Who hides stays hidden.
+    pub(super) async fn administrators(self: &Arc<Self>, said: &Said) -> Result<(), Stop> {
+        let staff = self.administrators.of(&said.message.guild_id).await?;
+        let seen = staff
+            .keepers
+            .iter()
+            .filter(|keeper| !keeper.hidden && !keeper.bot);
+        let mut names: Vec<String> = seen.map(|keeper| format!("· {}", keeper.name)).collect();
+        names.sort();
+        let words = words("administrators", &[("names", &names.join("\n"))]);
+        let line = Line::answer(&said.message, words).staying(LOOK_STAYS);
+        self.tell_later(&said.message, line);
+        Ok(())
+    }
+
+    /// How somebody stands here.
+    pub(super) async fn info(self: &Arc<Self>, said: &Said, command: &Command) -> Result<(), Stop> {
+        let guild = &said.message.guild_id;
+        let subject = self.subject(command)?;
+        let subject = subject.as_ref().unwrap_or(&said.message.author_id);
+        let (name, standing) = self.standing(guild, subject).await?;
+        let told = [
+            ("name", &*name),
+            ("id", subject.as_str()),
+            ("standing", &*standing),
+        ];
+        let line = Line::answer(&said.message, words("info", &told)).staying(LOOK_STAYS);
+        self.tell_later(&said.message, line);
+        Ok(())
+    }
+
+    async fn standing(&self, guild: &GuildId, user: &UserId) -> Result<(String, String), Stop> {
+        let again = |error| Stop::Again(chain(&error));
+        let Some(member) = self.telegram.member(guild, user).await.map_err(again)? else {
+            let banned = self.telegram.is_banned(guild, user).await.map_err(again)?;
+            let word = if banned {
+                "standing_banned"
+            } else {
+                "standing_absent"
+            };
+            return Ok((self.name(user), words(word, &[])));
+        };
+        let standing = match (member.rank, member.muted) {
+            (Rank::Owner, _) => words("standing_owner", &[]),
+            (_, Some(term)) => match term {
+                Term::Forever => words("standing_muted", &[]),
+                term => format!(
+                    "{} ({})",
+                    words("standing_muted", &[]),
+                    term.left(self.clock.now())
+                ),
+            },
+            (rank, None) if rank.is_staff() => words("standing_administrator", &[]),
+            (_, None) => words("standing_member", &[]),
+        };
+        Ok((member.name, standing))
+    }
+
+    /// Pins what is answered.
+    pub(super) async fn pin(&self, said: &Said) -> Result<(), Stop> {
+        let message = answered(said).ok_or(No::WhichMessage)?;
+        let chat = self.client.chat(&said.message.guild_id)?;
+        let make = |chat| PinChatMessage {
+            disable_notification: Some(true),
+            ..PinChatMessage::new(chat, message)
+        };
+        done(self.client.call(Class::Delete, chat, make).await)
+    }
+
+    /// Unpins what is answered, or what was pinned last.
+    pub(super) async fn unpin(&self, said: &Said) -> Result<(), Stop> {
+        let chat = self.client.chat(&said.message.guild_id)?;
+        let make = |chat| UnpinChatMessage {
+            message_id: answered(said),
+            ..UnpinChatMessage::new(chat)
+        };
+        done(self.client.call(Class::Delete, chat, make).await)
+    }
+
+    pub(super) async fn unpin_all(self: &Arc<Self>, said: &Said) -> Result<(), Stop> {
+        let chat = self.client.chat(&said.message.guild_id)?;
+        done(
+            self.client
+                .call(Class::Delete, chat, UnpinAllChatMessages::new)
+                .await,
+        )?;
+        let line = Line::answer(&said.message, words("unpinned", &[])).staying(LOOK_STAYS);
+        self.tell_later(&said.message, line);
+        Ok(())
+    }
+
+    /// Calls those who keep order, without a name that anybody sees.
+    pub(super) async fn report(self: &Arc<Self>, said: &Said) -> Result<(), Stop> {
+        let message = &said.message;
+        let guild = &message.guild_id;
+        let staff = self.administrators.of(guild).await?;
+        let about = answers(message).unwrap_or(&message.message_id);
+        if replied(message).is_some_and(|who| staff.ranks.contains_key(&who)) {
+            return Err(No::ReportsStaff.into());
+        }
+        let mark = format!("telegram.report/{guild}/{about}");
+        let again = |error| Stop::Again(chain(&error));
+        let event = said.event.to_string();
+        match self.due.read(&mark).await.map_err(again)? {
+            // It broke off before they were called.
+            Some(known) if known == event => {}
+            Some(_) => return Err(No::ReportedBefore.into()),
+            None => self.due.note(&mark, &event, CALLED).await.map_err(again)?,
+        }
+        let called = staff.keepers.iter().filter(|keeper| !keeper.bot).take(NAMED);
+        let called = called.map(|keeper| format!("<a href=\"tg://user?id={}\">\u{200b}</a>", keeper.id));
+        let line = Line {
+            words: escape(&words("reported", &[])) + &called.collect::<String>(),
+            html: true,
+            answers: Some(about.clone()),
+            thread: message.thread_id.clone(),
+            ..Line::default()
+        };
+        self.tell_later(message, line);
+        Ok(())
+    }
+}
+
+fn answered(said: &Said) -> Option<MessageId> {
+    answers(&said.message)?.as_str().parse().ok().map(MessageId)
+}
+
+fn done(answer: Result<serde_json::Value, CallError>) -> Result<(), Stop> {
+    let Err(error) = answer else {
+        return Ok(());
+    };
+    let error = error.platform(Right::Delete);
+    Err(if error.is_permanent() {
+        No::Refused(chain(&error)).into()
+    } else {
+        Stop::Again(chain(&error))
+    })
+}

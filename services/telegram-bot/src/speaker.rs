@@ -1,0 +1,154 @@
+//! What the bot says in chats: without a sound, as an answer where there is something to answer, and gone again when it
+//! would only be in the way.
+
+use crate::client::{CallError, Class, Client};
+use crate::due::{Due, Task};
+use crate::platform::{LONGEST, cut};
+use lockdown_events::{ButtonPressed, ChannelId, GuildId, Message, MessageId};
+use lockdown_runtime::chain;
+use std::time::Duration;
+use teloxide::payloads::{AnswerCallbackQuery, SendMessage, SendMessageSetters};
+use teloxide::prelude::ChatId;
+use teloxide::types::{
+    self, CallbackQueryId, InlineKeyboardButton, InlineKeyboardMarkup, ParseMode, ReplyParameters, ThreadId,
+};
+
+/// The longest answer to a press, in UTF-16 units.
+const LONGEST_ANSWER: usize = 200;
+
+/// Something to say.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Line {
+    pub(crate) words: String,
+    /// Whether the words are Telegram's HTML.
+    pub(crate) html: bool,
+    pub(crate) answers: Option<MessageId>,
+    pub(crate) thread: Option<ChannelId>,
+    /// Rows of buttons: what stands on each and what it sends.
+    pub(crate) buttons: Vec<Vec<(String, String)>>,
+    /// After how long it goes again; for ever without.
+    pub(crate) stays: Option<Duration>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Speaker {
+    client: Client,
+    due: Due,
+}
+
+// === impl Line ===
+
+impl Line {
+    /// An answer, where the message stands.
+    pub(crate) fn answer(message: &Message, words: impl Into<String>) -> Self {
+        Self {
+            words: words.into(),
+            answers: Some(message.message_id.clone()),
+            thread: message.thread_id.clone(),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn staying(self, stays: Duration) -> Self {
+        Self {
+            stays: Some(stays),
+            ..self
+        }
+    }
+
+    fn markup(&self) -> Option<InlineKeyboardMarkup> {
+        let button = |(label, data): &(String, String)| InlineKeyboardButton::callback(label, data);
+        let rows = self.buttons.iter().map(|row| row.iter().map(button));
+        (!self.buttons.is_empty()).then(|| InlineKeyboardMarkup::new(rows))
+    }
+}
+
+// === impl Speaker ===
+
+impl Speaker {
+    pub(crate) fn new(client: Client, due: Due) -> Self {
+        Self { client, due }
+    }
+
+    /// Says it in a community; the number under which it stands there.
+    pub(crate) async fn say(&self, guild: &GuildId, line: &Line) -> Result<Option<MessageId>, CallError> {
+        self.say_as(Class::Notice, guild, line).await
+    }
+
+    /// The same, in the turn of this class.
+    pub(crate) async fn say_as(
+        &self,
+        class: Class,
+        guild: &GuildId,
+        line: &Line,
+    ) -> Result<Option<MessageId>, CallError> {
+        let chat = self.client.chat(guild)?;
+        let said = self.send(class, chat, line).await?;
+        if let (Some(stays), Some(message)) = (line.stays, &said) {
+            let task = Task::Delete {
+                guild: guild.clone(),
+                message: message.clone(),
+            };
+            // What could not be put down stays; nobody is harmed by it.
+            if let Err(error) = self
+                .due
+                .put(&format!("delete/{guild}/{message}"), &task, stays)
+                .await
+            {
+                tracing::warn!(%guild, "A message of ours will stay: {}", chain(&error));
+            }
+        }
+        Ok(said)
+    }
+
+    /// Says it in any chat, that of one person with the bot among them.
+    pub(crate) async fn send(
+        &self,
+        class: Class,
+        chat: ChatId,
+        line: &Line,
+    ) -> Result<Option<MessageId>, CallError> {
+        let number = |text: &str| text.parse().ok().map(types::MessageId);
+        let to = line.answers.as_ref().and_then(|to| number(to.as_str()));
+        let thread = line.thread.as_ref().and_then(|thread| number(thread.as_str()));
+        let words = cut(&line.words, LONGEST);
+        let markup = line.markup();
+        let make = |chat| {
+            let mut sent = SendMessage::new(chat, words.clone()).disable_notification(true);
+            sent.reply_parameters = to.map(|to| ReplyParameters::new(to).allow_sending_without_reply());
+            sent.message_thread_id = thread.map(ThreadId);
+            sent.parse_mode = line.html.then_some(ParseMode::Html);
+            sent.reply_markup = markup.clone().map(Into::into);
+            sent
+        };
+        let said = self.client.call(class, chat, make).await?;
+        let id = said["message_id"].as_i64();
+        Ok(id.and_then(|id| MessageId::new(&id.to_string()).ok()))
+    }
+
+    /// Answers whoever pressed a button, alone. Telegram waits for it a short while only, so that it fails is no loss.
+    pub(crate) async fn answer(&self, pressed: &ButtonPressed, words: &str) {
+        let (Some(query), Ok(chat)) = (&pressed.query_id, pressed.channel_id.as_str().parse()) else {
+            return;
+        };
+        let words = cut(words, LONGEST_ANSWER);
+        let make = |_| {
+            let mut answer = AnswerCallbackQuery::new(CallbackQueryId(query.clone()));
+            if !words.is_empty() {
+                answer.text = Some(words.clone());
+                answer.show_alert = Some(true);
+            }
+            answer
+        };
+        if let Err(error) = self.client.call(Class::Sanction, ChatId(chat), make).await {
+            tracing::debug!("Could not answer a press: {error}");
+        }
+    }
+}
+
+/// A text within Telegram's HTML.
+pub(crate) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
