@@ -183,7 +183,7 @@ async fn outcome(desk: &Desk, received: &Received) -> Result<(), HandlerError> {
             tracing::warn!(%guild, case = number.0, again = stand_again.len(), "The platform did not do {number}");
             Ok(())
         }
-        Ok(Answered::Applied(_) | Answered::Again | Answered::Superseded) => Ok(()),
+        Ok(Answered::Applied(_) | Answered::Told(_) | Answered::Again | Answered::Superseded) => Ok(()),
         Err(error) => settle(&error, "an answer", log.outcome.as_str()),
     }
 }

@@ -8,7 +8,7 @@ use crate::case::{Case, CaseState, MoveError, fail};
 use crate::who::{Actor, CaseNumber, GuildRef};
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_events::{CorrelationId, ModerationLog, Outcome};
-use lockdown_store::cases::CaseEventKind;
+use lockdown_store::cases::{CaseEvent, CaseEventKind};
 use lockdown_store::guilds::Guild;
 use lockdown_store::{Tx, in_tx};
 use serde_json::json;
@@ -22,6 +22,8 @@ pub enum Answered {
         case: Case,
         stand_again: Vec<CaseNumber>,
     },
+    /// It was applied before, and now it is known whether the person was told.
+    Told(Case),
     /// It was known already.
     Again,
     /// The platform was not asked, since a newer decision stands, as the case says itself.
@@ -77,7 +79,23 @@ impl Desk {
         log: &ModerationLog,
         now: DateTime<Utc>,
     ) -> Result<Answered, Stop> {
-        kept.case.state = kept.case.state.apply(now)?;
+        match kept.case.state.apply(now) {
+            Ok(state) => kept.case.state = state,
+            Err(error @ MoveError::Already(_)) => {
+                // Where a notice comes after the act, its answer does, too.
+                let history = tx.case_history(kept.case.id).await?;
+                let known =
+                    |event: &CaseEvent| event.body.0.get("notified").is_some_and(|told| !told.is_null());
+                if log.notified.is_none() || history.iter().any(known) {
+                    return Err(error.into());
+                }
+                let body = json!({ "notified": log.notified });
+                tx.add_case_event(kept.case.id, now, SYSTEM, CaseEventKind::Applied, body)
+                    .await?;
+                return Ok(Answered::Told(kept.case));
+            }
+            Err(error) => return Err(error.into()),
+        }
         kept.write(now, None);
         // Its sanction stands or fell with it before.
         tx.save_case(&kept.row).await?;

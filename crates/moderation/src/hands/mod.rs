@@ -6,12 +6,13 @@
 //! tried again for most of a day; what the platform refuses is a failed case with its reason.
 //!
 //! - `carry.rs`: one decision on a platform. To add an action: its arm there.
-//! - `notice.rs`: what the person reads.
+//! - `notice.rs`: what the person reads; `notices.rs`: how they are told where that may come after the act.
 //! - `settings.rs`: what a guild chose, as bots know it.
 //! - `ranks.rs`: how people stand, asked by whoever decides and answered by the bot that can look.
 
 mod carry;
 mod notice;
+mod notices;
 mod ranks;
 mod settings;
 
@@ -27,8 +28,8 @@ use lockdown_bus::{
     Received, Start,
 };
 use lockdown_events::{
-    Action, CaseId, CaseRequest, DirectMessage, Event, ModerationEvent, ModerationLog, Origin, Outcome,
-    UserId,
+    Action, CaseId, CaseRequest, DirectMessage, Envelope, Event, ModerationEvent, ModerationLog, Origin,
+    Outcome, UserId,
 };
 use lockdown_runtime::{Clock, Context, chain};
 use serde::Deserialize;
@@ -88,6 +89,10 @@ pub async fn start(ctx: &Context, bus: &Bus, platform: Arc<dyn Platform>) -> any
         bus: bus.clone(),
         clock: ctx.clock.clone(),
     });
+    if !hands.platform.limits().removed_are_out_of_reach {
+        let telling = Arc::clone(&hands).tell_all(ctx.shutdown.clone());
+        ctx.tasks.spawn("notices", telling);
+    }
     let handler = Handler::new("carry_out", DECISIONS, move |received| {
         let hands = Arc::clone(&hands);
         async move { hands.take(&received).await }
@@ -126,18 +131,25 @@ impl Hands {
             let carried = Carried::superseded();
             return self.say(received, &order, carried).await;
         }
-        let first = self.platform.limits().removed_are_out_of_reach && order.removes();
+        let limits = self.platform.limits();
+        let first = limits.removed_are_out_of_reach && order.removes();
         let mut notified = None;
         if first {
-            notified = self.notify(received, &order).await?;
+            notified = self.notify(&received.envelope, &order).await?;
         }
         let done = order
             .carry_out(&*self.platform, self.clock.now(), received.attempt > 1)
             .await;
         let carried = match done {
             Ok(()) => {
-                if !first {
-                    notified = self.notify(received, &order).await?;
+                if limits.removed_are_out_of_reach {
+                    if !first {
+                        notified = self.notify(&received.envelope, &order).await?;
+                    }
+                } else if order.is_told() && decision.notify == Some(false) {
+                    notified = Some(DirectMessage::Skipped);
+                } else if order.is_told() {
+                    self.tell_later(received).await?;
                 }
                 Carried::applied(notified)
             }
@@ -186,7 +198,7 @@ impl Hands {
     /// Tells the person, once, whatever becomes of the event.
     async fn notify(
         &self,
-        received: &Received,
+        envelope: &Envelope,
         order: &Order<'_>,
     ) -> Result<Option<DirectMessage>, HandlerError> {
         if !order.is_told() {
@@ -195,13 +207,10 @@ impl Hands {
         if order.decision.notify == Some(false) {
             return Ok(Some(DirectMessage::Skipped));
         }
-        let told = self
-            .bus
-            .once()
-            .run("hands.notice", received.envelope.event_id, |_| async {
-                let text = notice::text(order, &*self.platform, self.clock.now()).await;
-                carry::tell(&*self.platform, &order.decision.user_id, &text).await
-            });
+        let told = self.bus.once().run("hands.notice", envelope.event_id, |_| async {
+            let text = notice::text(order, &*self.platform, self.clock.now()).await;
+            carry::tell(&*self.platform, &order.decision.user_id, &text).await
+        });
         match told.await {
             Ok(Did::Now(sent)) => Ok(Some(sent)),
             // What came of it then is not known any more, and nothing is said that may not be true.
@@ -225,6 +234,18 @@ impl Hands {
             let error = carried.error.as_deref().unwrap_or_default();
             tracing::warn!(%guild, case, action, "Could not carry out case {case}: {error}");
         }
+        self.log(&received.envelope, "hands/log", order, carried).await
+    }
+
+    /// Publishes what came of a decision.
+    async fn log(
+        &self,
+        envelope: &Envelope,
+        purpose: &str,
+        order: &Order<'_>,
+        carried: Carried,
+    ) -> Result<(), HandlerError> {
+        let decision = order.decision;
         let log = ModerationLog {
             platform: decision.platform,
             guild_id: decision.guild_id.clone(),
@@ -234,10 +255,7 @@ impl Hands {
             notified: carried.notified,
         };
         let event = Event::Moderation(ModerationEvent::Log(log));
-        let said = self
-            .bus
-            .publish_after(&received.envelope, "hands/log", &event)
-            .await;
+        let said = self.bus.publish_after(envelope, purpose, &event).await;
         said.map(drop).map_err(|error| HandlerError::Again(chain(&error)))
     }
 }

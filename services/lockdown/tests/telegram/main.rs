@@ -4,7 +4,7 @@
 
 mod town;
 
-use lockdown_testkit::fakes::telegram::{Permissions, Status};
+use lockdown_testkit::fakes::telegram::{Fault, Permissions, Status};
 use serde_json::json;
 use town::Town;
 
@@ -15,6 +15,7 @@ town::sizes!(
     what_is_done_by_hand_is_one_case,
     what_telegram_cannot_end_we_end,
     a_dismissed_bot_says_why_it_cannot,
+    notices_hold_up_nobody,
 );
 
 async fn a_command_is_decided_done_and_answered(town: Town) {
@@ -218,5 +219,53 @@ async fn a_dismissed_bot_says_why_it_cannot(town: Town) {
     town.hears("The bot lacks the right `ban`: give it to the bot's role")
         .await;
     assert!(town.telegram.calls("banChatMember").is_empty());
+    town.stop().await;
+}
+
+async fn notices_hold_up_nobody(town: Town) {
+    let crowd: Vec<i64> = (0..6)
+        .map(|number| {
+            let who = town.telegram.add_person(&format!("Crowd {number}"), None);
+            town.telegram.join(town.chat, who);
+            town.telegram.start_bot(who, town.bot);
+            town.telegram
+                .fault_in(who, "sendMessage", 1, Fault::RetryAfter(6));
+            who
+        })
+        .collect();
+    for who in &crowd {
+        town.command(town.owner, &format!("/sban {who} spam")).await;
+    }
+    let told = |who: &i64| town.telegram.said(*who, town.bot).len();
+    town.until("all of them are told", || crowd.iter().all(|who| told(who) == 1))
+        .await;
+    let requests = town.telegram.requests();
+    let last_ban = requests.iter().rposition(|call| call.method == "banchatmember");
+    let first_notice = requests.iter().position(|call| {
+        let to = call.params["chat_id"].as_i64().unwrap_or_default();
+        call.method == "sendmessage" && call.status == 200 && crowd.contains(&to)
+    });
+    assert!(last_ban < first_notice, "{last_ban:?} {first_notice:?}");
+    let bans = requests.iter().filter(|call| call.method == "banchatmember");
+    assert_eq!(bans.count(), crowd.len());
+    assert_eq!(town.telegram.impatient(), 0);
+    // What came of each is known, once.
+    for number in 1..=6 {
+        let notified = async {
+            loop {
+                let case = town.decided(number).await;
+                let history = case["history"].as_array().unwrap().clone();
+                let told = history.iter().filter(|line| line["body"]["notified"] == "sent");
+                match told.count() {
+                    0 => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+                    many => return many,
+                }
+            }
+        };
+        let patience = std::time::Duration::from_secs(30);
+        let notified = tokio::time::timeout(patience, notified).await;
+        assert_eq!(notified.expect("the notice is known"), 1, "case {number}");
+    }
+    assert!(crowd.iter().all(|who| told(who) == 1), "nobody was told twice");
     town.stop().await;
 }
