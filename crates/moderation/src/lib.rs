@@ -45,7 +45,9 @@ pub use platform::{
 };
 pub use reason::{Reason, ReasonError};
 pub use sanction::{Effect, Lasting, Profile};
-pub use settings::{BadSetting, DiscordSettings, LadderText, Settings, StepText, TelegramSettings};
+pub use settings::{
+    BadSetting, Captcha, DiscordSettings, JoinRequests, LadderText, Settings, StepText, TelegramSettings,
+};
 pub use standing::{Decided, Lane, Sanction, Standing, TwoInForce, Warning};
 pub use undo::{Left, Plan, Reversal, ReversalAct, Scope, plan};
 pub use who::{Actor, CaseNumber, GuildRef, UserRef};

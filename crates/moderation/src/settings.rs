@@ -4,6 +4,10 @@
 //! who never choose, and in [`Settings::check`] what it may be. What an older release wrote is read with the defaults of
 //! what it did not know.
 
+mod telegram;
+
+pub use telegram::{Captcha, JoinRequests, TelegramSettings};
+
 use crate::duration::{Span, SpanError};
 use crate::escalation::{Ladder, LadderError, Step};
 use lockdown_events::{Action, ChannelId};
@@ -41,11 +45,6 @@ pub struct Settings {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DiscordSettings {}
-
-/// What only a group on Telegram has.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct TelegramSettings {}
 
 /// A setting that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -156,6 +155,7 @@ impl Settings {
         if self.message_days > MOST_MESSAGE_DAYS {
             return bad("messageDays", "messages are kept for at most 3650 days");
         }
+        self.telegram.check()?;
         Ladder::of(self).map_err(|error| BadSetting {
             path: "ladder".to_owned(),
             message: error.to_string(),
@@ -227,6 +227,18 @@ mod tests {
             (json!({ "messageDays": 4_000 }), "messageDays"),
             (json!({ "messageDays": -1 }), "messageDays"),
             (json!({ "ladder": { "steps": [] } }), "ladder"),
+            (
+                json!({ "telegram": { "captcha": "sometimes" } }),
+                "telegram.captcha",
+            ),
+            (
+                json!({ "telegram": { "captchaSeconds": 5 } }),
+                "telegram.captchaSeconds",
+            ),
+            (
+                json!({ "telegram": { "rules": "x".repeat(3_001) } }),
+                "telegram.rules",
+            ),
             (json!([]), ""),
         ] {
             assert_eq!(Settings::read(&sent).unwrap_err().path, path, "{sent}");

@@ -1,9 +1,10 @@
-//! What is to be done at a time to come, by whichever process lives then: a message of ours is taken away.
+//! What is to be done at a time to come, by whichever process lives then: a message of ours is taken away, a
+//! challenge ends.
 //!
 //! It stands on a board of the bus until it is done. To add one: a variant of [`Task`], and its arm in `lib.rs`.
 
 use lockdown_bus::{Engine, EngineError, Standing};
-use lockdown_events::{GuildId, MessageId};
+use lockdown_events::{EventId, GuildId, MessageId, UserId};
 use lockdown_runtime::{Ids, Shutdown, chain};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -24,6 +25,12 @@ const LEASE: Duration = Duration::from_secs(30);
 pub(crate) enum Task {
     /// Takes a message of ours away.
     Delete { guild: GuildId, message: MessageId },
+    /// The time of somebody at the door is over.
+    Challenge {
+        guild: GuildId,
+        user: UserId,
+        event: EventId,
+    },
 }
 
 /// The board, and notes beside it that end by themselves. Cheap to clone.
@@ -44,6 +51,11 @@ impl Due {
     pub(crate) async fn put(&self, name: &str, task: &Task, due_in: Duration) -> Result<(), EngineError> {
         let text = serde_json::to_string(task).expect("a task can be written");
         self.engine.post(BOARD, name, &text, due_in).await.map(drop)
+    }
+
+    /// It need not be done any more.
+    pub(crate) async fn cancel(&self, name: &str) -> Result<(), EngineError> {
+        self.engine.unpost(BOARD, name).await.map(drop)
     }
 
     /// Does what is due until the process stops.
@@ -120,6 +132,21 @@ impl Due {
                 return Ok(());
             }
         }
+    }
+
+    /// Puts a note in place of another, if that still stands there or nothing does; says whether it did.
+    pub(crate) async fn replace(
+        &self,
+        name: &str,
+        before: &str,
+        text: &str,
+        lasts: Duration,
+    ) -> Result<bool, EngineError> {
+        let stands = self
+            .engine
+            .mark(name, text, lasts, Standing::AbsentOr(before))
+            .await?;
+        Ok(stands.is_none())
     }
 
     /// What is kept under a name.

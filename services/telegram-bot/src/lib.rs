@@ -3,14 +3,17 @@
 //! - `updates` reads what Telegram sends and publishes it; `reading` makes events of it.
 //! - `speaker` says things, `words` has them; `due` does what has its time.
 //! - `client` makes the calls; `platform` is what the domain may ask for, and its hands carry decisions out;
-//!   `verdicts` does what the rules want with messages, `commands` what moderators write.
+//!   `verdicts` does what the rules want with messages, `commands` what moderators write, `door` looks after
+//!   who comes.
 //!
 //! To handle another kind of update, see `reading`; to call another method, `client/methods.rs`.
 
 mod account;
 mod administrators;
+mod ask;
 mod client;
 mod commands;
+mod door;
 mod due;
 mod platform;
 mod reading;
@@ -23,8 +26,10 @@ mod words;
 use account::Account;
 use administrators::Administrators;
 use anyhow::Context as _;
+use ask::Asking;
 use client::Client;
 use commands::Commands;
+use door::Door;
 use due::{Due, Task};
 use lockdown_bus::Bus;
 use lockdown_moderation::{Platform, hands};
@@ -73,7 +78,21 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
     };
     verdicts.start(&bus).await?;
     let due = Due::new(Arc::clone(bus.engine()), ctx.ids.clone());
-    let speaker = Speaker::new(client.clone(), due.clone());
+    let book = hands::SettingsBook::open(&ctx, &bus).await?;
+    let speaker = Speaker::new(client.clone(), due.clone(), book);
+    let asking = Asking::new(bus.clone());
+    let door = Arc::new(Door {
+        client: client.clone(),
+        bus: bus.clone(),
+        clock: ctx.clock.clone(),
+        administrators: Arc::clone(&administrators),
+        sweeper: Arc::clone(&sweeper),
+        telegram: Arc::clone(&telegram),
+        speaker: speaker.clone(),
+        due: due.clone(),
+        asking: asking.clone(),
+    });
+    Arc::clone(&door).start().await?;
     let commands = Commands {
         client: client.clone(),
         bus: bus.clone(),
@@ -84,14 +103,16 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
         telegram,
         speaker: speaker.clone(),
         due: due.clone(),
+        asking,
         username: OnceCell::new(),
     };
     commands.start().await?;
     let doing = due.run(
         move |task| {
-            let sweeper = Arc::clone(&sweeper);
+            let (sweeper, door) = (Arc::clone(&sweeper), Arc::clone(&door));
             async move {
                 match task {
+                    Task::Challenge { guild, user, event } => door.time_is_over(&guild, &user, event).await,
                     Task::Delete { guild, message } => {
                         let done = sweeper.delete(&guild, &[message]).await;
                         done.map_err(|error| chain(&error))

@@ -4,8 +4,13 @@
 use crate::client::{CallError, Class, Client};
 use crate::due::{Due, Task};
 use crate::platform::{LONGEST, cut};
-use lockdown_events::{ButtonPressed, ChannelId, GuildId, Message, MessageId};
+use crate::words::WORDS;
+use lockdown_events::{ButtonPressed, ChannelId, GuildId, Message, MessageId, Platform};
+use lockdown_moderation::hands::SettingsBook;
+use lockdown_moderation::words::Tongue;
+use lockdown_moderation::{GuildRef, Settings};
 use lockdown_runtime::chain;
+use std::sync::Arc;
 use std::time::Duration;
 use teloxide::payloads::{AnswerCallbackQuery, SendMessage, SendMessageSetters};
 use teloxide::prelude::ChatId;
@@ -34,6 +39,7 @@ pub(crate) struct Line {
 pub(crate) struct Speaker {
     client: Client,
     due: Due,
+    book: SettingsBook,
 }
 
 // === impl Line ===
@@ -66,8 +72,22 @@ impl Line {
 // === impl Speaker ===
 
 impl Speaker {
-    pub(crate) fn new(client: Client, due: Due) -> Self {
-        Self { client, due }
+    pub(crate) fn new(client: Client, due: Due, book: SettingsBook) -> Self {
+        Self { client, due, book }
+    }
+
+    /// What a community chose.
+    pub(crate) async fn settings(&self, guild: &GuildId) -> Arc<Settings> {
+        let guild = GuildRef {
+            platform: Platform::Telegram,
+            id: guild.clone(),
+        };
+        self.book.of(&guild).await
+    }
+
+    /// The language that is spoken in a community.
+    pub(crate) async fn tongue(&self, guild: &GuildId) -> &'static Tongue {
+        WORDS.tongue(Some(&self.settings(guild).await.locale))
     }
 
     /// Says it in a community; the number under which it stands there.

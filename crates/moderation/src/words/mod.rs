@@ -214,6 +214,13 @@ impl Tongue {
 
 /// How a language counts: Unicode's names for its plurals.
 fn count_as(tag: &str, count: u64) -> &'static str {
+    if tag == "ru" {
+        return match (count % 10, count % 100) {
+            (1, last) if last != 11 => "one",
+            (2..=4, last) if !(12..=14).contains(&last) => "few",
+            _ => "other",
+        };
+    }
     match (tag, count) {
         ("pt-BR", 0) | (_, 1) => "one",
         _ => "other",

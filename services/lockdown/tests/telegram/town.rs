@@ -23,7 +23,7 @@ pub(crate) struct Town {
     pub(crate) owner: i64,
     pub(crate) mallory: i64,
     ctx: Context,
-    bus: Bus,
+    pub(crate) bus: Bus,
     around: Box<dyn Any + Send>,
 }
 

@@ -74,3 +74,15 @@ impl Payload for DeleteReactions {
     type Output = Value;
     const NAME: &'static str = "DeleteAllMessageReactions";
 }
+
+/// `answerChatJoinRequestQuery`: `approve`, `decline`, or `queue` for the administrators.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct AnswerJoinQuery {
+    pub(crate) chat_join_request_query_id: String,
+    pub(crate) result: &'static str,
+}
+
+impl Payload for AnswerJoinQuery {
+    type Output = Value;
+    const NAME: &'static str = "AnswerChatJoinRequestQuery";
+}

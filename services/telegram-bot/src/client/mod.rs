@@ -9,7 +9,9 @@ mod methods;
 
 pub(crate) use error::CallError;
 pub(crate) use limiter::Class;
-pub(crate) use methods::{DeleteReactions, GetAdministrators, RawUpdates, Restrict, SetWebhook};
+pub(crate) use methods::{
+    AnswerJoinQuery, DeleteReactions, GetAdministrators, RawUpdates, Restrict, SetWebhook,
+};
 
 use anyhow::Context as _;
 use limiter::{Limiter, Pass};

@@ -4,15 +4,15 @@ use super::deed::Clean;
 use super::parse::{Command, answers};
 use super::{Commands, LOOK_STAYS, No, Said, Stop};
 use crate::speaker::Line;
-use crate::words::words;
 use lockdown_events::{ChannelId, Message};
+use lockdown_moderation::words::With;
 use lockdown_moderation::{Platform as _, PlatformError};
 use lockdown_runtime::chain;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// More at once would be a mistake more often than a wish.
-const MOST: i64 = 1_000;
+pub(super) const MOST: i64 = 1_000;
 /// How long `/purgefrom` is remembered.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
@@ -26,6 +26,7 @@ impl Commands {
         what: Clean,
     ) -> Result<(), Stop> {
         let message = &said.message;
+        let tongue = self.speaker.tongue(&message.guild_id).await;
         let own = number(message.message_id.as_str())?;
         let replied = answers(message)
             .map(|replied| number(replied.as_str()))
@@ -37,7 +38,7 @@ impl Commands {
             (Clean::From, Some(replied)) => {
                 let kept = self.due.note(&mark, &replied.to_string(), REMEMBERED).await;
                 kept.map_err(|error| Stop::Again(chain(&error)))?;
-                self.answer_briefly(message, words("answer_last", &[]));
+                self.answer_briefly(message, tongue.say("answer_last", &[]));
                 return Ok(());
             }
             (Clean::To, Some(replied)) => {
@@ -83,20 +84,20 @@ impl Commands {
             error @ (PlatformError::Limited { .. } | PlatformError::Unavailable(_)) => {
                 Stop::Again(chain(&error))
             }
-            error => No::Refused(chain(&error)).into(),
+            error => No::Words(chain(&error)).into(),
         })?;
         if command.silent || what == Clean::One && cleaned.too_old.is_empty() {
             return Ok(());
         }
-        let (first, last, old) = (first.to_string(), last.to_string(), cleaned.too_old.len());
-        let told = [("first", &*first), ("last", &*last), ("old", &*old.to_string())];
-        let name = match old {
+        let old = cleaned.too_old.len();
+        let told: With<'_> = &[("first", &first), ("last", &last), ("old", &old)];
+        let key = match old {
             0 => "cleaned",
             _ if cleaned.deleted > 1 => "cleaned_but",
             _ => "cleaned_nothing",
         };
         let line = Line {
-            words: words(name, &told),
+            words: tongue.say(key, told),
             thread: message.thread_id.clone(),
             stays: Some(LOOK_STAYS),
             ..Line::default()
@@ -120,11 +121,4 @@ fn few(many: u64) -> Result<i64, No> {
 
 fn number(text: &str) -> Result<i64, Stop> {
     text.parse().map_err(|_| No::WhichMessage.into())
-}
-
-impl No {
-    /// As many as one command takes.
-    pub(super) fn most() -> String {
-        MOST.to_string()
-    }
 }

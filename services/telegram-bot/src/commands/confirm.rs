@@ -5,7 +5,6 @@ use super::parse::parse;
 use super::{Commands, No, Said, Stop};
 use crate::client::Class;
 use crate::speaker::Line;
-use crate::words::words;
 use lockdown_bus::{HandlerError, Received};
 use lockdown_events::{AuthorKind, ButtonPressed, Event, MessageEvent, Platform};
 use lockdown_runtime::chain;
@@ -26,13 +25,14 @@ impl Commands {
         let name = name(message.guild_id.as_str(), message.message_id.as_str());
         let noted = self.due.note(&name, &kept, STANDS).await;
         noted.map_err(|error| Stop::Again(chain(&error)))?;
+        let tongue = self.speaker.tongue(&message.guild_id).await;
         let button = (
-            words("confirm_button", &[]),
+            tongue.say("confirm_button", &[]),
             format!("{CONFIRM}{}", message.message_id),
         );
         let line = Line {
             buttons: vec![vec![button]],
-            ..Line::answer(message, words("confirm", &[])).staying(STANDS)
+            ..Line::answer(message, tongue.say("confirm", &[])).staying(STANDS)
         };
         self.speaker
             .say_as(Class::Delete, &message.guild_id, &line)
@@ -56,8 +56,9 @@ impl Commands {
         let said = kept
             .as_deref()
             .and_then(|kept| serde_json::from_str::<Said>(kept).ok());
+        let tongue = self.speaker.tongue(&pressed.guild_id).await;
         let (Some(kept), Some(mut said)) = (kept, said) else {
-            self.speaker.answer(pressed, &words("gone_by", &[])).await;
+            self.speaker.answer(pressed, &tongue.say("gone_by", &[])).await;
             return Ok(());
         };
         said.message.author_id = pressed.user_id.clone();
@@ -65,7 +66,7 @@ impl Commands {
         match self.confirmed(&said, pressed).await {
             Ok(()) => {}
             Err(Stop::No(no)) => {
-                self.speaker.answer(pressed, &no.words()).await;
+                self.speaker.answer(pressed, &no.words(tongue)).await;
                 return Ok(());
             }
             Err(Stop::Again(words)) => return Err(HandlerError::Again(words)),

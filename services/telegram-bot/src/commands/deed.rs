@@ -22,6 +22,21 @@ pub(super) enum Deed {
     Info,
     Administrators,
     Help,
+    Warnings,
+    /// Takes back all warnings.
+    Forgive,
+    Choose(Chosen),
+}
+
+/// What a community chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Chosen {
+    Captcha,
+    Requests,
+    Welcome,
+    SetWelcome,
+    ShowRules,
+    SetRules,
 }
 
 /// Which messages go.
@@ -71,7 +86,7 @@ const fn row(word: &'static str, deed: Deed, forms: &'static str) -> Row {
     Row { word, deed, forms }
 }
 
-const ROWS: [Row; 28] = [
+const ROWS: [Row; 41] = [
     row("ban", Deed::Act(Action::Ban), "sdt"),
     row("unban", Deed::Act(Action::Unban), "s"),
     row("softban", Deed::Act(Action::Softban), "sd"),
@@ -100,6 +115,19 @@ const ROWS: [Row; 28] = [
     row("staff", Deed::Administrators, ""),
     row("help", Deed::Help, ""),
     row("start", Deed::Help, ""),
+    row("unwarn", Deed::Act(Action::Unwarn), "s"),
+    row("rmwarn", Deed::Act(Action::Unwarn), "s"),
+    row("warns", Deed::Warnings, ""),
+    row("warnings", Deed::Warnings, ""),
+    row("resetwarn", Deed::Forgive, "s"),
+    row("resetwarns", Deed::Forgive, "s"),
+    row("captcha", Deed::Choose(Chosen::Captcha), ""),
+    row("captchamode", Deed::Choose(Chosen::Captcha), ""),
+    row("joinrequests", Deed::Choose(Chosen::Requests), ""),
+    row("welcome", Deed::Choose(Chosen::Welcome), ""),
+    row("setwelcome", Deed::Choose(Chosen::SetWelcome), ""),
+    row("rules", Deed::Choose(Chosen::ShowRules), ""),
+    row("setrules", Deed::Choose(Chosen::SetRules), ""),
 ];
 
 // === impl Deed ===
@@ -118,7 +146,10 @@ impl Deed {
     pub(super) fn needs(self) -> Needs {
         match self {
             Self::Act(action) => Needs::Right(Profile::of(action).right),
-            Self::Case | Self::Info => Needs::Right(Right::Note),
+            Self::Case | Self::Info | Self::Warnings => Needs::Right(Right::Note),
+            Self::Forgive => Needs::Right(Right::Warn),
+            Self::Choose(Chosen::ShowRules) => Needs::Nothing,
+            Self::Choose(_) => Needs::Right(Right::Configure),
             Self::Clean(_) => Needs::Right(Right::Delete),
             Self::Pin | Self::Unpin | Self::UnpinAll => Needs::Pin,
             Self::Report | Self::KickMe | Self::Id | Self::Administrators | Self::Help => Needs::Nothing,
@@ -128,10 +159,10 @@ impl Deed {
     pub(super) fn takes(self) -> Takes {
         match self {
             Self::Act(Action::Ban | Action::Mute) => Takes::PersonAndTime,
-            Self::Act(_) => Takes::Person,
+            Self::Act(_) | Self::Forgive => Takes::Person,
             Self::Case => Takes::Number,
             Self::Clean(_) => Takes::NumberPerhaps,
-            Self::Info => Takes::PersonPerhaps,
+            Self::Info | Self::Warnings => Takes::PersonPerhaps,
             Self::Pin
             | Self::Unpin
             | Self::UnpinAll
@@ -139,7 +170,8 @@ impl Deed {
             | Self::KickMe
             | Self::Id
             | Self::Administrators
-            | Self::Help => Takes::Nothing,
+            | Self::Help
+            | Self::Choose(_) => Takes::Nothing,
         }
     }
 }

@@ -4,8 +4,8 @@ use super::parse::{Command, answers, replied};
 use super::{Commands, LOOK_STAYS, No, Said, Stop};
 use crate::client::{CallError, Class};
 use crate::speaker::{Line, escape};
-use crate::words::words;
 use lockdown_events::{GuildId, UserId};
+use lockdown_moderation::words::{Tongue, With};
 use lockdown_moderation::{Platform as _, Rank, Right, Term};
 use lockdown_runtime::chain;
 use std::sync::Arc;
@@ -22,29 +22,31 @@ const NAMED: usize = 50;
 
 impl Commands {
     /// Names everybody's number.
-    pub(super) fn ids(self: &Arc<Self>, said: &Said) {
+    pub(super) async fn ids(self: &Arc<Self>, said: &Said) {
         let message = &said.message;
+        let tongue = self.speaker.tongue(&message.guild_id).await;
         let replied = message.reply_author_id.as_ref().map(ToString::to_string);
         let answered = answers(message).map(ToString::to_string);
-        let told = [
-            ("chat", message.guild_id.as_str()),
-            ("you", message.author_id.as_str()),
-            ("replied", replied.as_deref().unwrap_or_default()),
-            ("message", answered.as_deref().unwrap_or_default()),
+        let told: With<'_> = &[
+            ("chat", &message.guild_id),
+            ("you", &message.author_id),
+            ("replied", &replied.as_deref().unwrap_or_default()),
+            ("message", &answered.as_deref().unwrap_or_default()),
         ];
-        let name = if answered.is_some() && replied.is_some() {
+        let key = if answered.is_some() && replied.is_some() {
             "ids_replied"
         } else {
             "ids"
         };
         self.tell_later(
             message,
-            Line::answer(message, words(name, &told)).staying(LOOK_STAYS),
+            Line::answer(message, tongue.say(key, told)).staying(LOOK_STAYS),
         );
     }
 
-    pub(super) fn help(self: &Arc<Self>, said: &Said) {
-        let line = Line::answer(&said.message, words("help", &[]));
+    pub(super) async fn help(self: &Arc<Self>, said: &Said) {
+        let tongue = self.speaker.tongue(&said.message.guild_id).await;
+        let line = Line::answer(&said.message, tongue.say("help", &[]));
         self.tell_later(&said.message, line.staying(LOOK_STAYS));
     }
 
@@ -57,7 +59,8 @@ impl Commands {
             .filter(|keeper| !keeper.hidden && !keeper.bot);
         let mut names: Vec<String> = seen.map(|keeper| format!("· {}", keeper.name)).collect();
         names.sort();
-        let words = words("administrators", &[("names", &names.join("\n"))]);
+        let tongue = self.speaker.tongue(&said.message.guild_id).await;
+        let words = tongue.say("administrators", &[("names", &names.join("\n"))]);
         let line = Line::answer(&said.message, words).staying(LOOK_STAYS);
         self.tell_later(&said.message, line);
         Ok(())
@@ -68,42 +71,41 @@ impl Commands {
         let guild = &said.message.guild_id;
         let subject = self.subject(command)?;
         let subject = subject.as_ref().unwrap_or(&said.message.author_id);
-        let (name, standing) = self.standing(guild, subject).await?;
-        let told = [
-            ("name", &*name),
-            ("id", subject.as_str()),
-            ("standing", &*standing),
-        ];
-        let line = Line::answer(&said.message, words("info", &told)).staying(LOOK_STAYS);
+        let tongue = self.speaker.tongue(guild).await;
+        let (name, standing) = self.standing(guild, subject, tongue).await?;
+        let told: With<'_> = &[("name", &name), ("id", subject), ("standing", &standing)];
+        let line = Line::answer(&said.message, tongue.say("info", told)).staying(LOOK_STAYS);
         self.tell_later(&said.message, line);
         Ok(())
     }
 
-    async fn standing(&self, guild: &GuildId, user: &UserId) -> Result<(String, String), Stop> {
+    async fn standing(
+        &self,
+        guild: &GuildId,
+        user: &UserId,
+        tongue: &Tongue,
+    ) -> Result<(String, String), Stop> {
         let again = |error| Stop::Again(chain(&error));
         let Some(member) = self.telegram.member(guild, user).await.map_err(again)? else {
             let banned = self.telegram.is_banned(guild, user).await.map_err(again)?;
-            let word = if banned {
+            let key = if banned {
                 "standing_banned"
             } else {
                 "standing_absent"
             };
-            return Ok((self.name(user), words(word, &[])));
+            return Ok((self.name(user), tongue.say(key, &[])));
         };
-        let standing = match (member.rank, member.muted) {
-            (Rank::Owner, _) => words("standing_owner", &[]),
-            (_, Some(term)) => match term {
-                Term::Forever => words("standing_muted", &[]),
-                term => format!(
-                    "{} ({})",
-                    words("standing_muted", &[]),
-                    term.left(self.clock.now())
-                ),
-            },
-            (rank, None) if rank.is_staff() => words("standing_administrator", &[]),
-            (_, None) => words("standing_member", &[]),
+        let key = match (member.rank, member.muted) {
+            (Rank::Owner, _) => "standing_owner",
+            (_, Some(term @ Term::Until(_))) => {
+                let time = tongue.left(term, self.clock.now());
+                return Ok((member.name, tongue.say("standing_muted_for", &[("time", &time)])));
+            }
+            (_, Some(Term::Forever)) => "standing_muted",
+            (rank, None) if rank.is_staff() => "standing_administrator",
+            (_, None) => "standing_member",
         };
-        Ok((member.name, standing))
+        Ok((member.name, tongue.say(key, &[])))
     }
 
     /// Pins what is answered.
@@ -134,7 +136,8 @@ impl Commands {
                 .call(Class::Delete, chat, UnpinAllChatMessages::new)
                 .await,
         )?;
-        let line = Line::answer(&said.message, words("unpinned", &[])).staying(LOOK_STAYS);
+        let tongue = self.speaker.tongue(&said.message.guild_id).await;
+        let line = Line::answer(&said.message, tongue.say("unpinned", &[])).staying(LOOK_STAYS);
         self.tell_later(&said.message, line);
         Ok(())
     }
@@ -157,10 +160,11 @@ impl Commands {
             Some(_) => return Err(No::ReportedBefore.into()),
             None => self.due.note(&mark, &event, CALLED).await.map_err(again)?,
         }
+        let tongue = self.speaker.tongue(guild).await;
         let called = staff.keepers.iter().filter(|keeper| !keeper.bot).take(NAMED);
         let called = called.map(|keeper| format!("<a href=\"tg://user?id={}\">\u{200b}</a>", keeper.id));
         let line = Line {
-            words: escape(&words("reported", &[])) + &called.collect::<String>(),
+            words: escape(&tongue.say("reported", &[])) + &called.collect::<String>(),
             html: true,
             answers: Some(about.clone()),
             thread: message.thread_id.clone(),
@@ -181,7 +185,7 @@ fn done(answer: Result<serde_json::Value, CallError>) -> Result<(), Stop> {
     };
     let error = error.platform(Right::Delete);
     Err(if error.is_permanent() {
-        No::Refused(chain(&error)).into()
+        No::Words(chain(&error)).into()
     } else {
         Stop::Again(chain(&error))
     })

@@ -1,30 +1,32 @@
 //! Commands of moderators. Those about people become wishes, which the backend decides as it decides all others; what is
 //! said of them is what came of them.
 //!
-//! - `deed.rs`: the words that are understood; `parse.rs` reads a message, `ask.rs` asks the backend.
-//! - `sanction.rs`, `clean.rs`, `look.rs`: what each does; `confirm.rs`: administrators who hide.
+//! - `deed.rs`: the words that are understood; `parse.rs` reads a message.
+//! - `sanction.rs`, `warnings.rs`, `clean.rs`, `look.rs`, `choose.rs`: what each does; `confirm.rs`: administrators who hide.
 
-mod ask;
+mod choose;
 mod clean;
 mod confirm;
 mod deed;
 mod look;
 mod parse;
 mod sanction;
+mod warnings;
 
 use crate::administrators::Administrators;
+use crate::ask::{Asking, Unanswered};
 use crate::client::{CallError, Client};
 use crate::due::Due;
 use crate::platform::Telegram;
 use crate::speaker::{Line, Speaker};
 use crate::sweeper::Sweeper;
 use crate::updates::Memory;
-use crate::words::words;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use deed::{Deed, Needs};
 use lockdown_bus::{Bus, ConsumerOptions, Did, GroupName, Handler, HandlerError, OnceError, Received, Start};
 use lockdown_events::{AuthorKind, Event, EventId, GuildId, Message, MessageEvent, Platform, UserId};
+use lockdown_moderation::words::Tongue;
 use lockdown_moderation::{Rank, Right};
 use lockdown_runtime::{Clock, chain};
 use parse::{Command, parse};
@@ -53,6 +55,7 @@ pub(crate) struct Commands {
     pub(crate) telegram: Arc<Telegram>,
     pub(crate) speaker: Speaker,
     pub(crate) due: Due,
+    pub(crate) asking: Asking,
     /// The bot's own username, once somebody named one.
     pub(crate) username: OnceCell<String>,
 }
@@ -77,8 +80,10 @@ enum No {
     MarkFirst,
     ReportsStaff,
     ReportedBefore,
-    /// In words of somebody else.
-    Refused(String),
+    /// As the backend says it.
+    Unanswered(Arc<Unanswered>),
+    /// In these words.
+    Words(String),
 }
 
 // === impl No ===
@@ -90,22 +95,24 @@ impl No {
     }
 
     /// For whoever gave the command.
-    fn words(&self) -> String {
-        let name = match self {
+    fn words(&self, tongue: &Tongue) -> String {
+        let key = match self {
             Self::NotStaff => "not_staff",
             Self::Lacks(Needs::Right(Right::Delete)) => "lacks_delete",
+            Self::Lacks(Needs::Right(Right::Configure)) => "lacks_configure",
             Self::Lacks(Needs::Pin) => "lacks_pin",
             Self::Lacks(_) => "lacks",
-            Self::Unknown(name) => return words("unknown", &[("name", name)]),
-            Self::Fault(fault) => return fault.words(),
+            Self::Unknown(name) => return tongue.say("unknown", &[("name", name)]),
+            Self::Fault(fault) => fault.key(),
             Self::WhichMessage => "which_message",
-            Self::HowMany => return words("how_many", &[("most", &Self::most())]),
+            Self::HowMany => return tongue.say("how_many", &[("most", &clean::MOST)]),
             Self::MarkFirst => "mark_first",
             Self::ReportsStaff => "report_staff",
             Self::ReportedBefore => "reported_before",
-            Self::Refused(words) => return words.clone(),
+            Self::Unanswered(why) => return why.words(tongue),
+            Self::Words(words) => return words.clone(),
         };
-        words(name, &[])
+        tongue.say(key, &[])
     }
 }
 
@@ -183,7 +190,7 @@ impl Commands {
             match deed().await {
                 Ok(()) => Ok(()),
                 Err(Stop::No(no)) => {
-                    self.refuse(&said.message, &no);
+                    self.refuse(&said.message, &no).await;
                     Ok(())
                 }
                 Err(Stop::Again(words)) => Err(words),
@@ -231,7 +238,11 @@ impl Commands {
             Deed::Clean(what) => self.clean(said, command, what).await?,
             Deed::Case => {
                 let number = command.number.unwrap_or_default();
-                let words = ask::case(&self.bus, &said.message.guild_id, number).await?;
+                let words = self
+                    .asking
+                    .case(&said.message.guild_id, number)
+                    .await?
+                    .explanation;
                 self.tell_later(
                     &said.message,
                     Line::answer(&said.message, words).staying(LOOK_STAYS),
@@ -241,10 +252,13 @@ impl Commands {
             Deed::Unpin => self.unpin(said).await?,
             Deed::UnpinAll => self.unpin_all(said).await?,
             Deed::Report => self.report(said).await?,
-            Deed::Id => self.ids(said),
+            Deed::Id => self.ids(said).await,
             Deed::Info => self.info(said, command).await?,
             Deed::Administrators => self.administrators(said).await?,
-            Deed::Help => self.help(said),
+            Deed::Help => self.help(said).await,
+            Deed::Warnings => self.warnings(said, command).await?,
+            Deed::Forgive => self.forgive(said, command).await?,
+            Deed::Choose(what) => self.choose(said, command, what).await?,
         }
         if command.silent {
             let message = &said.message;
@@ -271,12 +285,13 @@ impl Commands {
     }
 
     /// Says why not.
-    fn refuse(self: &Arc<Self>, message: &Message, no: &No) {
+    async fn refuse(self: &Arc<Self>, message: &Message, no: &No) {
         if no.removes_command() {
             self.sweeper
                 .delete_unasked(&message.guild_id, &message.message_id);
         }
-        self.tell_later(message, Line::answer(message, no.words()).staying(REFUSAL_STAYS));
+        let words = no.words(self.speaker.tongue(&message.guild_id).await);
+        self.tell_later(message, Line::answer(message, words).staying(REFUSAL_STAYS));
     }
 
     /// Says something that nobody waits for.
@@ -302,6 +317,15 @@ enum Stop {
 impl From<No> for Stop {
     fn from(no: No) -> Self {
         Self::No(no)
+    }
+}
+
+impl From<Unanswered> for Stop {
+    fn from(why: Unanswered) -> Self {
+        match why {
+            Unanswered::Refused(_) => Self::No(No::Unanswered(Arc::new(why))),
+            Unanswered::Away(words) => Self::Again(words),
+        }
     }
 }
 

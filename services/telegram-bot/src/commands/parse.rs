@@ -2,7 +2,6 @@
 //! or mention; then how long; then why, to the end, over as many lines as it takes.
 
 use super::deed::{Deed, Takes};
-use crate::words::words;
 use lockdown_events::{AuthorKind, Message};
 use lockdown_moderation::Span;
 
@@ -45,15 +44,13 @@ pub(super) enum Fault {
 // === impl Fault ===
 
 impl Fault {
-    pub(super) fn words(self) -> String {
-        words(
-            match self {
-                Self::Whom => "whom",
-                Self::HowLong => "how_long",
-                Self::WhichCase => "which_case",
-            },
-            &[],
-        )
+    /// The text that says it.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Whom => "whom",
+            Self::HowLong => "how_long",
+            Self::WhichCase => "which_case",
+        }
     }
 }
 

@@ -25,8 +25,8 @@ pub(crate) struct Told {
 #[derive(Debug)]
 pub(crate) enum Read {
     Told(Vec<Told>),
-    /// What somebody said to the bot alone, which is in no community.
-    Private(Box<Message>),
+    /// What somebody said to the bot alone, which is in no community, and the language that they read.
+    Private(Box<Message>, Option<String>),
     /// A kind of update that means nothing to us.
     Other(String),
     /// One that should mean something, and could not be placed.
@@ -40,10 +40,15 @@ pub(crate) fn read(update: Record, own: i64, native_id: &str) -> Read {
         return Read::Other("empty".to_owned());
     };
     let told = match kind.as_str() {
-        "message" | "channel_post" => match message(body) {
-            Some(spoken) if spoken.chat.private => return Read::Private(Box::new(spoken.message)),
-            spoken => spoken.map(|spoken| said(spoken, false)),
-        },
+        "message" | "channel_post" => {
+            let language = body.inner_text("from", "language_code").map(str::to_owned);
+            match message(body) {
+                Some(spoken) if spoken.chat.private => {
+                    return Read::Private(Box::new(spoken.message), language);
+                }
+                spoken => spoken.map(|spoken| said(spoken, false)),
+            }
+        }
         "edited_message" | "edited_channel_post" => message(body).map(|spoken| said(spoken, true)),
         "chat_member" => member::changed(body, own, native_id),
         "my_chat_member" => member::own_changed(body),

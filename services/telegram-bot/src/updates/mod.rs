@@ -14,7 +14,7 @@ pub(crate) use webhook::Webhook;
 use crate::client::{Class, Client};
 use crate::reading::{Read, Record, Told, read};
 use crate::speaker::{Line, Speaker};
-use crate::words::words;
+use crate::words::WORDS;
 use chrono::DateTime;
 use futures_util::future::join_all;
 use lockdown_bus::{Backoff, Bus, EventError, PublishError};
@@ -133,8 +133,8 @@ impl Intake {
         };
         match read(record, own, &format!("telegram:{own}:{id}")) {
             Read::Told(told) => told,
-            Read::Private(message) => {
-                self.answer_alone(&message);
+            Read::Private(message, language) => {
+                self.answer_alone(&message, language.as_deref());
                 Vec::new()
             }
             Read::Other(kind) => {
@@ -150,14 +150,17 @@ impl Intake {
     }
 
     /// Whoever writes to the bot alone learns what it is for. Nothing depends on it, so it is not kept anywhere.
-    fn answer_alone(&self, message: &Message) {
+    fn answer_alone(&self, message: &Message, language: Option<&str>) {
         let Ok(chat) = message.channel_id.as_str().parse().map(ChatId) else {
             return;
         };
         if !message.content.starts_with('/') {
             return;
         }
-        let (speaker, line) = (self.speaker.clone(), Line::answer(message, words("help", &[])));
+        let (speaker, line) = (
+            self.speaker.clone(),
+            Line::answer(message, WORDS.tongue(language).say("help", &[])),
+        );
         tokio::spawn(async move {
             if let Err(error) = speaker.send(Class::Notice, chat, &line).await {
                 tracing::debug!("Could not answer somebody alone: {error}");

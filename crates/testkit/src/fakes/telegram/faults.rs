@@ -10,6 +10,8 @@ use std::time::Duration;
 pub enum Fault {
     /// This status, without any effect.
     Status(u16),
+    /// 400 with these words, without any effect.
+    Refused(String),
     /// 429, and until then again for the same method and chat.
     RetryAfter(u64),
     /// The answer takes so long; the effect is there at once.

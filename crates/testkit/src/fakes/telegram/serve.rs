@@ -56,9 +56,10 @@ async fn call(
                 Err(refusal) => Some(Err(refusal)),
                 Ok(()) => {
                     fault = world.faults.next(&method, chat, now);
-                    match fault {
-                        Some(Fault::Status(code)) => Some(Err(Refusal::server(code))),
-                        Some(Fault::RetryAfter(seconds)) => Some(Err(Refusal::too_many(seconds))),
+                    match &fault {
+                        Some(Fault::Status(code)) => Some(Err(Refusal::server(*code))),
+                        Some(Fault::Refused(words)) => Some(Err(Refusal::bad(words))),
+                        Some(Fault::RetryAfter(seconds)) => Some(Err(Refusal::too_many(*seconds))),
                         _ if method == "getupdates" => None,
                         _ => Some(methods::call(&mut world, account, &method, params)),
                     }

@@ -1,6 +1,6 @@
 //! What is said, changed and taken away.
 
-use super::super::chat::Kind;
+use super::super::chat::{Chat, Kind};
 use super::super::params::{Params, need};
 use super::super::refusal::{Answer, Refusal};
 use super::super::world::World;
@@ -21,7 +21,15 @@ fn to(world: &mut World, bot: i64, params: &mut Params) -> Answer<i64> {
         if person.bot {
             return Err(Refusal::forbidden("bot can't send messages to bots"));
         }
-        if !person.started.contains(&bot) {
+        let name = person.first_name.clone();
+        // Who asks to be let in somewhere can be written to by its bot.
+        let asks = world.chats.values().any(|chat| chat.requests.contains_key(&id));
+        if asks {
+            world
+                .chats
+                .entry(id)
+                .or_insert_with(|| Chat::new(id, Kind::Private, &name));
+        } else if !person.started.contains(&bot) {
             return Err(Refusal::forbidden("bot can't initiate conversation with a user"));
         }
         return Ok(id);

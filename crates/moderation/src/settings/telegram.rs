@@ -1,0 +1,95 @@
+//! What only a group on Telegram has.
+
+use super::BadSetting;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
+
+/// What only a group on Telegram has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TelegramSettings {
+    /// What is asked of who comes in.
+    pub captcha: Captcha,
+    /// How many seconds they have for it.
+    #[schemars(range(min = 30, max = 3600))]
+    pub captcha_seconds: u64,
+    /// What becomes of those who ask to be let in.
+    pub join_requests: JoinRequests,
+    /// What is said to who came in; `{name}`, `{chat}` and `{rules}` stand for theirs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 3000))]
+    pub welcome: Option<String>,
+    /// The rules, as people read them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 3000))]
+    pub rules: Option<String>,
+}
+
+/// What is asked of who comes in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Captcha {
+    #[default]
+    Off,
+    /// To press a button.
+    Button,
+    /// To press the answer to a small sum.
+    Question,
+}
+
+/// What becomes of those who ask to be let in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum JoinRequests {
+    /// They wait for an administrator.
+    #[default]
+    Queue,
+    Approve,
+    Decline,
+    /// They answer what is asked of who comes in, alone with the bot, and are let in.
+    Captcha,
+}
+
+// === impl TelegramSettings ===
+
+impl Default for TelegramSettings {
+    fn default() -> Self {
+        Self {
+            captcha: Captcha::Off,
+            captcha_seconds: 120,
+            join_requests: JoinRequests::Queue,
+            welcome: None,
+            rules: None,
+        }
+    }
+}
+
+impl TelegramSettings {
+    /// In UTF-16 units, with room for what is filled in.
+    pub const LONGEST: usize = 3_000;
+    /// In seconds.
+    pub const TIMES: RangeInclusive<u64> = 30..=3_600;
+
+    pub(super) fn check(&self) -> Result<(), BadSetting> {
+        let bad = |path: &str, message: String| {
+            Err(BadSetting {
+                path: format!("telegram.{path}"),
+                message,
+            })
+        };
+        if !Self::TIMES.contains(&self.captcha_seconds) {
+            return bad(
+                "captchaSeconds",
+                "a captcha takes between 30 seconds and an hour".to_owned(),
+            );
+        }
+        for (path, text) in [("welcome", &self.welcome), ("rules", &self.rules)] {
+            let length = text.as_ref().map_or(0, |text| text.encode_utf16().count());
+            if length > Self::LONGEST {
+                return bad(path, format!("a text has at most {} characters", Self::LONGEST));
+            }
+        }
+        Ok(())
+    }
+}
