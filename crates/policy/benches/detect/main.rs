@@ -4,6 +4,7 @@
 //! hash of the folded text, and are asked about the fifth; the shipped model, which saw none of it, is asked about all ham.
 
 mod disguise;
+mod evasion;
 
 use lockdown_policy::detect::spam::{Classifier, Reader, Sample};
 use lockdown_policy::text::Text;
@@ -29,6 +30,7 @@ fn main() {
     };
     let folder = Path::new(&folder);
     words(&read(&folder.join("evasion_dev.jsonl")));
+    (0..3).for_each(other_words);
     let base = Classifier::base();
     let (mut worst, mut ham, mut false_alarms) = (f64::MIN, 0, 0);
     for (name, file) in [
@@ -106,6 +108,47 @@ fn words(rows: &[Row]) {
         sum(3, &hard) / (sum(3, &hard) + sum(2, &hard)),
     );
     tell("innocents_hit", sum(1, &[]) / (sum(1, &[]) + sum(0, &[])));
+}
+
+/// Words and sentences of our own, in no file that anything was tuned to.
+fn other_words(seed: u64) {
+    let (words, faults) = Words::build(&[WordList {
+        terms: evasion::TERMS.to_vec(),
+        allow: Vec::new(),
+        disguises: true,
+    }]);
+    assert!(faults.is_empty(), "{faults:?}");
+    let mut kinds: BTreeMap<&str, [f64; 4]> = BTreeMap::new();
+    let mut text = Text::default();
+    for row in evasion::written(seed) {
+        text.read(&row.text);
+        let found = words.find(&text);
+        if seed == 0
+            && found.is_some() != row.is_term
+            && (!matches!(row.kind, "typo" | "split") || found.is_some())
+        {
+            let found = found.as_ref().map(|found| evasion::TERMS[found.term]);
+            eprintln!("other words, {}: {:?} finds {found:?}", row.kind, row.text);
+        }
+        let place = usize::from(row.is_term) * 2 + usize::from(found.is_some());
+        kinds.entry(row.kind).or_default()[place] += 1.0;
+    }
+    let sum = |place: usize, skip: &[&str]| -> f64 {
+        let counted = kinds.iter().filter(|(kind, _)| !skip.contains(*kind));
+        counted.map(|(_, counts)| counts[place]).sum()
+    };
+    let share = |hits: f64, others: f64| hits / (hits + others);
+    if seed == 0 {
+        for (kind, [missed_ham, hit_ham, missed, hit]) in &kinds {
+            let (recall, hurt) = (share(*hit, *missed), share(*hit_ham, *missed_ham));
+            eprintln!("other words {kind:<12} recall {recall:.3}  innocents hit {hurt:.3}");
+        }
+    }
+    tell("other_words_precision", share(sum(3, &[]), sum(1, &[])));
+    tell("other_words_recall", share(sum(3, &[]), sum(2, &[])));
+    let hard = ["typo", "split"];
+    tell("other_words_recall_most", share(sum(3, &hard), sum(2, &hard)));
+    tell("other_innocents_hit", share(sum(1, &[]), sum(0, &[])));
 }
 
 /// The same for texts that fold to the same words.

@@ -160,6 +160,8 @@ impl Forms {
 
     /// `f**u**ck`: markup that opens and closes.
     fn markup(&mut self, chunk: &str, start: u32) {
+        // Punctuation behind a word is no part of it.
+        let chunk = chunk.trim_end_matches(['.', ',', '!', '?', ';', ':', ')', '"', '\'']);
         let count = |sign: char| chunk.chars().filter(|c| *c == sign).count();
         let marked = ['*', '_', '~', '|', '`']
             .iter()
@@ -269,15 +271,19 @@ impl Forms {
         self.spelled.push((first, last));
         self.spelled_letters += letters as u32;
         self.push(Disguise::Spelled, run);
+        let all: String = run.iter().map(|letter| letter.c).collect();
+        if super::everyday::is_word(&all) {
+            return;
+        }
         // A word that was spelled beside a small one: "a c u n t", "f u c k y o u".
         for small in 1..=run.len().saturating_sub(4).min(run.len() / 2).min(5) {
             let said = |part: &[Letter]| part.iter().map(|letter| letter.c).collect::<String>();
             let (head, tail) = run.split_at(small);
-            if super::common::before(&said(head)) {
+            if super::everyday::before(&said(head)) {
                 self.push(Disguise::Spelled, tail);
             }
             let (head, tail) = run.split_at(run.len() - small);
-            if super::common::after(&said(tail)) {
+            if super::everyday::after(&said(tail)) {
                 self.push(Disguise::Spelled, head);
             }
         }
@@ -296,7 +302,7 @@ impl Forms {
                 continue;
             }
             let said = |token: &Token| &folded[token.start as usize..token.end as usize];
-            if both < 7 && super::common::is_word(said(one)) && super::common::is_word(said(two)) {
+            if both < 7 && super::everyday::is_word(said(one)) && super::everyday::is_word(said(two)) {
                 continue;
             }
             let key = one.hash.glued(two.hash).finish();

@@ -30,7 +30,7 @@
 //!
 //! Everything here is a function of its input, and costs the same for each byte of it: [`LIMIT`] bounds a text.
 
-mod common;
+pub mod everyday;
 mod fold;
 mod forms;
 pub mod links;

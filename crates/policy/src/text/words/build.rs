@@ -128,7 +128,7 @@ fn read(term: &str, text: &mut Text) -> Result<Read, TermFault> {
     })
 }
 
-fn longest_part(wild: &str) -> &str {
+pub(super) fn longest_part(wild: &str) -> &str {
     wild.split([ANY, ONE])
         .max_by_key(|part| part.chars().count())
         .unwrap_or(wild)

@@ -6,7 +6,8 @@
 //!
 //! A term is
 //! - a word or several, found as whole words: `nitro`, `free nitro`;
-//! - a word with wildcards, `*` for any letters and `?` for one: `nitro*`, `*coin*`, `n?tro`;
+//! - a word with wildcards, `*` for any letters and `?` for one: `nitro*`, `*coin*`, `n?tro`; everyday words that only happen to
+//!   have its letters, such as "nitrogen" and "coincidence", are left alone;
 //! - in a script without blanks between words, any stretch: `赌博`;
 //! - with signs, such as `c#` or `don't`, those very characters between the borders of words.
 

@@ -1,12 +1,12 @@
 //! Looking up a text's words, and what they may be disguises of.
 
-use super::build::{hash, sum_key};
+use super::build::{hash, longest_part, sum_key};
 use super::compare::{Lenience, compare, is_typo};
-use super::{Found, Term, TermKind, Words};
+use super::{ANY, Found, Term, TermKind, Words};
 use crate::text::forms::{Disguise, Form, Letter};
 use crate::text::table::{self, Kind, Script};
 use crate::text::tokens::Token;
-use crate::text::{Text, common};
+use crate::text::{Text, everyday};
 use std::ops::ControlFlow;
 
 /// Comparisons letter by letter for one text: enough for any text that was not made to cost.
@@ -132,7 +132,7 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
                 .then(|| compare(wanted, &said.chars(), lenience))
                 .flatten()
         })?;
-        let innocent = disguise == Disguise::Repeated && common::is_word(said);
+        let innocent = disguise == Disguise::Repeated && everyday::is_word(said);
         (!innocent && (term.disguises || disguise == Disguise::None)).then_some(disguise)
     }
 
@@ -197,7 +197,7 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
 
     fn typo(&mut self, token: &Token) -> ControlFlow<()> {
         let said = &self.folded[token.start as usize..token.end as usize];
-        if common::is_word(said) {
+        if everyday::is_word(said) {
             return ControlFlow::Continue(());
         }
         let length = u32::from(token.length);
@@ -330,9 +330,11 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
         let Some(disguise) = self.compared(term, said, lenience) else {
             return ControlFlow::Continue(());
         };
+        let wanted = self.words.term_text(term);
+        let named = wanted.chars().filter(|c| *c != ANY).count();
         let allowed = (term.list, hash(said).finish());
         if self.words.allowed.binary_search(&allowed).is_ok()
-            || common::is_innocent(said, self.words.term_text(term))
+            || everyday::is_innocent(said, longest_part(wanted), named)
         {
             return ControlFlow::Continue(());
         }
