@@ -4,27 +4,37 @@
 //! same however the letters are written or spaced. Digits, links, signs and capitals go in as buckets.
 
 use crate::text::Text;
-use crate::text::tokens::mix;
+use crate::text::tokens::{Token, mix};
 
 /// Features are numbered below this.
 pub(super) const SIZE: usize = 1 << BITS;
 const BITS: u32 = 18;
 
-/// What was seen of a text.
-#[derive(Debug, Default)]
+/// What was seen of a text: features of one group after the other, one as often as it was met.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Features {
-    /// Each feature and how much it weighs, sorted, none twice.
-    pub(super) all: Vec<(u32, f32)>,
-    /// The features that are stretches of letters: what of a text can be known.
-    pub(super) stretches: Vec<u32>,
+    pub(super) all: Vec<u32>,
+    /// Where in `all` each group ends.
+    ends: [u32; GROUPS],
     /// From 0 to 1, how much of it is disguised.
     pub(super) disguise: f32,
+}
+
+/// Reads texts, and keeps the space that it takes.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
     stream: Vec<u8>,
     joined: Text,
 }
 
+/// The features of a group weigh the same, and together this much in square.
+pub(super) const WEIGHTS: [f32; GROUPS] = [1.0, 1.0, 1.0, 1.4, 1.2];
+const GROUPS: usize = 5;
+/// The group of stretches of letters: what of a text can be known.
+pub(super) const STRETCHES: usize = 3;
+
 #[derive(Clone, Copy)]
-enum Group {
+enum Sort {
     Word = 1,
     Pair,
     Four,
@@ -33,109 +43,93 @@ enum Group {
     Sum,
 }
 
-/// How much the groups weigh together.
-const WORDS: f32 = 1.0;
-const PAIRS: f32 = 1.0;
-const SUMS: f32 = 1.0;
-const LETTERS: f32 = 1.4;
-const SHAPES: f32 = 1.2;
-
 /// Letters that are read of a text.
 const MOST: usize = 3_000;
 
-fn number(group: Group, key: u64) -> u32 {
-    (mix(key ^ (group as u64) << 59) >> (64 - BITS)) as u32
+fn number(sort: Sort, key: u64) -> u32 {
+    (mix(key ^ (sort as u64) << 59) >> (64 - BITS)) as u32
 }
 
 // === impl Features ===
 
 impl Features {
-    pub(super) fn read(&mut self, text: &Text) {
+    pub(super) fn read(&mut self, text: &Text, scratch: &mut Scratch) {
         let marks = text.marks();
         // One stray mark comes with copied text.
         let disguised = (marks.disguises().saturating_sub(1) + marks.spelled + 3 * text.guesses()) as f32;
         self.disguise = (4.0 * disguised / (1 + marks.letters) as f32).min(1.0);
-        if text.joined().as_str() == text.folded().as_str() {
-            self.read_one(text);
-        } else {
+        if text.has_joined {
             // What was spelled out is learnt and known by its words.
-            let mut joined = std::mem::take(&mut self.joined);
+            let mut joined = std::mem::take(&mut scratch.joined);
             joined.read(text.joined().as_str());
-            self.read_one(&joined);
-            self.joined = joined;
+            self.read_one(&joined, &mut scratch.stream);
+            scratch.joined = joined;
+        } else {
+            self.read_one(text, &mut scratch.stream);
         }
     }
 
-    fn read_one(&mut self, text: &Text) {
+    /// The features of each group, in the order of [`WEIGHTS`].
+    pub(super) fn groups(&self) -> impl Iterator<Item = &[u32]> + Clone {
+        let mut from = 0;
+        self.ends.iter().map(move |end| {
+            let group = &self.all[from..*end as usize];
+            from = *end as usize;
+            group
+        })
+    }
+
+    fn read_one(&mut self, text: &Text, stream: &mut Vec<u8>) {
         self.all.clear();
-        self.stretches.clear();
-        self.words(text);
-        self.letters(text);
-        self.shape(text);
-        self.all.sort_unstable_by_key(|(feature, _)| *feature);
-        self.all.dedup_by(|next, kept| {
-            let same = next.0 == kept.0;
-            if same {
-                kept.1 += next.1;
-            }
-            same
-        });
-    }
-
-    /// Gives the group's features since `from` an equal share of `weight`, in square.
-    fn share(&mut self, from: usize, weight: f32) {
-        let group = &mut self.all[from..];
-        let share = weight / (group.len().max(1) as f32).sqrt();
-        group.iter_mut().for_each(|(_, value)| *value = share);
-    }
-
-    fn words(&mut self, text: &Text) {
         let tokens = &text.tokens[..text.tokens.len().min(MOST / 4)];
-        for token in tokens
-            .iter()
-            .filter(|token| !token.digits_only && token.length > 1)
-        {
-            self.all.push((number(Group::Word, token.hash.finish()), 0.0));
-        }
-        self.share(0, WORDS);
-        let from = self.all.len();
-        for pair in tokens.windows(2) {
-            self.all
-                .push((number(Group::Pair, pair[0].hash.beside(pair[1].hash)), 0.0));
-        }
-        self.share(from, PAIRS);
+        let words = tokens.iter().filter(|token| token.length > 1);
+        let spelled = words.clone().filter(|token| !token.digits_only);
+        self.all
+            .extend(spelled.map(|token| number(Sort::Word, token.hash.finish())));
+        self.end(0);
+        // Of a number beside a word, its length alone is met again.
+        let key = |token: &Token| {
+            if token.digits_only {
+                u64::from(token.length)
+            } else {
+                token.hash.finish()
+            }
+        };
+        let pairs = tokens
+            .windows(2)
+            .map(|pair| key(&pair[0]).rotate_left(29) ^ key(&pair[1]));
+        self.all.extend(pairs.map(|pair| number(Sort::Pair, pair)));
+        self.end(1);
         // Words with their letters in any order, for whoever exchanges some.
-        let from = self.all.len();
-        for token in tokens.iter().filter(|token| token.length > 1) {
-            self.all.push((number(Group::Sum, u64::from(token.sum)), 0.0));
-        }
-        self.share(from, SUMS);
+        self.all
+            .extend(words.map(|token| number(Sort::Sum, u64::from(token.sum))));
+        self.end(2);
+        self.letters(text, stream);
+        self.end(STRETCHES);
+        self.shape(text);
+        self.end(4);
     }
 
-    fn letters(&mut self, text: &Text) {
-        let mut stream = std::mem::take(&mut self.stream);
+    fn end(&mut self, group: usize) {
+        self.ends[group] = self.all.len() as u32;
+    }
+
+    fn letters(&mut self, text: &Text, stream: &mut Vec<u8>) {
         stream.clear();
         stream.extend(text.squashed.letters(text.folded().as_str()).take(MOST));
         stream.dedup();
-        let from = self.all.len();
-        for (length, group) in [(4, Group::Four), (5, Group::Five)] {
-            for stretch in stream.windows(length) {
-                let key = stretch.iter().fold(0, |key, class| key << 8 | u64::from(*class));
-                self.all.push((number(group, key), 0.0));
-            }
+        for (length, sort) in [(4, Sort::Four), (5, Sort::Five)] {
+            let keys = stream
+                .windows(length)
+                .map(|stretch| stretch.iter().fold(0, |key, class| key << 8 | u64::from(*class)));
+            self.all.extend(keys.map(|key| number(sort, key)));
         }
-        self.share(from, LETTERS);
-        self.stretches
-            .extend(self.all[from..].iter().map(|(feature, _)| *feature));
-        self.stream = stream;
     }
 
     fn shape(&mut self, text: &Text) {
         let (marks, folded) = (text.marks(), text.folded().as_str());
-        let from = self.all.len();
         let mut one = |kind: u64, value: u32| {
-            self.all
-                .push((number(Group::Shape, kind << 32 | u64::from(value)), 0.0));
+            self.all.push(number(Sort::Shape, kind << 32 | u64::from(value)));
         };
         // On a scale of doublings.
         let size = |count: u32| u32::BITS - count.leading_zeros();
@@ -153,18 +147,32 @@ impl Features {
         for token in text.tokens.iter().filter(|token| token.digits_only).take(16) {
             one(9, u32::from(token.length.min(12)));
         }
-        let count = |wanted: &[char]| folded.chars().filter(|c| wanted.contains(c)).count() as u32;
-        one(10, size(count(&['!'])));
-        one(11, size(count(&['$', '€', '£', '₽', '₴'])));
-        one(12, size(count(&['?'])));
-        one(13, size(count(&['@'])));
-        one(14, size(count(&['%'])));
-        one(
-            15,
-            size(folded.matches("http").count() as u32 + folded.matches("www.").count() as u32),
-        );
-        one(16, u32::from(folded.contains("t.me/")));
+        let mut counts = [0_u32; 5];
+        for byte in folded.bytes() {
+            let sign = match byte {
+                b'!' => 0,
+                b'$' => 1,
+                b'?' => 2,
+                b'@' => 3,
+                b'%' => 4,
+                _ => continue,
+            };
+            counts[sign] += 1;
+        }
+        if !folded.is_ascii() {
+            counts[1] += folded.matches(['€', '£', '₽', '₴']).count() as u32;
+        }
+        for (kind, count) in (10..).zip(counts) {
+            one(kind, size(count));
+        }
+        // Nothing of these is without a point.
+        let (mut links, mut chats) = (0, false);
+        if folded.contains(['.', ':']) {
+            links = folded.matches("http").count() + folded.matches("www.").count();
+            chats = folded.contains("t.me/");
+        }
+        one(15, size(links as u32));
+        one(16, u32::from(chats));
         one(17, size(marks.disguises()));
-        self.share(from, SHAPES);
     }
 }

@@ -3,7 +3,7 @@
 //! It abstains outside its domain: where less of a text was met in training than of texts like those it learnt from. To learn
 //! from a moderator's decision, [`Classifier::learn`]; to learn from many at once, [`Classifier::train`], which calibrates too.
 
-use super::features::{Features, SIZE};
+use super::features::{Features, SIZE, STRETCHES, Scratch, WEIGHTS};
 use crate::text::Text;
 use crate::text::tokens::mix;
 
@@ -17,9 +17,8 @@ pub struct Sample<'a> {
 /// The classifier, and all that it has learnt.
 #[derive(Debug, Clone)]
 pub struct Classifier {
-    pub(super) weights: Box<[f32]>,
-    /// For each weight, how much it was moved: the more, the slower it moves.
-    pub(super) moved: Box<[f32]>,
+    /// What each feature weighs, beside how much that was moved: the more, the slower it moves.
+    pub(super) weights: Box<[[f32; 2]]>,
     pub(super) bias: f32,
     /// From a margin to the logarithm of the odds.
     pub(super) slope: f32,
@@ -46,6 +45,7 @@ pub struct Opinion {
 pub struct Reader {
     text: Text,
     features: Features,
+    scratch: Scratch,
 }
 
 /// What a disguise counts for, as the logarithm of odds.
@@ -56,6 +56,11 @@ const RATE: f32 = 0.25;
 const EPOCHS: usize = 12;
 /// Draws weights to nothing, so that what was seen once is not believed.
 const DECAY: f32 = 2e-6;
+/// How often each sample is learnt again as somebody mistypes it, and how much that counts.
+const WORN: u64 = 3;
+const WORN_WEIGHT: f32 = 0.5;
+/// How much of a group's weight belongs to features that were never met.
+const ROOM: f32 = 0.3;
 /// Parts that the samples are cut into for calibration.
 const FOLDS: u64 = 5;
 
@@ -64,8 +69,7 @@ const FOLDS: u64 = 5;
 impl Default for Classifier {
     fn default() -> Self {
         Self {
-            weights: vec![0.0; SIZE].into(),
-            moved: vec![0.0; SIZE].into(),
+            weights: vec![[0.0; 2]; SIZE].into(),
             bias: 0.0,
             slope: 1.0,
             offset: 0.0,
@@ -89,16 +93,27 @@ impl Classifier {
     /// This one, taught these as well, and calibrated anew on them.
     pub fn trained(self, samples: &[Sample<'_>]) -> Self {
         let mut reader = Reader::default();
-        let read: Vec<Read> = samples.iter().map(|sample| reader.sample(sample)).collect();
+        let mut read: Vec<Read> = samples.iter().map(|sample| reader.sample(sample)).collect();
+        for round in 1..=WORN {
+            let worn: Vec<Read> = samples
+                .iter()
+                .zip(&read)
+                .map(|(sample, read)| reader.worn(sample, read.key, round))
+                .collect();
+            read.extend(worn);
+        }
         // What each part looks like to a model that has not seen it.
         let (mut seen, mut known) = (Vec::new(), Vec::new());
         for fold in 0..FOLDS {
             let mut partial = self.clone();
             partial.fit(read.iter().filter(|read| read.key % FOLDS != fold));
-            let rest = read.iter().filter(|read| read.key % FOLDS == fold);
+            let rest = read
+                .iter()
+                .filter(|read| read.key % FOLDS == fold && read.importance == 1.0);
             for read in rest {
-                seen.push((partial.margin(&read.features), read.is_spam));
-                known.push(partial.known(&read.stretches));
+                let asked = partial.ask(&read.features);
+                seen.push((asked.margin, read.is_spam));
+                known.push(asked.known);
             }
         }
         let mut whole = self;
@@ -120,20 +135,20 @@ impl Classifier {
     /// What it thinks of a text.
     pub fn judge(&self, reader: &mut Reader, text: &str) -> Opinion {
         reader.text.read(text);
-        reader.features.read(&reader.text);
+        reader.features.read(&reader.text, &mut reader.scratch);
         self.opinion(&reader.features)
     }
 
     /// What it thinks of a text that was read already.
     pub fn judge_text(&self, reader: &mut Reader, text: &Text) -> Opinion {
-        reader.features.read(text);
+        reader.features.read(text, &mut reader.scratch);
         self.opinion(&reader.features)
     }
 
     fn opinion(&self, features: &Features) -> Opinion {
-        let known = self.known(&features.stretches);
+        let Asked { margin, known } = self.ask(features);
         let abstains = self.learnt == 0 || known < self.least_known;
-        let odds = self.slope * self.margin(&features.all) + self.offset + DISGUISE * features.disguise;
+        let odds = self.slope * margin + self.offset + DISGUISE * features.disguise;
         let probability = 1.0 / (1.0 + (-odds).exp());
         Opinion {
             // In the same order as the others among themselves.
@@ -147,20 +162,27 @@ impl Classifier {
         }
     }
 
-    fn known(&self, stretches: &[u32]) -> f32 {
-        let met = stretches
-            .iter()
-            .filter(|feature| self.moved[**feature as usize] > 0.0)
-            .count();
-        met as f32 / stretches.len().max(1) as f32
-    }
-
-    fn margin(&self, features: &[(u32, f32)]) -> f32 {
-        let sum: f32 = features
-            .iter()
-            .map(|(feature, value)| self.weights[*feature as usize] * value)
-            .sum();
-        sum + self.bias
+    /// What the weights say. Features that were never met leave more room to the others of their group, so that mistyping half
+    /// of the words does not halve what the rest says.
+    fn ask(&self, features: &Features) -> Asked {
+        let mut asked = Asked {
+            margin: self.bias,
+            known: 0.0,
+        };
+        for (number, (group, weight)) in features.groups().zip(WEIGHTS).enumerate() {
+            let (mut sum, mut met) = (0.0, 0_u32);
+            for feature in group {
+                let [weight, moved] = self.weights[*feature as usize];
+                sum += weight;
+                met += u32::from(moved > 0.0);
+            }
+            let (all, met) = (group.len() as f32, met as f32);
+            asked.margin += weight * sum / (ROOM * all + (1.0 - ROOM) * met).max(1.0).sqrt();
+            if number == STRETCHES {
+                asked.known = met / all.max(1.0);
+            }
+        }
+        asked
     }
 
     fn fit<'r>(&mut self, samples: impl Iterator<Item = &'r Read>) {
@@ -175,34 +197,54 @@ impl Classifier {
         for epoch in 0..EPOCHS {
             samples.sort_unstable_by_key(|read| mix(read.key ^ (epoch as u64) << 32));
             for read in &samples {
-                self.step(read, if read.is_spam { balance } else { 1.0 }, RATE);
+                self.step(
+                    read,
+                    read.importance * if read.is_spam { balance } else { 1.0 },
+                    RATE,
+                );
             }
         }
         self.learnt += samples.len() as u64;
     }
 
     fn step(&mut self, read: &Read, importance: f32, rate: f32) {
-        let odds = self.margin(&read.features);
+        let values = read.features.groups().zip(WEIGHTS);
+        let values = values.map(|(group, weight)| (group, weight / (group.len().max(1) as f32).sqrt()));
+        let sums = values.clone().map(|(group, value)| {
+            value
+                * group
+                    .iter()
+                    .map(|feature| self.weights[*feature as usize][0])
+                    .sum::<f32>()
+        });
+        let odds = self.bias + sums.sum::<f32>();
         let probability = 1.0 / (1.0 + (-odds).exp());
         let error = (f32::from(u8::from(read.is_spam)) - probability) * importance;
         self.bias += 0.02 * error;
-        for (feature, value) in &read.features {
-            let (weight, moved) = (
-                &mut self.weights[*feature as usize],
-                &mut self.moved[*feature as usize],
-            );
-            let step = error * value - DECAY * *weight;
-            *moved += step * step + 1e-12;
-            *weight += rate * step / (moved.sqrt() + 1e-3);
+        for (group, value) in values {
+            for feature in group {
+                let [weight, moved] = &mut self.weights[*feature as usize];
+                let step = error * value - DECAY * *weight;
+                *moved += step * step + 1e-12;
+                *weight += rate * step / (moved.sqrt() + 1e-3);
+            }
         }
     }
 }
 
+/// What the weights say of a text.
+struct Asked {
+    margin: f32,
+    /// Share of its stretches that were met.
+    known: f32,
+}
+
 /// A sample as numbers.
 struct Read {
-    features: Vec<(u32, f32)>,
-    stretches: Vec<u32>,
+    features: Features,
     is_spam: bool,
+    /// How much it counts for beside others.
+    importance: f32,
     /// Of the text, for an order that is the same everywhere.
     key: u64,
 }
@@ -212,7 +254,7 @@ struct Read {
 impl Reader {
     fn sample(&mut self, sample: &Sample<'_>) -> Read {
         self.text.read(sample.text);
-        self.features.read(&self.text);
+        self.features.read(&self.text, &mut self.scratch);
         let key = self
             .text
             .folded()
@@ -220,12 +262,51 @@ impl Reader {
             .bytes()
             .fold(0, |key, byte| mix(key ^ u64::from(byte)));
         Read {
-            features: self.features.all.clone(),
-            stretches: self.features.stretches.clone(),
+            features: self.features.clone(),
             is_spam: sample.is_spam,
+            importance: 1.0,
             key,
         }
     }
+
+    /// The sample as somebody writes it who mistypes, or wants to be misread: it counts for less, and stays with its original.
+    fn worn(&mut self, sample: &Sample<'_>, key: u64, round: u64) -> Read {
+        let worn = wear(sample.text, mix(key ^ round));
+        let read = self.sample(&Sample {
+            text: &worn,
+            is_spam: sample.is_spam,
+        });
+        Read {
+            key,
+            importance: WORN_WEIGHT,
+            ..read
+        }
+    }
+}
+
+/// Exchanges, leaves out, repeats or parts a letter inside of most longer words.
+fn wear(text: &str, seed: u64) -> String {
+    let mut worn = String::with_capacity(text.len() + text.len() / 4);
+    for (place, word) in (0_u64..).zip(text.split_inclusive(char::is_whitespace)) {
+        let mut letters: Vec<char> = word.chars().collect();
+        let letter = |c: &&char| c.is_alphabetic();
+        let count = letters.iter().take_while(letter).count();
+        let draw = mix(seed ^ place << 8);
+        if count >= 4 {
+            // Neither the first letter nor the last.
+            let at = 1 + (draw >> 8) as usize % (count - 2);
+            match draw % 5 {
+                0 if count > 4 => letters.swap(at, if at + 2 < count { at + 1 } else { at - 1 }),
+                0 => letters.swap(1, 2),
+                1 => drop(letters.remove(at)),
+                2 => letters.splice(at..at, [letters[at]; 2]).for_each(drop),
+                3 => letters.insert(at, ' '),
+                _ => {}
+            }
+        }
+        worn.extend(letters);
+    }
+    worn
 }
 
 /// Slope and offset by which margins become logarithms of odds: logistic regression in one dimension (Platt), by Newton.

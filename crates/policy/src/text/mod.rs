@@ -59,7 +59,7 @@ pub struct Text {
     raw: String,
     folded: View,
     joined: View,
-    has_joined: bool,
+    pub(crate) has_joined: bool,
     truncated: bool,
     marks: Marks,
     pub(crate) tokens: Vec<Token>,
