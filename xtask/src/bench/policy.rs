@@ -5,12 +5,25 @@ use super::measured::Goal::{AtMost, ToCompare};
 use super::measured::Program;
 use anyhow::Result;
 
-const POLICY: Program = Program {
+pub(super) const POLICY: Program = Program {
     package: "lockdown-policy",
     bench: "policy",
     figures: &[
         ("rules50_us", "us", AtMost(0.5)),
         ("rules50_p99_us", "us", ToCompare),
+        ("read_us", "us", AtMost(0.2)),
+        ("words1k_us", "us", ToCompare),
+        ("words10k_us", "us", AtMost(0.5)),
+        ("words100k_us", "us", ToCompare),
+        ("words100k_to_1k", "ratio", AtMost(1.4)),
+        ("patterns100_us", "us", AtMost(0.7)),
+        ("spam_us", "us", ToCompare),
+        ("pipeline_us", "us", AtMost(2.5)),
+        ("pipeline_p99_us", "us", AtMost(15.0)),
+        ("worst_ms", "ms", AtMost(2.0)),
+        ("build1k100_ms", "ms", AtMost(3.0)),
+        ("build1k100_kib", "KiB", AtMost(160.0)),
+        ("idle10k_mib", "MiB", AtMost(150.0)),
         ("facts_us", "us", ToCompare),
         ("explain50_us", "us", ToCompare),
         ("count_us", "us", ToCompare),

@@ -2,14 +2,31 @@
 //!
 //! To add figures: a module with a `round`, called from each round here, and their goals in `xtask/src/bench/policy.rs`.
 
+mod corpus;
+mod peers;
+mod pipeline;
 mod rules;
 
 fn main() {
-    let quick = std::env::args().any(|word| word == "quick");
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with("--"))
+        .collect();
+    if let [first, rounds, folder, programs @ ..] = words.as_slice()
+        && first == "peers"
+    {
+        let rounds = rounds.parse().expect("a number of rounds");
+        peers::run(rounds, folder.as_ref(), programs);
+        return;
+    }
+    let quick = words.iter().any(|word| word == "quick");
     let rounds = if quick { 5 } else { 15 };
     let rules = rules::Bench::new();
+    let texts = pipeline::Bench::new();
+    texts.idle(quick);
     for _ in 0..rounds {
         rules.round(quick);
+        texts.round(quick);
     }
 }
 

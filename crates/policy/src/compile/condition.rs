@@ -55,13 +55,32 @@ pub(crate) struct Asking<'a> {
     pub(crate) found: Vec<(Slot, u16, Option<Range<usize>>)>,
     /// Texts that were read for it.
     texts: Vec<(Slot, Text)>,
+    /// Texts of earlier events: read into again, they need no memory.
+    spare: Vec<Text>,
+}
+
+/// What is left of an [`Asking`], empty.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    found: Vec<(Slot, u16, Option<Range<usize>>)>,
+    texts: Vec<(Slot, Text)>,
+    spare: Vec<Text>,
 }
 
 /// A rule and the first thing that it asks, side by side: most rules end here, without being looked at.
 #[derive(Debug, Clone)]
 pub(crate) struct Gate {
     pub(crate) rule: u16,
-    asks: Option<(Slot, Op, i64)>,
+    asks: Option<Asks>,
+}
+
+/// A slot, and the values from one to another that it has to have, or not to have.
+#[derive(Debug, Clone, Copy)]
+struct Asks {
+    slot: Slot,
+    least: i64,
+    most: i64,
+    inside: bool,
 }
 
 // === impl Gate ===
@@ -69,8 +88,8 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new<'i>(rule: u16, mut conditions: impl Iterator<Item = &'i Ir>) -> Self {
         let asks = conditions.find_map(|ir| match ir {
-            Ir::Compare { slot, op, value } => Some((*slot, *op, *value)),
-            Ir::Flag(slot) => Some((*slot, Op::NotEqual, 0)),
+            Ir::Compare { slot, op, value } => Some(Asks::new(*slot, *op, *value)),
+            Ir::Flag(slot) => Some(Asks::new(*slot, Op::NotEqual, 0)),
             _ => None,
         });
         Self { rule, asks }
@@ -78,9 +97,33 @@ impl Gate {
 
     /// False when the rule cannot hit.
     pub(crate) fn is_open(&self, facts: &Facts) -> bool {
-        match self.asks {
-            None => true,
-            Some((slot, op, value)) => facts.number(slot).is_some_and(|seen| op.holds(seen, value)),
+        self.asks.is_none_or(|asks| {
+            facts
+                .number(asks.slot)
+                .is_some_and(|seen| (asks.least <= seen && seen <= asks.most) == asks.inside)
+        })
+    }
+}
+
+// === impl Asks ===
+
+impl Asks {
+    fn new(slot: Slot, op: Op, value: i64) -> Self {
+        // An empty range where nothing is less or more.
+        let (least, most) = match op {
+            Op::Less => (i64::MIN, value.saturating_sub(1)),
+            Op::AtMost => (i64::MIN, value),
+            Op::Equal | Op::NotEqual => (value, value),
+            Op::AtLeast => (value, i64::MAX),
+            Op::More => (value.saturating_add(1), i64::MAX),
+        };
+        let none = (op == Op::Less && value == i64::MIN) || (op == Op::More && value == i64::MAX);
+        let (least, most) = if none { (1, 0) } else { (least, most) };
+        Self {
+            slot,
+            least,
+            most,
+            inside: op != Op::NotEqual,
         }
     }
 }
@@ -110,7 +153,30 @@ impl<'a> Asking<'a> {
             lists,
             found: Vec::new(),
             texts: Vec::new(),
+            spare: Vec::new(),
         }
+    }
+
+    /// The same, with what an earlier one left.
+    pub(crate) fn again(facts: &'a Facts, lists: &'a [CompiledList], left: &mut Left) -> Self {
+        Self {
+            facts,
+            lists,
+            found: std::mem::take(&mut left.found),
+            texts: std::mem::take(&mut left.texts),
+            spare: std::mem::take(&mut left.spare),
+        }
+    }
+
+    /// Leaves its memory to a later one.
+    pub(crate) fn leave(mut self, left: &mut Left) {
+        self.found.clear();
+        self.spare.extend(self.texts.drain(..).map(|(_, text)| text));
+        *left = Left {
+            found: self.found,
+            texts: self.texts,
+            spare: self.spare,
+        };
     }
 
     /// Where something of a list stands in a text.
@@ -122,7 +188,10 @@ impl<'a> Asking<'a> {
         let place = match place {
             Some(place) => place,
             None => {
-                self.texts.push((slot, Text::of(self.facts.text(slot)?)));
+                let raw = self.facts.text(slot)?;
+                let mut text = self.spare.pop().unwrap_or_default();
+                text.read(raw);
+                self.texts.push((slot, text));
                 self.texts.len() - 1
             }
         };

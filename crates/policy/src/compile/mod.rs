@@ -15,7 +15,7 @@ mod rule;
 mod surroundings;
 
 use condition::Gate;
-pub(crate) use condition::{Asking, Ir, Truth};
+pub(crate) use condition::{Asking, Ir, Left, Truth};
 pub(crate) use counter::ask_limit;
 pub use exempt::Exemption;
 pub(crate) use rule::Rule;

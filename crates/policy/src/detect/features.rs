@@ -85,14 +85,14 @@ impl Features {
         let words = tokens.iter().filter(|token| token.length > 1);
         let spelled = words.clone().filter(|token| !token.digits_only);
         self.all
-            .extend(spelled.map(|token| number(Sort::Word, token.hash.finish())));
+            .extend(spelled.map(|token| number(Sort::Word, token.key)));
         self.end(0);
         // Of a number beside a word, its length alone is met again.
         let key = |token: &Token| {
             if token.digits_only {
                 u64::from(token.length)
             } else {
-                token.hash.finish()
+                token.key
             }
         };
         let pairs = tokens
@@ -102,7 +102,7 @@ impl Features {
         self.end(1);
         // Words with their letters in any order, for whoever exchanges some.
         self.all
-            .extend(words.map(|token| number(Sort::Sum, u64::from(token.sum))));
+            .extend(words.map(|token| number(Sort::Sum, u64::from(token.bag))));
         self.end(2);
         self.letters(text, stream);
         self.end(STRETCHES);
@@ -147,6 +147,12 @@ impl Features {
         for token in text.tokens.iter().filter(|token| token.digits_only).take(16) {
             one(9, u32::from(token.length.min(12)));
         }
+        // `150ppm`, `win2day`: neither a word nor a number.
+        let mixed = text
+            .tokens
+            .iter()
+            .filter(|token| !token.letters_only && !token.digits_only);
+        one(18, size(mixed.count() as u32));
         let mut counts = [0_u32; 5];
         for byte in folded.bytes() {
             let sign = match byte {

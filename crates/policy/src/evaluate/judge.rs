@@ -3,7 +3,7 @@
 use super::plan::Plan;
 use super::verdict::{Hit, Outcome, Reached, Verdict};
 use crate::catalogue::Slot;
-use crate::compile::{Asking, Ir, Rule, RuleSet, Truth, ask_limit};
+use crate::compile::{Asking, Ir, Left, Rule, RuleSet, Truth, ask_limit};
 use crate::counter::{Answer, Counters};
 use crate::document::Mode;
 use crate::facts::Facts;
@@ -19,6 +19,7 @@ pub struct Judge<C> {
     paused: HashSet<(String, String)>,
     /// Judges everybody, as if nobody were exempt: a replay asks who would have been hit.
     pub(crate) everybody: bool,
+    left: Left,
 }
 
 // === impl Judge ===
@@ -29,6 +30,7 @@ impl<C: Counters> Judge<C> {
             counters,
             paused: HashSet::new(),
             everybody: false,
+            left: Left::default(),
         }
     }
 
@@ -51,22 +53,27 @@ impl<C: Counters> Judge<C> {
 
     /// The verdict on one event. The same event judged again by the same rules gives the same one.
     pub fn judge(&mut self, rules: &RuleSet, facts: &Facts) -> Verdict {
-        let mut asking = Asking::new(facts, &rules.lists);
+        let mut left = std::mem::take(&mut self.left);
+        let mut asking = Asking::again(facts, &rules.lists, &mut left);
         let alive: Vec<u16> = rules.by_event[facts.kind as usize]
             .iter()
             .filter(|gate| gate.is_open(facts))
             .map(|gate| gate.rule)
             .filter(|index| self.is_alive(&rules.rules[usize::from(*index)], &mut asking))
             .collect();
-        if alive.is_empty() {
-            return Verdict {
+        let verdict = if alive.is_empty() {
+            Verdict {
                 rule_set: Arc::clone(&rules.hash),
                 hits: Vec::new(),
                 acts: Vec::new(),
                 ladder: None,
-            };
-        }
-        self.weigh(rules, &alive, &mut asking)
+            }
+        } else {
+            self.weigh(rules, &alive, &mut asking)
+        };
+        asking.leave(&mut left);
+        self.left = left;
+        verdict
     }
 
     fn is_alive(&self, rule: &Rule, asking: &mut Asking<'_>) -> bool {

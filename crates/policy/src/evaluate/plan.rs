@@ -28,84 +28,98 @@ pub enum By {
 /// From this gravity on something is done to a person, and only the gravest of them.
 const SANCTION: u8 = 2;
 
+/// What is to be done so far, one of each kind of rivals.
 #[derive(Default)]
-pub(super) struct Plan {
-    acts: Vec<Planned>,
+pub(super) struct Plan<'r> {
+    acts: Vec<Draft<'r>>,
+    strikes: Option<u32>,
+}
+
+/// As [`Planned`], of the rule set.
+struct Draft<'r> {
+    act: &'r Act,
+    by: By,
+    approval: u32,
+    counted: Vec<Counted>,
 }
 
 // === impl Plan ===
 
-impl Plan {
+impl<'r> Plan<'r> {
     /// Adds what a rule does.
-    pub(super) fn rule(&mut self, rules: &RuleSet, index: usize, approval: u32, counted: &[Counted]) {
+    pub(super) fn rule(&mut self, rules: &'r RuleSet, index: usize, approval: u32, counted: &[Counted]) {
         for act in &rules.rules[index].then {
-            let counted = if act.counted { counted.to_vec() } else { Vec::new() };
+            let counted = if act.counted { counted } else { &[] };
             self.add(act, By::Rule(index), approval, counted);
         }
     }
 
-    pub(super) fn step(&mut self, step: &Step, approval: u32) {
+    pub(super) fn step(&mut self, step: &'r Step, approval: u32) {
         for act in &step.acts {
-            self.add(act, By::Step(step.at), approval, Vec::new());
+            self.add(act, By::Step(step.at), approval, &[]);
         }
     }
 
     /// The strikes that are given at once.
     pub(super) fn strikes(&self) -> Option<u32> {
-        let strikes = self.acts.iter().filter(|planned| planned.approval == 0);
-        strikes
-            .filter_map(|planned| (planned.act.word() == "strike").then_some(planned.act.number?))
-            .max()
+        self.strikes
     }
 
-    fn add(&mut self, act: &Act, by: By, approval: u32, counted: Vec<Counted>) {
+    fn add(&mut self, act: &'r Act, by: By, approval: u32, counted: &[Counted]) {
         // Only what is done to a person waits: a message that has to go goes at once.
         let approval = if concerns_person(act) { approval } else { 0 };
-        self.acts.push(Planned {
-            act: act.clone(),
-            by,
-            approval,
-            counted,
-        });
+        if approval == 0 && act.word() == "strike" {
+            self.strikes = self.strikes.max(act.number);
+        }
+        let rival = self
+            .acts
+            .iter_mut()
+            .find(|other| (other.approval == 0) == (approval == 0) && rivals(other.act, act));
+        let Some(other) = rival else {
+            self.acts.push(Draft {
+                act,
+                by,
+                approval,
+                counted: counted.to_vec(),
+            });
+            return;
+        };
+        if weight(act) > weight(other.act) {
+            (other.act, other.by, other.approval) = (act, by, approval);
+        }
+        if !counted.is_empty() {
+            other.counted.extend_from_slice(counted);
+            other.counted.sort_by_key(|event| event.event_id);
+            other.counted.dedup_by_key(|event| event.event_id);
+        }
     }
 
     pub(super) fn done(self) -> Vec<Planned> {
-        let mut kept: Vec<Planned> = Vec::new();
-        for planned in self.acts {
-            let rival = kept.iter_mut().find(|other| rivals(other, &planned));
-            match rival {
-                None => kept.push(planned),
-                Some(other) => {
-                    if weight(&planned.act) > weight(&other.act) {
-                        let counted = std::mem::take(&mut other.counted);
-                        *other = planned;
-                        other.counted.extend(counted);
-                    } else {
-                        other.counted.extend(planned.counted);
-                    }
-                    other.counted.sort_by_key(|event| event.event_id);
-                    other.counted.dedup_by_key(|event| event.event_id);
-                }
-            }
-        }
+        let mut kept = self.acts;
         // A message that is deleted is not held as well.
         if kept.iter().any(|planned| planned.act.word() == "delete") {
             kept.retain(|planned| planned.act.word() != "hold");
         }
         // What needs agreement and is no more than what is done anyway asks nobody.
-        let at_once = |planned: &&Planned| planned.approval == 0 && planned.act.info.gravity >= SANCTION;
+        let at_once = |planned: &&Draft<'_>| planned.approval == 0 && planned.act.info.gravity >= SANCTION;
         let gravest = kept
             .iter()
             .filter(at_once)
-            .map(|planned| weight(&planned.act))
+            .map(|planned| weight(planned.act))
             .max();
         kept.retain(|planned| {
             planned.approval == 0
                 || planned.act.info.gravity < SANCTION
-                || Some(weight(&planned.act)) > gravest
+                || Some(weight(planned.act)) > gravest
         });
         kept.sort_by_key(|planned| planned.approval > 0);
-        kept
+        let planned = kept.into_iter().map(|draft| Planned {
+            act: draft.act.clone(),
+            by: draft.by,
+            approval: draft.approval,
+            counted: draft.counted,
+        });
+        planned.collect()
     }
 }
 
@@ -114,15 +128,9 @@ fn concerns_person(act: &Act) -> bool {
 }
 
 /// Whether only one of the two is done.
-fn rivals(one: &Planned, other: &Planned) -> bool {
-    let sanction = |planned: &Planned| planned.act.info.gravity >= SANCTION;
-    if (one.approval == 0) != (other.approval == 0) {
-        return false;
-    }
-    if sanction(one) && sanction(other) {
-        return true;
-    }
-    one.act.word() == other.act.word() && one.act.name == other.act.name
+fn rivals(one: &Act, other: &Act) -> bool {
+    let sanctions = one.info.gravity >= SANCTION && other.info.gravity >= SANCTION;
+    sanctions || (one.word() == other.word() && one.name == other.name)
 }
 
 /// Which of two rivals is done: graver, longer, more.

@@ -33,7 +33,7 @@ pub struct Facts {
     pub author: String,
     pub channel: Option<String>,
     pub message: Option<String>,
-    known: u128,
+    known: [bool; SLOTS],
     numbers: [i64; SLOTS],
     words: Vec<(Slot, Vec<String>)>,
     texts: Vec<(Slot, String)>,
@@ -52,7 +52,7 @@ impl Facts {
             author: String::new(),
             channel: None,
             message: None,
-            known: 0,
+            known: [false; SLOTS],
             numbers: [0; SLOTS],
             words: Vec::new(),
             texts: Vec::new(),
@@ -60,11 +60,11 @@ impl Facts {
     }
 
     fn mark(&mut self, slot: Slot) {
-        self.known |= 1 << slot as u32;
+        self.known[slot as usize] = true;
     }
 
     pub fn is_known(&self, slot: Slot) -> bool {
-        self.known & (1 << slot as u32) != 0
+        self.known[slot as usize]
     }
 
     /// Sets a number, a length of time in milliseconds, or a flag as 0 and 1.
@@ -129,7 +129,7 @@ impl Facts {
 
     /// Forgets a slot: for examples, and for what is not kept for replays.
     pub(crate) fn forget(&mut self, slot: Slot) {
-        self.known &= !(1 << slot as u32);
+        self.known[slot as usize] = false;
         self.words.retain(|(known, _)| *known != slot);
         self.texts.retain(|(known, _)| *known != slot);
     }

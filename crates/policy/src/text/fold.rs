@@ -8,14 +8,12 @@ use super::view::View;
 /// What ASCII is worth, so that plain English needs no other table.
 #[derive(Clone, Copy)]
 pub(super) struct Ascii {
-    pub(super) lower: u8,
     pub(super) class: u8,
     pub(super) kind: Kind,
 }
 
 pub(super) const ASCII: [Ascii; 128] = {
     let mut table = [Ascii {
-        lower: 0,
         class: 0,
         kind: Kind::Other,
     }; 128];
@@ -23,7 +21,6 @@ pub(super) const ASCII: [Ascii; 128] = {
     while code < 128 {
         let byte = code as u8;
         let lower = byte.to_ascii_lowercase();
-        table[code].lower = lower;
         table[code].kind = match byte {
             b'\t'..=b'\r' | b' ' => Kind::Space,
             0..=8 | 14..=31 | 127 => Kind::Invisible,
@@ -59,37 +56,47 @@ pub(super) const ASCII: [Ascii; 128] = {
 pub(super) fn fold(raw: &str, folded: &mut View, marks: &mut Marks) {
     folded.clear();
     *marks = Marks::default();
-    let plain =
-        |byte: u8| byte.is_ascii() && byte != b'%' && ASCII[byte as usize & 0x7F].kind != Kind::Invisible;
-    if raw.bytes().all(plain) {
-        ascii(raw, folded, marks);
+    let other = |byte: u8| !matches!(byte, b' '..=b'~' | b'\t'..=b'\r') || byte == b'%';
+    if count(raw.as_bytes(), other) == 0 {
+        ascii(raw.as_bytes(), folded, marks);
     } else {
         Folder::new(raw, folded, marks).run();
     }
     marks.lines += u32::from(!raw.is_empty());
 }
 
-fn ascii(raw: &str, folded: &mut View, marks: &mut Marks) {
-    let (mut last, mut run) = (0, 0);
-    let mut kinds = [0_u32; 16];
-    folded.text.extend(raw.bytes().map(|byte| {
-        let known = ASCII[byte as usize & 0x7F];
-        kinds[known.kind as usize] += 1;
-        marks.upper += u32::from(known.lower != byte);
-        marks.lines += u32::from(byte == b'\n');
-        run = if byte == last { run + 1 } else { 1 };
-        last = byte;
-        marks.repeat = marks.repeat.max(run);
-        char::from(if known.kind == Kind::Space && byte != b'\n' {
-            b' '
-        } else {
-            known.lower
-        })
+/// Counts without a branch, many bytes at a time.
+fn count(bytes: &[u8], is: impl Fn(u8) -> bool) -> u32 {
+    bytes.iter().map(|byte| u32::from(is(*byte))).sum()
+}
+
+fn ascii(raw: &[u8], folded: &mut View, marks: &mut Marks) {
+    let mut bytes = std::mem::take(&mut folded.text).into_bytes();
+    bytes.extend(raw.iter().map(|byte| match byte {
+        b'\t' | b'\x0b'..=b'\r' => b' ',
+        byte => byte.to_ascii_lowercase(),
     }));
+    folded.text = String::from_utf8(bytes).expect("ASCII is UTF-8");
     marks.chars = raw.len() as u32;
-    marks.letters = kinds[Kind::Letter as usize];
-    marks.digits = kinds[Kind::Digit as usize];
-    marks.spaces = kinds[Kind::Space as usize];
+    marks.letters = count(raw, |byte| byte.is_ascii_alphabetic());
+    marks.upper = count(raw, |byte| byte.is_ascii_uppercase());
+    marks.digits = count(raw, |byte| byte.is_ascii_digit());
+    marks.spaces = count(raw, |byte| matches!(byte, b'\t'..=b'\r' | b' '));
+    marks.lines = count(raw, |byte| byte == b'\n');
+    marks.repeat = longest_run(raw);
+}
+
+/// Most texts have no run of three, which is known without looking for the longest.
+fn longest_run(raw: &[u8]) -> u32 {
+    let twice = raw.iter().zip(raw.iter().skip(1)).map(|(a, b)| u32::from(a == b));
+    if twice.sum::<u32>() == 0 {
+        return u32::from(!raw.is_empty());
+    }
+    let thrice = raw.iter().zip(raw.iter().skip(1)).zip(raw.iter().skip(2));
+    if thrice.map(|((a, b), c)| u32::from(a == b && b == c)).sum::<u32>() == 0 {
+        return 2;
+    }
+    raw.chunk_by(|a, b| a == b).map(<[u8]>::len).max().unwrap_or(0) as u32
 }
 
 /// The way of any other text.

@@ -5,7 +5,7 @@
 
 use super::lookalikes;
 use super::table::{self, Kind};
-use super::tokens::{Hash, Odd, Token};
+use super::tokens::{Hash, Odd};
 
 /// How a word was hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,7 +74,7 @@ impl Forms {
         self.spelled_letters = 0;
     }
 
-    pub(super) fn find(&mut self, folded: &str, tokens: &[Token], odd: &Odd) {
+    pub(super) fn find(&mut self, folded: &str, odd: &Odd) {
         for &(start, end) in &odd.chunks {
             let chunk = &folded[start as usize..end as usize];
             // Addresses, mentions and custom emoji are machine text.
@@ -92,7 +92,6 @@ impl Forms {
             self.spelled(folded);
             self.spelled.sort_unstable();
         }
-        self.split(folded, tokens);
     }
 
     pub(crate) fn letters(&self, form: &Form) -> &[Letter] {
@@ -286,32 +285,6 @@ impl Forms {
             if super::everyday::after(&said(tail)) {
                 self.push(Disguise::Spelled, head);
             }
-        }
-    }
-
-    /// `cu nt`: two neighbours that are not both words of their own.
-    fn split(&mut self, folded: &str, tokens: &[Token]) {
-        for pair in tokens.windows(2) {
-            let [one, two] = pair else { continue };
-            let (short, both) = (one.length.min(two.length), one.length + two.length);
-            if short > 5 || !(4..=24).contains(&both) || two.start - one.end != 1 {
-                continue;
-            }
-            let blank = folded.as_bytes()[one.end as usize].is_ascii_whitespace();
-            if !blank || one.digits_only || two.digits_only {
-                continue;
-            }
-            let said = |token: &Token| &folded[token.start as usize..token.end as usize];
-            if both < 7 && super::everyday::is_word(said(one)) && super::everyday::is_word(said(two)) {
-                continue;
-            }
-            let key = one.hash.glued(two.hash).finish();
-            self.all.push(Form {
-                disguise: Disguise::Split,
-                letters: (0, 0),
-                span: (one.start, two.end),
-                key,
-            });
         }
     }
 }

@@ -93,7 +93,7 @@ impl Text {
         );
         self.marks.words = self.tokens.len() as u32;
         self.forms.clear();
-        self.forms.find(&self.folded.text, &self.tokens, &self.odd);
+        self.forms.find(&self.folded.text, &self.odd);
         self.marks.spelled = self.forms.spelled_letters;
         self.join();
     }

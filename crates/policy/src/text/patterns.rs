@@ -48,6 +48,23 @@ pub struct Patterns {
     always: Box<[u32]>,
 }
 
+/// Places of patterns: a few of them need no memory of their own.
+#[derive(Default)]
+struct Places {
+    few: [u32; FEW],
+    many: Vec<u32>,
+    count: usize,
+    pushed: Vec<bool>,
+}
+
+const FEW: usize = 32;
+
+/// A view, and what of it the gates of patterns ask.
+struct Written<'v> {
+    text: &'v str,
+    digits: u32,
+}
+
 /// Letters in squash space, one stretch of which is needed.
 type Stretches = Vec<Vec<u8>>;
 
@@ -56,7 +73,7 @@ struct Pattern {
     source: Box<str>,
     regex: OnceLock<Option<Box<Regex>>>,
     least_bytes: u32,
-    needs_digit: bool,
+    least_digits: u32,
     /// About how many nanoseconds it may cost for each byte.
     cost: u32,
 }
@@ -133,13 +150,16 @@ impl Patterns {
         }
         let mut left = BUDGET;
         let mut complete = true;
-        let mut told = vec![false; if text.has_joined { self.all.len() } else { 0 }];
+        let mut told = Places::default();
         let joined = text.has_joined.then_some(&text.joined);
         for view in [Some(&text.folded), joined].into_iter().flatten() {
-            let candidates = self.candidates(text, view);
-            for place in candidates {
-                let pattern = &self.all[place];
-                if told.get(place) == Some(&true) || !pattern.may_match(view.as_str()) {
+            let written = Written {
+                text: view.as_str(),
+                digits: text.marks().digits + text.marks().percent_encoded,
+            };
+            for place in self.candidates(text, view).as_slice() {
+                let pattern = &self.all[*place as usize];
+                if told.as_slice().contains(place) || !pattern.may_match(&written) {
                     continue;
                 }
                 let cost = u64::from(pattern.cost) * view.as_str().len() as u64;
@@ -151,11 +171,12 @@ impl Patterns {
                 let Some(found) = pattern.regex().and_then(|regex| regex.find(view.as_str())) else {
                     continue;
                 };
-                if let Some(told) = told.get_mut(place) {
-                    *told = true;
+                if text.has_joined {
+                    told.push(*place);
                 }
                 let span = view.original(found.range());
-                if matched(Matched { pattern: place, span }).is_break() {
+                let pattern = *place as usize;
+                if matched(Matched { pattern, span }).is_break() {
                     return complete;
                 }
             }
@@ -164,21 +185,15 @@ impl Patterns {
     }
 
     /// The patterns whose letters are there, the cheap ones first.
-    fn candidates(&self, text: &Text, view: &View) -> Vec<usize> {
-        let mut candidates: Vec<usize> = self.always.iter().map(|place| *place as usize).collect();
+    fn candidates(&self, text: &Text, view: &View) -> Places {
+        let mut candidates = Places::default();
+        self.always.iter().for_each(|place| candidates.push(*place));
         let Some(literals) = &self.literals else {
             return candidates;
         };
-        let mut seen = Vec::new();
         let mut look = |classes: &[u8]| {
             for hit in literals.find_overlapping_iter(classes) {
-                let place = self.literal_patterns[hit.pattern().as_usize()] as usize;
-                if seen.is_empty() {
-                    seen.resize(self.all.len(), false);
-                }
-                if !std::mem::replace(&mut seen[place], true) {
-                    candidates.push(place);
-                }
+                candidates.push_once(self.literal_patterns[hit.pattern().as_usize()], self.all.len());
             }
         };
         if std::ptr::eq(view, &raw const text.folded) {
@@ -188,8 +203,63 @@ impl Patterns {
             classes.dedup();
             look(&classes);
         }
-        candidates.sort_unstable_by_key(|place| (self.all[*place].cost, *place));
+        let cost = |place: &u32| (self.all[*place as usize].cost, *place);
+        candidates.as_mut_slice().sort_unstable_by_key(cost);
         candidates
+    }
+}
+
+// === impl Places ===
+
+impl Places {
+    fn push(&mut self, place: u32) {
+        if let Some(free) = self.few.get_mut(self.count) {
+            *free = place;
+        } else {
+            if self.many.is_empty() {
+                self.many.extend_from_slice(&self.few);
+            }
+            self.many.push(place);
+        }
+        self.count += 1;
+    }
+
+    /// Of many, which were pushed is marked: looking through them for each would cost their square.
+    fn push_once(&mut self, place: u32, all: usize) {
+        if self.count < FEW {
+            if !self.as_slice().contains(&place) {
+                self.push(place);
+            }
+            return;
+        }
+        if self.pushed.is_empty() {
+            self.pushed.resize(all, false);
+            for known in &self.few {
+                self.pushed[*known as usize] = true;
+            }
+            for known in &self.many {
+                self.pushed[*known as usize] = true;
+            }
+        }
+        if !std::mem::replace(&mut self.pushed[place as usize], true) {
+            self.push(place);
+        }
+    }
+
+    fn as_slice(&self) -> &[u32] {
+        if self.count > FEW {
+            &self.many
+        } else {
+            &self.few[..self.count]
+        }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [u32] {
+        if self.count > FEW {
+            &mut self.many
+        } else {
+            &mut self.few[..self.count]
+        }
     }
 }
 
@@ -223,7 +293,7 @@ impl Pattern {
             regex: OnceLock::new(),
             // Letters that differ from the ones in the text may be shorter than those.
             least_bytes: if source.is_ascii() { least as u32 } else { 1 },
-            needs_digit: needs_digit(&hir),
+            least_digits: least_digits(&hir),
             cost: if counted { 6 * states } else { 2 },
         };
         let needed = needed(&hir)
@@ -237,14 +307,13 @@ impl Pattern {
             source: "".into(),
             regex: OnceLock::from(None),
             least_bytes: u32::MAX,
-            needs_digit: false,
+            least_digits: 0,
             cost: 0,
         }
     }
 
-    fn may_match(&self, text: &str) -> bool {
-        text.len() >= self.least_bytes as usize
-            && (!self.needs_digit || text.bytes().any(|byte| byte.is_ascii_digit()))
+    fn may_match(&self, written: &Written<'_>) -> bool {
+        written.text.len() >= self.least_bytes as usize && written.digits >= self.least_digits
     }
 
     fn regex(&self) -> Option<&Regex> {
@@ -314,22 +383,23 @@ fn counts(hir: &Hir) -> bool {
     }
 }
 
-fn needs_digit(hir: &Hir) -> bool {
+/// How many digits all that it matches has.
+fn least_digits(hir: &Hir) -> u32 {
     match hir.kind() {
-        HirKind::Literal(literal) => literal.0.iter().any(u8::is_ascii_digit),
-        HirKind::Class(class) => match class {
+        HirKind::Literal(literal) => literal.0.iter().filter(|byte| byte.is_ascii_digit()).count() as u32,
+        HirKind::Class(class) => u32::from(match class {
             Class::Unicode(class) => class
                 .iter()
                 .all(|range| range.start() >= '0' && range.end() <= '9'),
             Class::Bytes(class) => class
                 .iter()
                 .all(|range| range.start() >= b'0' && range.end() <= b'9'),
-        },
-        HirKind::Repetition(repetition) => repetition.min > 0 && needs_digit(&repetition.sub),
-        HirKind::Capture(capture) => needs_digit(&capture.sub),
-        HirKind::Concat(subs) => subs.iter().any(needs_digit),
-        HirKind::Alternation(subs) => subs.iter().all(needs_digit),
-        HirKind::Empty | HirKind::Look(_) => false,
+        }),
+        HirKind::Repetition(repetition) => least_digits(&repetition.sub).saturating_mul(repetition.min),
+        HirKind::Capture(capture) => least_digits(&capture.sub),
+        HirKind::Concat(subs) => subs.iter().map(least_digits).fold(0, u32::saturating_add),
+        HirKind::Alternation(subs) => subs.iter().map(least_digits).min().unwrap_or(0),
+        HirKind::Empty | HirKind::Look(_) => 0,
     }
 }
 

@@ -10,8 +10,11 @@ pub(crate) struct Token {
     pub(crate) end: u32,
     /// Of its classes, runs collapsed.
     pub(crate) hash: Hash,
-    /// The sum of its letters in any order.
+    /// The hash finished: what indexes know the word by.
+    pub(crate) key: u64,
+    /// The sum of its letters in any order; and the same, runs collapsed.
     pub(crate) sum: u32,
+    pub(crate) bag: u32,
     /// Characters.
     pub(crate) length: u16,
     /// No letter in it.
@@ -69,9 +72,10 @@ impl Hash {
         last: BREAK,
     };
 
-    pub(crate) fn push(&mut self, class: u8) {
+    /// False where it only goes on with a run.
+    pub(crate) fn push(&mut self, class: u8) -> bool {
         if class == self.last {
-            return;
+            return false;
         }
         if self.last == BREAK {
             self.first = class;
@@ -79,6 +83,7 @@ impl Hash {
         self.value = self.value.wrapping_mul(BASE).wrapping_add(u64::from(class));
         self.power = self.power.wrapping_mul(BASE);
         self.last = class;
+        true
     }
 
     /// The hash of both words written as one.
@@ -100,11 +105,6 @@ impl Hash {
         }
     }
 
-    /// The hash of both as neighbours.
-    pub(crate) fn beside(self, next: Self) -> u64 {
-        self.finish().rotate_left(29).wrapping_mul(BASE) ^ next.finish()
-    }
-
     /// All bits depend on all classes.
     pub(crate) fn finish(self) -> u64 {
         mix(self.value)
@@ -112,9 +112,16 @@ impl Hash {
 
     pub(crate) fn of(classes: impl Iterator<Item = u8>) -> Self {
         let mut hash = Self::EMPTY;
-        classes.for_each(|class| hash.push(class));
+        classes.for_each(|class| {
+            hash.push(class);
+        });
         hash
     }
+}
+
+/// The key of two words as neighbours, by theirs.
+pub(crate) fn beside(one: u64, next: u64) -> u64 {
+    one.rotate_left(29).wrapping_mul(BASE) ^ next
 }
 
 /// Times `BASE` it is 1.
@@ -141,11 +148,20 @@ pub(super) fn tokens(folded: &str, tokens: &mut Vec<Token>, odd: &mut Odd, squas
     odd.chunks.clear();
     odd.spelled = false;
     squashed.clear();
+    squashed.classes.reserve(folded.len());
+    squashed.places.reserve(folded.len());
     let mut finder = Finder::new(tokens, odd, squashed);
     if folded.is_ascii() {
-        for (at, byte) in folded.bytes().enumerate() {
-            let known = ASCII[byte as usize & 0x7F];
-            finder.one(at as u32, byte, known.class, known.kind);
+        let bytes = folded.as_bytes();
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            let known = ASCII[*byte as usize & 0x7F];
+            if matches!(known.kind, Kind::Letter | Kind::Digit) {
+                at = finder.word(bytes, at);
+            } else {
+                finder.one(at as u32, *byte, known.class, known.kind);
+                at += 1;
+            }
         }
     } else {
         for (at, c) in folded.char_indices() {
@@ -219,7 +235,9 @@ const NO_TOKEN: Token = Token {
     start: 0,
     end: 0,
     hash: Hash::EMPTY,
+    key: 0,
     sum: 0,
+    bag: 0,
     length: 0,
     digits_only: true,
     letters_only: true,
@@ -251,20 +269,10 @@ impl<'a> Finder<'a> {
         }
         match kind {
             Kind::Letter | Kind::Digit => {
-                if !self.open {
-                    self.open = true;
-                    self.token = NO_TOKEN;
-                    self.token.start = at;
-                    if self.chunk.sign_after_word {
-                        self.chunk.odd = true;
-                    }
-                    self.chunk.word = true;
-                    if !self.chunk.open {
-                        self.chunk.open = true;
-                        self.chunk.start = at;
-                    }
+                self.begin(at);
+                if self.token.hash.push(class) {
+                    self.token.bag = self.token.bag.wrapping_add(weight(class));
                 }
-                self.token.hash.push(class);
                 self.token.sum = self.token.sum.wrapping_add(weight(class));
                 self.token.length = self.token.length.saturating_add(1);
                 if kind == Kind::Letter {
@@ -299,12 +307,65 @@ impl<'a> Finder<'a> {
         }
     }
 
+    fn begin(&mut self, at: u32) {
+        if self.open {
+            return;
+        }
+        self.open = true;
+        self.token = NO_TOKEN;
+        self.token.start = at;
+        if self.chunk.sign_after_word {
+            self.chunk.odd = true;
+        }
+        self.chunk.word = true;
+        if !self.chunk.open {
+            self.chunk.open = true;
+            self.chunk.start = at;
+        }
+    }
+
+    /// The same as [`Finder::one`] for each letter and digit of a whole ASCII word; where it ends.
+    fn word(&mut self, bytes: &[u8], start: usize) -> usize {
+        self.begin(start as u32);
+        let (mut hash, mut letters, mut last) = (Hash::EMPTY, 0, self.last_class);
+        let (mut sum, mut bag) = (0_u32, 0_u32);
+        let mut at = start;
+        while let Some(byte) = bytes.get(at) {
+            let known = ASCII[*byte as usize & 0x7F];
+            match known.kind {
+                Kind::Letter => letters += 1,
+                Kind::Digit => {}
+                _ => break,
+            }
+            if known.class != last {
+                self.squashed.classes.push(known.class);
+                self.squashed.places.push(at as u32);
+                last = known.class;
+            }
+            if hash.push(known.class) {
+                bag = bag.wrapping_add(weight(known.class));
+            }
+            sum = sum.wrapping_add(weight(known.class));
+            at += 1;
+        }
+        self.last_class = last;
+        let length = at - start;
+        self.token.hash = hash;
+        self.token.sum = sum;
+        self.token.bag = bag;
+        self.token.length = length.min(usize::from(u16::MAX)) as u16;
+        self.token.digits_only = letters == 0;
+        self.token.letters_only = letters == length;
+        at
+    }
+
     fn close(&mut self, at: u32) {
         if !self.open {
             return;
         }
         self.open = false;
         self.token.end = at;
+        self.token.key = self.token.hash.finish();
         self.singles = if self.token.length == 1 {
             self.singles + 1
         } else {

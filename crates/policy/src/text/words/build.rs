@@ -4,7 +4,7 @@ use super::index::{Filter, Index};
 use super::{ANY, BadTerm, ONE, Term, TermFault, TermKind, WordList, Words};
 use crate::text::Text;
 use crate::text::table::{self, BREAK, Kind, Script};
-use crate::text::tokens::{Hash, mix, weight};
+use crate::text::tokens::{Hash, beside, mix, weight};
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 /// Above this many terms, typos would be found by chance.
@@ -173,7 +173,8 @@ impl Builder {
             TermKind::Phrase => {
                 let mut words = folded.split(' ');
                 let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-                self.keys.push((hash(first).beside(hash(second)), number));
+                self.keys
+                    .push((beside(hash(first).finish(), hash(second).finish()), number));
                 // Phrases are written as one word too.
                 if disguises && read.letters >= 6 {
                     self.keys.push((hash(folded).finish(), number));

@@ -5,7 +5,7 @@ use super::compare::{Lenience, compare, is_typo};
 use super::{ANY, Found, Term, TermKind, Words};
 use crate::text::forms::{Disguise, Form, Letter};
 use crate::text::table::{self, Kind, Script};
-use crate::text::tokens::Token;
+use crate::text::tokens::{Token, beside};
 use crate::text::{Text, everyday};
 use std::ops::ControlFlow;
 
@@ -67,14 +67,19 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
 
     fn token(&mut self, place: usize) -> ControlFlow<()> {
         let (words, token) = (self.words, self.text.tokens[place]);
-        for number in words.whole.find(token.hash.finish()) {
+        for number in words.whole.find(token.key) {
             self.whole(number, &token)?;
         }
-        if words.has_phrases
-            && let Some(next) = self.text.tokens.get(place + 1)
-        {
-            for number in words.whole.find(token.hash.beside(next.hash)) {
-                self.phrase(number, place)?;
+        if let Some(next) = self.text.tokens.get(place + 1) {
+            if words.has_phrases {
+                for number in words.whole.find(beside(token.key, next.key)) {
+                    self.phrase(number, place)?;
+                }
+            }
+            if self.may_be_one(&token, next) {
+                for number in words.whole.find(token.hash.glued(next.hash).finish()) {
+                    self.split(number, &token, next)?;
+                }
             }
         }
         if token.letters_only
@@ -87,6 +92,41 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
             self.typo(&token)?;
         }
         ControlFlow::Continue(())
+    }
+
+    /// `cu nt`: neighbours that may be one word.
+    fn may_be_one(&self, one: &Token, two: &Token) -> bool {
+        one.length.min(two.length) <= 5
+            && (4..=24).contains(&(one.length + two.length))
+            && two.start - one.end == 1
+            && self.folded.as_bytes()[one.end as usize].is_ascii_whitespace()
+            && !one.digits_only
+            && !two.digits_only
+    }
+
+    fn split(&mut self, number: usize, one: &Token, two: &Token) -> ControlFlow<()> {
+        let term = &self.words.terms[number];
+        self.left = self.left.saturating_sub(1);
+        // Split words would otherwise be found in "as so": the term has to be worth the guess.
+        if !term.disguises || term.letters < 4 || self.left == 0 {
+            return ControlFlow::Continue(());
+        }
+        let is_word = |token: &Token| everyday::is_word(self.said(token));
+        if one.length + two.length < 7 && is_word(one) && is_word(two) {
+            return ControlFlow::Continue(());
+        }
+        let lenience = Lenience {
+            repeats: false,
+            leet: false,
+            foreign: false,
+        };
+        let letters = self.said(one).chars().chain(self.said(two).chars());
+        match compare(self.words.term_text(term), &letters, lenience) {
+            Some(Disguise::None | Disguise::Lookalikes) => {
+                self.tell(number, (one.start, two.end), Disguise::Split)
+            }
+            _ => ControlFlow::Continue(()),
+        }
     }
 
     fn said(&self, token: &Token) -> &'_ str {
@@ -250,27 +290,13 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
             return ControlFlow::Continue(());
         }
         let wanted = self.words.term_text(term);
-        let free = form.disguise != Disguise::Split && form.disguise != Disguise::Masked;
         let lenience = Lenience {
-            repeats: free,
-            leet: form.disguise != Disguise::Split,
+            repeats: form.disguise != Disguise::Masked,
+            leet: true,
             foreign: false,
         };
-        let said = if form.disguise == Disguise::Split {
-            let span = &self.folded[form.span.0 as usize..form.span.1 as usize];
-            compare(wanted, &span.chars().filter(|c| !c.is_whitespace()), lenience)
-        } else {
-            compare(
-                wanted,
-                &self.text.forms.letters(form).iter().map(|letter| letter.c),
-                lenience,
-            )
-        };
-        let Some(disguise) = said else {
-            return ControlFlow::Continue(());
-        };
-        // Split words would otherwise be found in "as so": the term has to be worth the guess.
-        if form.disguise == Disguise::Split && (term.letters < 4 || disguise > Disguise::Lookalikes) {
+        let letters = self.text.forms.letters(form).iter().map(|letter| letter.c);
+        if compare(wanted, &letters, lenience).is_none() {
             return ControlFlow::Continue(());
         }
         self.tell(number, form.span, form.disguise)
