@@ -177,6 +177,28 @@ pub struct Posted {
     pub due_in: Duration,
 }
 
+/// Something that is counted with others under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// At most [`Tally::LONGEST_NAME`] letters, digits, `-`, `_` and `/`.
+    pub name: String,
+    /// What tells it from others of the same moment: the same text at the same time is the same thing.
+    pub text: String,
+    /// When it happened, in milliseconds since 1970.
+    pub at: i64,
+    /// How far back the caller looks.
+    pub within: Duration,
+    /// For how long, by the engine's clock, the name is kept when nothing is added under it any more.
+    pub lasts: Duration,
+}
+
+/// What stands under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tallied {
+    pub at: i64,
+    pub text: String,
+}
+
 /// What a live listener hears.
 #[derive(Debug, Clone)]
 pub enum Frame {
@@ -378,6 +400,12 @@ pub trait Engine: Send + Sync + 'static {
     /// Takes an item off; its text, if it was there.
     async fn unpost(&self, board: &str, item: &str) -> Result<Option<String>, EngineError>;
 
+    /// Adds each thing under its name, once, and tells in the same order what stands there up to it, in the order in which
+    /// it was added, itself last. One that was there already finds what it found before. Under a name stay the newest
+    /// [`Tally::MOST`], without what happened two windows before one that was added later. Of a call that fails, some may
+    /// have been added.
+    async fn tally(&self, things: &[Tally]) -> Result<Vec<Vec<Tallied>>, EngineError>;
+
     /// What lies where and how far each group is, from what the log knows by name: nothing is searched for. For people
     /// and gauges, some times a minute.
     async fn stats(&self) -> Result<Stats, EngineError>;
@@ -415,6 +443,20 @@ pub struct Trimmed {
     pub entries: u64,
     /// Of them, entries that some group had not settled: lost for it.
     pub unsettled: u64,
+}
+
+// === impl Tally ===
+
+impl Tally {
+    pub const LONGEST_NAME: usize = 100;
+    /// How many things stand under a name at most.
+    pub const MOST: usize = 1_000;
+
+    /// What happened then or before is let go when this is added.
+    pub(crate) fn oldest(&self) -> i64 {
+        let window = i64::try_from(self.within.as_millis()).unwrap_or(i64::MAX);
+        self.at.saturating_sub(window.saturating_mul(2))
+    }
 }
 
 // === impl DeadReason ===

@@ -36,7 +36,8 @@ pub use consumer::{Consumer, ConsumerOptions, Handler, HandlerError, Received};
 pub use embedded::{Durability, EmbeddedEngine, OpenError, Options};
 pub use engine::{
     Append, Appended, DeadFilter, DeadId, DeadLetter, DeadReason, Delivery, Engine, EngineError, Failure,
-    Frame, Group, Live, LiveError, Posted, Retry, Settlement, Standing, Start, Stored, Trimmed,
+    Frame, Group, Live, LiveError, Posted, Retry, Settlement, Standing, Start, Stored, Tallied, Tally,
+    Trimmed,
 };
 pub use glob::Glob;
 pub use history::{

@@ -252,7 +252,7 @@ async fn a_file_of_an_older_format_is_brought_up() {
     // As the first format was.
     let older = rusqlite::Connection::open(&path).unwrap();
     older
-        .execute_batch("DROP TABLE about; DROP TABLE marks; DROP TABLE boards; PRAGMA user_version = 1;")
+        .execute_batch("DROP TABLE about; DROP TABLE marks; DROP TABLE boards; DROP TABLE tallies; PRAGMA user_version = 1;")
         .unwrap();
     drop(older);
 
@@ -270,7 +270,7 @@ async fn a_file_of_an_older_format_is_brought_up() {
     let format = rusqlite::Connection::open(&path)
         .unwrap()
         .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
-    assert_eq!(format.unwrap(), 2);
+    assert_eq!(format.unwrap(), 3);
 }
 
 /// The tables and indexes of a new log. Where this fails, the format is another one: name the number, say what it added
@@ -306,6 +306,7 @@ async fn a_format_has_these_tables() {
             "once n,event_id,stream,seq,at",
             "pending grp,lane,seq,deliveries,attempts,first_failure,last_failure,error,due",
             "streams stream,first,last",
+            "tallies name,seq,at,text,ends",
         ]
     );
 }

@@ -19,8 +19,8 @@ pub enum Durability {
 
 /// "LDEV": an event log of LOCKDOWN.
 const APPLICATION_ID: i64 = 0x4c44_4556;
-/// 2 added what entries are about, marks and boards.
-const FORMAT: i64 = 2;
+/// 2 added what entries are about, marks and boards; 3 tallies.
+const FORMAT: i64 = 3;
 /// What the WAL is cut back to when it could be emptied.
 const WAL_KEPT: u64 = 16 << 20;
 

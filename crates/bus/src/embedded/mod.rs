@@ -26,6 +26,7 @@ mod replay;
 mod ring;
 mod settle;
 mod stats;
+mod tally;
 mod trim;
 mod writer;
 
@@ -34,7 +35,7 @@ pub use file::Durability;
 
 use crate::engine::{
     Append, Appended, DeadFilter, DeadId, DeadLetter, Delivery, Engine, EngineError, Group, Live, Posted,
-    Settlement, Standing, Start, Stored, Trimmed,
+    Settlement, Standing, Start, Stored, Tallied, Tally, Trimmed,
 };
 use crate::place::{ConsumerName, EntryId, GroupName, Stream};
 use crate::stats::{Listeners, Removal, Stats};
@@ -496,6 +497,15 @@ impl Engine for EmbeddedEngine {
     async fn unpost(&self, board: &str, item: &str) -> Result<Option<String>, EngineError> {
         let (board, item) = (board.to_owned(), item.to_owned());
         self.call(0, move |log| log.unpost(&board, &item)).await
+    }
+
+    async fn tally(&self, things: &[Tally]) -> Result<Vec<Vec<Tallied>>, EngineError> {
+        let bytes = things.iter().map(|thing| thing.text.len() + 64).sum();
+        let things = things.to_vec();
+        self.call(bytes, move |log| {
+            things.iter().map(|thing| log.tally(thing)).collect()
+        })
+        .await
     }
 
     async fn live(&self) -> Result<Box<dyn Live>, EngineError> {

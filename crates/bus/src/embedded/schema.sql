@@ -100,3 +100,14 @@ CREATE TABLE IF NOT EXISTS boards (
     PRIMARY KEY (board, item)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS boards_due ON boards (board, due);
+
+-- What is counted, by its name and in the order in which it was added. `at` is when it happened, in milliseconds.
+CREATE TABLE IF NOT EXISTS tallies (
+    name TEXT NOT NULL,
+    seq  INTEGER NOT NULL,
+    at   INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    ends INTEGER NOT NULL, -- what was added last says until when the name is kept
+    PRIMARY KEY (name, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tallies_end ON tallies (ends);

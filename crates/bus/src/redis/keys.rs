@@ -77,6 +77,10 @@ impl Keys {
         format_compact!("{}:mark:{name}", self.prefix)
     }
 
+    pub(super) fn tally(&self, name: &str) -> CompactString {
+        format_compact!("{}:tally:{name}", self.prefix)
+    }
+
     /// When each item of a board is due, and what each says.
     pub(super) fn board(&self, board: &str) -> [CompactString; 2] {
         ["due", "text"].map(|part| format_compact!("{}:{{board.{board}}}:{part}", self.prefix))

@@ -19,6 +19,7 @@
 //! lockdown:{mod.2}:about:<name>   the entries that are about something, oldest first: a list of their ids
 //! lockdown:seam                   set and removed at each connection: ends what a killed server left open
 //! lockdown:mark:<name>            a value that ends by itself: a text
+//! lockdown:tally:<name>           what is counted, in the order in which it was added: a list of times and texts
 //! lockdown:{board.<name>}:due     when each item of a board is due: a sorted set; beside it :text, what each says: a hash
 //! ```
 //!
@@ -46,6 +47,7 @@ mod restore;
 mod settle;
 mod stats;
 mod take_over;
+mod tally;
 mod wire;
 
 pub use check::Warning;
@@ -54,7 +56,7 @@ pub use inlet::Intake;
 
 use crate::engine::{
     Append, Appended, DeadFilter, DeadId, DeadLetter, Delivery, Engine, EngineError, Group, Live, Posted,
-    Settlement, Standing, Start, Stored, Trimmed,
+    Settlement, Standing, Start, Stored, Tallied, Tally, Trimmed,
 };
 use crate::place::{ConsumerName, EntryId, GroupName, Stream};
 use crate::stats::{Listeners, Removal, Stats};
@@ -420,6 +422,11 @@ impl Engine for RedisEngine {
 
     async fn unpost(&self, board: &str, item: &str) -> Result<Option<String>, EngineError> {
         self.take_off_board(board, item).await
+    }
+
+    async fn tally(&self, things: &[Tally]) -> Result<Vec<Vec<Tallied>>, EngineError> {
+        self.calls.open()?;
+        self.count_things(things).await
     }
 
     async fn live(&self) -> Result<Box<dyn Live>, EngineError> {

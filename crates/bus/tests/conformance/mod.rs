@@ -24,6 +24,7 @@ pub(crate) mod presence;
 pub(crate) mod requests;
 pub(crate) mod settle;
 pub(crate) mod stats;
+pub(crate) mod tally;
 pub(crate) mod trim;
 
 use chrono::{DateTime, Utc};
@@ -109,6 +110,10 @@ macro_rules! conformance {
             board: a_board_shows_what_is_due_first;
             board: what_is_due_is_taken_once;
             board: marks_and_boards_survive_a_restart;
+            tally: what_many_count_is_one_count;
+            tally: the_same_thing_finds_what_it_found_before;
+            tally: what_is_old_or_too_much_is_let_go;
+            tally: a_tally_survives_a_restart_and_ends_by_itself;
             hub: generated_patterns_match_as_in_the_engine;
             hub: overlapping_patterns_are_one_delivery;
             hub: a_subscriber_hears_what_is_published_right_after;

@@ -7,7 +7,7 @@ use compact_str::CompactString;
 use lockdown_bus::{
     Append, Appended, ConsumerName, DeadFilter, DeadId, DeadLetter, Delivery, Engine, EngineError, EntryId,
     Group, GroupName, Key, Listeners, Live, Posted, Removal, Settlement, Standing, Start, Stats, Stored,
-    Stream, Trimmed,
+    Stream, Tallied, Tally, Trimmed,
 };
 use lockdown_events::{Envelope, Event, EventId, GuildId, Platform, Source, UserEvent, UserId, UserLeft};
 use std::future::Future;
@@ -182,6 +182,7 @@ engine! {
         posted(board: &str, max: usize) -> Outcome<Vec<Posted>>;
         take_due(board: &str, max: usize) -> Outcome<Vec<Posted>>;
         unpost(board: &str, item: &str) -> Outcome<Option<String>>;
+        tally(things: &[Tally]) -> Outcome<Vec<Vec<Tallied>>>;
         live() -> Outcome<Box<dyn Live>>;
         close() -> ();
     }
