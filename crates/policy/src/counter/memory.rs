@@ -1,6 +1,6 @@
 //! Counters in memory: for tests, replays and one process.
 
-use super::{Answer, Ask, Counted, CounterKey, Counters, MOST};
+use super::{Answer, Ask, Counted, CounterKey, Counters, MOST, window};
 use crate::duration::Millis;
 use std::collections::HashMap;
 use std::collections::VecDeque;
@@ -16,7 +16,7 @@ pub struct InMemory {
 
 #[derive(Debug, Default)]
 struct Window {
-    /// By time.
+    /// In the order in which they were noted.
     events: VecDeque<(Millis, Counted)>,
     within: Millis,
 }
@@ -36,8 +36,8 @@ impl InMemory {
     /// Drops what no window reaches any more.
     pub fn sweep(&mut self, now: Millis) {
         self.keys.retain(|_, window| {
-            window.drop_before(now.saturating_sub(window.within));
-            !window.events.is_empty()
+            let oldest = now.saturating_sub(window.within);
+            window.events.iter().any(|(at, _)| *at > oldest)
         });
     }
 }
@@ -61,43 +61,23 @@ impl Counters for InMemory {
 impl Window {
     fn note(&mut self, ask: &Ask) -> Answer {
         self.within = self.within.max(ask.within);
-        // Of an event that was noted before, the time it had then holds.
+        // Of an event that was noted before, the time it had then holds, and what was noted since is not counted to it.
         let known = self
             .events
             .iter()
-            .find(|(_, event)| event.event_id == ask.event.event_id)
-            .map(|(at, _)| *at);
-        let at = known.unwrap_or(ask.at);
-        if known.is_none() {
-            let place = self.events.partition_point(|(other, _)| *other <= at);
-            self.events.insert(place, (at, ask.event.clone()));
-            let latest = self.events.back().map_or(at, |(latest, _)| *latest);
-            self.drop_before(latest.saturating_sub(self.within));
-            while self.events.len() > MOST as usize {
+            .position(|(_, event)| event.event_id == ask.event.event_id);
+        let place = known.unwrap_or_else(|| {
+            self.events.push_back((ask.at, ask.event.clone()));
+            // One that is told late still finds those that are as much older than it.
+            let oldest = ask.at.saturating_sub(self.within.saturating_mul(2));
+            while self.events.len() > MOST as usize
+                || (self.events.len() > 1 && self.events.front().is_some_and(|(at, _)| *at <= oldest))
+            {
                 self.events.pop_front();
             }
-        }
-        // What came at the same moment but was noted later is not counted twice over: the window ends with this event.
-        let mut events = Vec::new();
-        for (time, event) in &self.events {
-            if *time > at.saturating_sub(ask.within) && *time <= at {
-                events.push(event.clone());
-            }
-            if event.event_id == ask.event.event_id {
-                break;
-            }
-        }
-        if events.is_empty() {
-            // Older than everything that is kept: it stands alone.
-            events.push(ask.event.clone());
-        }
-        Answer { events }
-    }
-
-    fn drop_before(&mut self, oldest: Millis) {
-        while self.events.front().is_some_and(|(at, _)| *at <= oldest) {
-            self.events.pop_front();
-        }
+            self.events.len() - 1
+        });
+        window(&self.events.make_contiguous()[..=place], ask.within)
     }
 }
 

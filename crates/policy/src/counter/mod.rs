@@ -4,13 +4,23 @@
 //! so nothing is estimated, the events that were counted can be shown and acted on, and one that is delivered again
 //! is known for the same.
 
-mod memory;
+//!
+//! - [`InMemory`]: for tests, replays and one process. It gives what any other keeper of counters gives.
+//! - [`Asked`]: answers that somebody fetches, from wherever several processes count together.
+//! - [`window()`]: what of the events that were noted belongs together.
 
+mod asked;
+mod memory;
+mod window;
+
+pub use asked::Asked;
 pub use memory::InMemory;
+pub use window::window;
 
 use crate::duration::{DAY, Millis};
 use lockdown_events::EventId;
 use serde::Serialize;
+use serde_json::json;
 
 /// The highest threshold, and how many events a key keeps.
 pub const MOST: u32 = 1_000;
@@ -48,6 +58,34 @@ pub struct Counted {
     pub message: Option<String>,
 }
 
+// === impl Counted ===
+
+impl Counted {
+    /// As it is kept where several processes count: the same event always has the same text.
+    pub fn to_text(&self) -> String {
+        json!([
+            self.event_id,
+            self.distinct,
+            self.author,
+            self.channel,
+            self.message
+        ])
+        .to_string()
+    }
+
+    /// What [`Counted::to_text`] wrote; `None` for anything else.
+    pub fn of_text(text: &str) -> Option<Self> {
+        let (event_id, distinct, author, channel, message) = serde_json::from_str(text).ok()?;
+        Some(Self {
+            event_id,
+            distinct,
+            author,
+            channel,
+            message,
+        })
+    }
+}
+
 /// What stands in the window, the asking event included.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {
@@ -60,12 +98,21 @@ pub struct Answer {
 impl Answer {
     /// How many, or how many different ones.
     pub fn value(&self) -> u32 {
-        let mut members: Vec<u64> = self.events.iter().filter_map(|event| event.distinct).collect();
-        let plain = self.events.len() - members.len();
-        members.sort_unstable();
-        members.dedup();
-        u32::try_from(plain + members.len()).unwrap_or(u32::MAX)
+        value(self.events.iter())
     }
+}
+
+fn value<'e>(events: impl Iterator<Item = &'e Counted>) -> u32 {
+    let (mut plain, mut members) = (0_usize, Vec::new());
+    for event in events {
+        match event.distinct {
+            Some(member) => members.push(member),
+            None => plain += 1,
+        }
+    }
+    members.sort_unstable();
+    members.dedup();
+    u32::try_from(plain + members.len()).unwrap_or(u32::MAX)
 }
 
 /// Keeps counters. Asked once an event, for all rules that are still alive.
