@@ -30,10 +30,12 @@ pub mod leases;
 pub mod members;
 pub mod messages;
 pub mod migrations;
+pub mod modes;
 pub mod notes;
 pub mod notifications;
 mod open;
 pub mod outbox;
+pub mod pauses;
 pub mod people;
 pub mod points;
 pub mod policies;
@@ -75,9 +77,11 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
         leases::TEXTS,
         members::TEXTS,
         messages::TEXTS,
+        modes::TEXTS,
         notes::TEXTS,
         notifications::TEXTS,
         outbox::TEXTS,
+        pauses::TEXTS,
         people::TEXTS,
         points::TEXTS,
         policies::TEXTS,

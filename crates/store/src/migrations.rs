@@ -44,6 +44,7 @@ pub const CHANGES: &[Change] = changes! {
     24 "0024_outbox_parked"
     30 "0030_erasures"
     31 "0031_retention"
+    50 "0050_modes"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

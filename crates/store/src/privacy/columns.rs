@@ -146,6 +146,12 @@ pub static TABLES: &[Table] = &[
         ..NOTHING
     },
     Table {
+        name: "guild_modes",
+        free: &["mode"],
+        kept: &[("raised_by", "as `actor` in audit_log")],
+        ..NOTHING
+    },
+    Table {
         name: "guilds",
         free: &[
             "platform",
@@ -295,6 +301,11 @@ pub static TABLES: &[Table] = &[
     Table {
         name: "roles",
         free: &["name", "permissions"],
+        ..NOTHING
+    },
+    Table {
+        name: "rule_pauses",
+        free: &["rule"],
         ..NOTHING
     },
     Table {

@@ -23,6 +23,7 @@ mod labels;
 mod ledger;
 mod members;
 mod messages;
+mod modes;
 mod notifications;
 mod people;
 mod policies;
@@ -76,6 +77,8 @@ macro_rules! contract {
             policies: versions_cannot_be_changed;
             policies: a_name_is_used_once_in_a_community;
             policies: bindings_say_what_judges_where;
+            modes: a_rule_is_paused_once_until_it_is_over_or_changed;
+            modes: a_community_is_in_one_mode_that_ends;
             settings: a_new_guild_has_safe_settings;
             settings: guild_settings_are_not_overwritten_unseen;
             settings: the_bots_state_is_new_once;

@@ -9,6 +9,7 @@ use lockdown_store::channels::ChannelKind;
 use lockdown_store::dead_letters::{DeadLetterState, DeadReason};
 use lockdown_store::members::MemberStatus;
 use lockdown_store::migrations::{CHANGES, Change};
+use lockdown_store::modes::Mode;
 use lockdown_store::policies::{PolicyMode, PolicyState};
 use lockdown_store::privacy::RetentionKind;
 use lockdown_store::reports::ReportState;
@@ -87,7 +88,13 @@ pub(crate) async fn words_are_those_of_the_code(_: Fixture) {
             "level",
             vec![words(NotificationLevel::ALL, NotificationLevel::as_str)],
         ),
-        ("mode", vec![words(PolicyMode::ALL, PolicyMode::as_str)]),
+        (
+            "mode",
+            vec![
+                words(PolicyMode::ALL, PolicyMode::as_str),
+                words(Mode::ALL, Mode::as_str),
+            ],
+        ),
         ("reason", vec![words(DeadReason::ALL, DeadReason::as_str)]),
         ("status", vec![words(MemberStatus::ALL, MemberStatus::as_str)]),
         ("author_kind", vec![words(AuthorKind::ALL, AuthorKind::as_str)]),
