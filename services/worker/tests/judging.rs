@@ -5,7 +5,7 @@
     reason = "this is a test: what is unwrapped is what the case holds"
 )]
 
-use lockdown_bus::{Bus, Heard, ListenOptions, Subscription};
+use lockdown_bus::{Bus, BusOptions, GroupName, Heard, ListenOptions, Subscription};
 use lockdown_events::{
     Action, Author, Envelope, Event, EventId, GuildConfig, GuildEvent, GuildId, Message, MessageEvent,
     ModerationAction, ModerationEvent, Platform, RanksRequest, Source, UserId, Verdict, VerdictMode,
@@ -21,6 +21,8 @@ use lockdown_store::{Store, StoreError, in_read, in_tx};
 use lockdown_testkit::database::{self, Database};
 use lockdown_testkit::servers;
 use serde_json::json;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -50,8 +52,33 @@ rules:
     mode: shadow
 "#;
 
+const LIMITED: &str = r#"version: 1
+defaults:
+  exempt: {staff: true}
+lists:
+  slurs: {words: [badword]}
+  marks: {words: [marker]}
+rules:
+  - id: slurs
+    events: [message]
+    when: [text.has_any(slurs)]
+    then: [delete]
+    limit: {actions: 2, per: 10m, then: pause}
+  - id: marks
+    events: [message]
+    when: [text.has_any(marks)]
+    then: [review marks]
+"#;
+
+/// One worker, with its own part of the bus.
+struct Worker {
+    ctx: Context,
+    bus: Bus,
+}
+
 /// A worker, and those around it.
 struct House {
+    workers: Vec<Worker>,
     ctx: Context,
     store: Store,
     bus: Bus,
@@ -113,8 +140,8 @@ impl House {
             .await
             .unwrap();
         let (guild, policy) = found(&store, &ctx).await;
-        lockdown_worker::judge(&ctx, store.clone(), &bus).await.unwrap();
-        Self {
+        let mut house = Self {
+            workers: Vec::new(),
             ctx,
             store,
             bus,
@@ -123,7 +150,54 @@ impl House {
             heard,
             _ranks: ranks,
             _around: around,
-        }
+        };
+        house.hire().await;
+        house
+    }
+
+    /// One more worker, over the same bus and store.
+    async fn hire(&mut self) {
+        let ctx = Context::new(
+            "worker",
+            "1.2.3",
+            Config::from_map::<&str, &str>([]).unwrap(),
+            self.ctx.clock.clone(),
+            self.ctx.ids.clone(),
+            Metrics::local(),
+        );
+        let (engine, options) = (Arc::clone(self.bus.engine()), BusOptions::new(Source::Worker));
+        let bus = Bus::start(engine, options, ctx.clock.clone(), ctx.ids.clone()).await;
+        let bus = bus.unwrap();
+        lockdown_worker::judge(&ctx, self.store.clone(), &bus)
+            .await
+            .unwrap();
+        self.workers.push(Worker { ctx, bus });
+    }
+
+    /// The worker who is there longest goes.
+    async fn dismiss(&mut self) {
+        let worker = self.workers.remove(0);
+        worker.ctx.shutdown.request("test");
+        worker.bus.close(Duration::from_secs(5)).await;
+        worker.ctx.tasks.all_ended().await;
+    }
+
+    /// Waits until everything that was published is judged.
+    async fn judged(&self) {
+        let group = GroupName::new("rules").unwrap();
+        let judged = async {
+            loop {
+                let stats = self.bus.stats().await.unwrap();
+                let of_group = stats.log.group(&group).unwrap();
+                if of_group.lag() == Some(0) && of_group.pending() == 0 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, judged)
+            .await
+            .expect("all is judged");
     }
 
     /// The next version of the rules, told as the backend tells it.
@@ -200,7 +274,10 @@ impl House {
         }
     }
 
-    async fn stop(self) {
+    async fn stop(mut self) {
+        while !self.workers.is_empty() {
+            self.dismiss().await;
+        }
         self.ctx.shutdown.request("test");
         self.ctx.tasks.all_ended().await;
     }
@@ -266,6 +343,9 @@ sizes!(
     whoever_keeps_order_is_exempt,
     changed_rules_judge_at_once_and_broken_ones_never,
     shadow_says_and_does_nothing,
+    workers_count_together,
+    a_worker_that_goes_leaves_its_counts,
+    a_rule_that_acts_too_often_is_paused_for_all,
 );
 
 async fn a_message_against_the_rules_is_told_once_and_wished_for(mut house: House) {
@@ -433,5 +513,104 @@ async fn shadow_says_and_does_nothing(mut house: House) {
     house.publish(&house.says("8", "badword", 2)).await;
     let next = house.verdict().await;
     assert_eq!(next.user_id.as_str(), "8", "no wish came between");
+    house.stop().await;
+}
+
+async fn workers_count_together(mut house: House) {
+    house.change(RULES, 0, PolicyMode::Enforce).await;
+    for _ in 0..2 {
+        house.hire().await;
+    }
+    // Everybody says the same three times, and something of it comes twice.
+    for number in 0..3_u64 {
+        let said: Vec<Envelope> = (0..40_u64)
+            .map(|author| {
+                house.says(
+                    &format!("{}", 1_000 + author),
+                    "buy my coins",
+                    number * 100 + author + 1,
+                )
+            })
+            .collect();
+        for envelope in &said {
+            house.publish(envelope).await;
+        }
+        if number < 2 {
+            house.publish(&said[7]).await;
+        }
+    }
+    let mut flooders = BTreeSet::new();
+    while flooders.len() < 40 {
+        let verdict = house.verdict().await;
+        assert_eq!(verdict.rules[0].rule, "flood");
+        let delete = verdict.actions.iter().find(|act| act.act == "delete").unwrap();
+        assert_eq!(delete.messages.len(), 3, "{delete:?}");
+        assert!(
+            flooders.insert(verdict.user_id),
+            "the third of somebody came twice"
+        );
+    }
+    house.stop().await;
+}
+
+async fn a_worker_that_goes_leaves_its_counts(mut house: House) {
+    house.change(RULES, 0, PolicyMode::Enforce).await;
+    for number in 1..=2 {
+        house.publish(&house.says("7", "buy my coins", number)).await;
+    }
+    house.judged().await;
+    house.dismiss().await;
+    house.hire().await;
+    house.publish(&house.says("7", "buy my coins", 3)).await;
+    let verdict = house.verdict().await;
+    let delete = verdict.actions.iter().find(|act| act.act == "delete").unwrap();
+    let deleted: Vec<&str> = delete.messages.iter().map(|of| of.message_id.as_str()).collect();
+    assert_eq!(deleted, ["1", "2", "3"]);
+    house.stop().await;
+}
+
+async fn a_rule_that_acts_too_often_is_paused_for_all(mut house: House) {
+    house.change(LIMITED, 0, PolicyMode::Enforce).await;
+    for number in 1..=2 {
+        house
+            .publish(&house.says(&number.to_string(), "badword", number))
+            .await;
+        assert_eq!(house.verdict().await.rules[0].rule, "slurs");
+    }
+    house.publish(&house.says("3", "badword", 3)).await;
+    house.judged().await;
+    let paused = in_read!(house.store, |conn| {
+        conn.paused_rules(house.guild.id, house.ctx.clock.now()).await
+    });
+    let paused = paused.unwrap();
+    assert_eq!((paused.len(), paused[0].rule.as_str()), (1, "slurs"));
+    // Also for one who was not there.
+    house.hire().await;
+    house.dismiss().await;
+    house.publish(&house.says("4", "badword", 4)).await;
+    house.publish(&house.says("5", "marker", 5)).await;
+    assert_eq!(house.verdict().await.rules[0].rule, "marks", "the others act on");
+    // Whoever changes the rules has looked at them.
+    house
+        .change(
+            &LIMITED.replace("actions: 2", "actions: 9"),
+            1,
+            PolicyMode::Enforce,
+        )
+        .await;
+    let mut number = 6;
+    let verdict = loop {
+        // The event of the change and the message go different ways.
+        house.publish(&house.says("6", "badword", number)).await;
+        house.publish(&house.says("5", "marker", number + 1)).await;
+        let verdict = house.verdict().await;
+        if verdict.rules[0].rule == "slurs" {
+            break verdict;
+        }
+        assert!(number < 1_000, "the rule stays paused");
+        number += 2;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(verdict.message_id.unwrap().as_str(), number.to_string());
     house.stop().await;
 }

@@ -15,6 +15,7 @@
 //! - [`Desk::review`], [`Desk::rule_reviews`]: whether decisions were right, and how rules do by that.
 //! - [`Desk::rules`], [`Desk::rule_changes`], [`Desk::change_rules`]: what a community's rules say and said.
 //! - [`Desk::settings`], [`Desk::change_settings`]: what a community chose.
+//! - [`Desk::pause_rule`]: a rule that acted too often does nothing for a while.
 //! - [`Desk::cases`], [`Desk::case`], [`Desk::explain`]: pages of cases; one case, its history, and why it stands.
 //!
 //! To add a use case: a module here with the method, its refusals in `error.rs` with a code each, its tests in `tests/desk/`
@@ -30,6 +31,7 @@ mod facts;
 mod ladder;
 mod many;
 mod outcome;
+mod pause;
 mod read;
 mod review;
 mod rows;
@@ -47,6 +49,7 @@ pub use facts::{Facts, Ranks};
 pub use ladder::Escalated;
 pub use many::Many;
 pub use outcome::Answered;
+pub use pause::{PauseAsk, RULE_PAUSE};
 pub use read::{CaseFilter, CaseView, Explanation, HistoryLine, Record};
 pub use review::ReviewAsk;
 pub use rules::{GoodRules, Ruled, RulesAsk, RulesChange, RulesVersion, Seen};

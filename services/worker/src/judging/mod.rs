@@ -5,26 +5,34 @@
 //! of the platform deletes and holds by it, and what concerns a person becomes a wish to the desk, which has the last word
 //! on it. An event that comes twice is judged the same, counted once, and told once.
 //!
+//! Whatever workers must know of each other is not in their memory: what rules count lies on the bus, which rules are
+//! paused in the store. So it is the same which of them judges, and one that dies forgets nothing.
+//!
 //! - `rules.rs`: which rules judge where, kept until they change.
+//! - `counting.rs`: what rules count.
 //! - `person.rs`: what is known of whoever is judged.
 //! - `act.rs`: what follows from a verdict. To carry out another word of the rule language: its arm there.
 
 mod act;
+mod counting;
 mod person;
 mod rules;
 
 use act::Follow;
 use anyhow::Context as _;
+use counting::Counting;
 use lockdown_bus::{Backoff, Bus, ConsumerOptions, GroupName, Handler, HandlerError, Received, Start};
-use lockdown_events::{Event, MessageEvent, TraceId, UserEvent};
+use lockdown_events::{Event, GuildId, MessageEvent, Platform, TraceId, UserEvent};
+use lockdown_moderation::GuildRef;
+use lockdown_moderation::desk::{Desk, DeskError, PauseAsk};
 use lockdown_policy::catalogue::Slot;
-use lockdown_policy::counter::InMemory;
-use lockdown_policy::{EventKind, Facts, Judge, RuleSet, Verdict};
-use lockdown_runtime::{Context, chain};
+use lockdown_policy::counter::Asked;
+use lockdown_policy::{EventKind, Facts, Judge, Verdict};
+use lockdown_runtime::{Clock, Context, chain};
 use lockdown_store::{Store, StoreError};
 use person::People;
 use rules::{Rules, Set};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The group by which every worker shares these events.
@@ -50,7 +58,9 @@ const OPTIONS: ConsumerOptions = ConsumerOptions {
 struct Judging {
     rules: Rules,
     people: People,
-    judge: Mutex<Judge<InMemory>>,
+    counting: Counting,
+    desk: Desk,
+    clock: Clock,
     follow: Follow,
 }
 
@@ -60,7 +70,9 @@ pub(crate) async fn start(ctx: &Context, store: Store, bus: &Bus) -> anyhow::Res
     let judging = Arc::new(Judging {
         rules: Rules::new(store.clone(), ctx.clock.clone()),
         people: People::new(store.clone(), bus.clone(), ctx.clock.clone()),
-        judge: Judge::new(InMemory::new()).into(),
+        counting: Counting::new(bus.clone()),
+        desk: Desk::new(store.clone(), ctx.clock.clone(), ctx.ids.clone()),
+        clock: ctx.clock.clone(),
         follow: Follow::new(store, bus.clone(), ctx.clock.clone(), ctx.ids.clone()),
     });
     rules::listen(ctx, bus, Arc::clone(&judging)).await?;
@@ -102,29 +114,16 @@ impl Judging {
             let record = self.people.record(of, &facts, &set.rules).await;
             facts.add_record(&record.map_err(|error| told(&error))?);
         }
-        let mut verdict = self.verdict(&set.rules, &facts);
-        if verdict.is_empty() {
+        let mut judge = Judge::new(Asked::default());
+        for rule in set.paused(self.clock.now()) {
+            judge.pause(&facts.guild, rule);
+        }
+        if self.verdict(&mut judge, &mut facts, of, set).await?.is_empty() {
             return Ok(());
         }
-        // Exemptions ask for it as well as rules do.
-        if !facts.is_known(Slot::AuthorStaff) {
-            if let Some(staff) = self.people.keeps_order(of, &facts.author).await {
-                facts.set_flag(Slot::AuthorStaff, staff);
-            }
-            verdict = self.verdict(&set.rules, &facts);
-            if verdict.is_empty() {
-                return Ok(());
-            }
-        }
-        let (verdict, explanation) = self.judge_lock().explain(&set.rules, &facts);
+        let (verdict, explanation) = judge.explain(&set.rules, &facts);
         for rule in verdict.to_pause(&set.rules) {
-            tracing::warn!(
-                guild = facts.guild,
-                rule,
-                "The rule {rule} acted too often, and is paused"
-            );
-            metrics::counter!("lockdown_rules_paused_total").increment(1);
-            self.judge_lock().pause(&facts.guild, rule);
+            self.pause(received, set, rule).await?;
         }
         // The same however often the event comes.
         let trace = TraceId(facts.event_id.follow_up(&format!("trace/{}", set.rules.hash())).0);
@@ -133,12 +132,61 @@ impl Judging {
             .await
     }
 
-    fn verdict(&self, rules: &RuleSet, facts: &Facts) -> Verdict {
-        self.judge_lock().judge(rules, facts)
+    /// Judges until nothing that is asked for is open.
+    async fn verdict(
+        &self,
+        judge: &mut Judge<Asked>,
+        facts: &mut Facts,
+        of: (Platform, &GuildId),
+        set: &Set,
+    ) -> Result<Verdict, HandlerError> {
+        let mut asked_staff = facts.is_known(Slot::AuthorStaff);
+        loop {
+            let verdict = judge.judge(&set.rules, facts);
+            let missing = judge.counters().missing();
+            // Exemptions ask for it as well as rules do; and what staff does is not held against a limit.
+            if !asked_staff && !verdict.is_empty() {
+                asked_staff = true;
+                if let Some(staff) = self.people.keeps_order(of, &facts.author).await {
+                    facts.set_flag(Slot::AuthorStaff, staff);
+                }
+                continue;
+            }
+            if missing.is_empty() {
+                return Ok(verdict);
+            }
+            let answers = self.counting.count(&missing).await;
+            let answers = answers.map_err(|error| HandlerError::Again(chain(&error)))?;
+            for (ask, answer) in missing.iter().zip(answers) {
+                judge.counters().tell(ask, answer);
+            }
+        }
     }
 
-    fn judge_lock(&self) -> MutexGuard<'_, Judge<InMemory>> {
-        self.judge.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Has a rule that acted too often do nothing for a while, in every worker.
+    async fn pause(&self, received: &Received, set: &Set, rule: &str) -> Result<(), HandlerError> {
+        let (platform, guild) = (received.event.platform(), received.event.guild_id());
+        let ask = PauseAsk {
+            guild: GuildRef {
+                platform,
+                id: guild.clone(),
+            },
+            policy: set.policy,
+            version: set.version,
+            rule: rule.to_owned(),
+            chain: Some(received.envelope.correlation_id.clone()),
+        };
+        match self.desk.pause_rule(&ask).await {
+            Ok(true) => {
+                tracing::warn!(%guild, rule, "The rule {rule} acted too often, and is paused");
+                metrics::counter!("lockdown_rules_paused_total").increment(1);
+            }
+            Ok(false) => {}
+            Err(DeskError::Store(error)) => return Err(told(&error)),
+            Err(error) => return Err(HandlerError::Never(chain(&error))),
+        }
+        self.rules.forget(platform, guild);
+        Ok(())
     }
 }
 

@@ -7,7 +7,8 @@ use lockdown_bus::{Bus, Heard, ListenOptions};
 use lockdown_events::{ChannelId, Event, GuildEvent, GuildId, Platform};
 use lockdown_policy::{RuleSet, Severity, Source, Surroundings, check};
 use lockdown_runtime::{Clock, Context};
-use lockdown_store::policies::{InForce, Place, PolicyMode};
+use lockdown_store::pauses::RulePause;
+use lockdown_store::policies::{InForce, Place, PolicyId, PolicyMode};
 use lockdown_store::{Store, StoreError, in_read};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,8 +21,12 @@ pub(super) struct Set {
     pub(super) name: String,
     place: Place,
     pub(super) mode: PolicyMode,
+    pub(super) policy: PolicyId,
+    pub(super) version: u64,
     sha256: Vec<u8>,
     pub(super) rules: Arc<RuleSet>,
+    /// Rules that do nothing, and until when.
+    paused: Vec<(String, DateTime<Utc>)>,
 }
 
 /// All that judge in a guild.
@@ -31,7 +36,15 @@ pub(super) struct Sets(Vec<Set>);
 pub(super) struct Rules {
     store: Store,
     clock: Clock,
-    known: Mutex<HashMap<(Platform, GuildId), Known>>,
+    known: Mutex<Book>,
+}
+
+/// What is known of the guilds' rules.
+#[derive(Default)]
+struct Book {
+    guilds: HashMap<(Platform, GuildId), Known>,
+    /// Counts the changes that were told: what was read while one came may be from before it.
+    changes: u64,
 }
 
 struct Known {
@@ -50,6 +63,12 @@ impl Set {
             Place::Guild => None,
             Place::Channel(id) => Some(id),
         }
+    }
+
+    /// The rules that do nothing now, since they acted too often.
+    pub(super) fn paused(&self, now: DateTime<Utc>) -> impl Iterator<Item = &str> {
+        let paused = self.paused.iter().filter(move |(_, ends)| *ends > now);
+        paused.map(|(rule, _)| rule.as_str())
     }
 }
 
@@ -85,7 +104,7 @@ impl Rules {
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<(Platform, GuildId), Known>> {
+    fn known(&self) -> MutexGuard<'_, Book> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -93,10 +112,12 @@ impl Rules {
     pub(super) async fn of(&self, platform: Platform, guild: &GuildId) -> Result<Arc<Sets>, StoreError> {
         let key = (platform, guild.clone());
         let now = self.clock.now();
-        let before = match self.known().get(&key) {
-            Some(known) if !known.stale && now - known.at < LASTS => return Ok(Arc::clone(&known.sets)),
-            Some(known) => Some(Arc::clone(&known.sets)),
-            None => None,
+        let (before, changes) = {
+            let book = self.known();
+            match book.guilds.get(&key) {
+                Some(known) if !known.stale && now - known.at < LASTS => return Ok(Arc::clone(&known.sets)),
+                known => (known.map(|known| Arc::clone(&known.sets)), book.changes),
+            }
         };
         let sets = match self.load(platform, guild, before.as_deref()).await {
             Ok(sets) => Arc::new(sets),
@@ -105,17 +126,28 @@ impl Rules {
                 _ => return Err(error),
             },
         };
+        let mut book = self.known();
         let known = Known {
             sets: Arc::clone(&sets),
             at: now,
-            stale: false,
+            stale: book.changes != changes,
         };
-        self.known().insert(key, known);
+        book.guilds.insert(key, known);
         Ok(sets)
     }
 
     pub(super) fn forget(&self, platform: Platform, guild: &GuildId) {
-        if let Some(known) = self.known().get_mut(&(platform, guild.clone())) {
+        let mut book = self.known();
+        book.changes += 1;
+        if let Some(known) = book.guilds.get_mut(&(platform, guild.clone())) {
+            known.stale = true;
+        }
+    }
+
+    fn forget_all(&self) {
+        let mut book = self.known();
+        book.changes += 1;
+        for known in book.guilds.values_mut() {
             known.stale = true;
         }
     }
@@ -126,16 +158,18 @@ impl Rules {
         guild: &GuildId,
         before: Option<&Sets>,
     ) -> Result<Sets, StoreError> {
-        let found = in_read!(self.store, |conn| {
+        let now = self.clock.now();
+        let (found, pauses) = in_read!(self.store, |conn| {
             let Some(guild) = conn.guild(platform, guild).await? else {
-                return Ok(Vec::new());
+                return Ok((Vec::new(), Vec::new()));
             };
             let mut found = Vec::new();
             for policy in conn.policies_in_force(guild.id).await? {
                 let version = conn.policy_version(policy.policy_id, policy.version).await?;
                 found.push((policy, version.map(|version| version.body)));
             }
-            Ok::<_, StoreError>(found)
+            let pauses = conn.paused_rules(guild.id, now).await?;
+            Ok::<_, StoreError>((found, pauses))
         })?;
         let known = |policy: &InForce| {
             let sets = before.map_or(&[][..], |before| &before.0);
@@ -154,10 +188,16 @@ impl Rules {
             let Some(rules) = rules.or_else(|| last.map(|last| Arc::clone(&last.rules))) else {
                 continue;
             };
+            let of_this =
+                |pause: &&RulePause| (pause.policy_id, pause.version) == (policy.policy_id, policy.version);
+            let paused = pauses.iter().filter(of_this);
             sets.push(Set {
+                paused: paused.map(|pause| (pause.rule.clone(), pause.ends_at)).collect(),
                 name: policy.name,
                 place: policy.channel_native_id,
                 mode: policy.mode,
+                policy: policy.policy_id,
+                version: policy.version,
                 sha256: policy.sha256,
                 rules,
             });
@@ -207,11 +247,7 @@ pub(super) async fn listen(ctx: &Context, bus: &Bus, judging: Arc<Judging>) -> a
                     }
                 }
                 // Which ones is not known, so every guild's are read again.
-                Some(Heard::Missed { .. }) => {
-                    for known in judging.rules.known().values_mut() {
-                        known.stale = true;
-                    }
-                }
+                Some(Heard::Missed { .. }) => judging.rules.forget_all(),
                 None => {
                     stopping.soft().await;
                     return Ok(());
