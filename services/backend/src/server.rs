@@ -1,6 +1,6 @@
 //! Everything that is served over HTTP, and the connections, until we stop.
 
-use crate::api::{self, Door, Peer};
+use crate::api::{self, Cut, Door, Peer};
 use crate::pages;
 use crate::problem::{Code, Problem};
 use axum::Router;
@@ -91,8 +91,11 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "Could not set up a connection: {error}");
     }
+    let cut = Cut::default();
+    let knife = cut.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(knife.clone());
         let mut router = router.clone();
         router.call(request)
     });
@@ -106,8 +109,12 @@ async fn connection(
         ended = serving.as_mut() => ended,
         () = shutdown.soft() => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            tokio::select! {
+                ended = serving => ended,
+                () = cut.0.cancelled() => return,
+            }
         }
+        () = cut.0.cancelled() => return,
     };
     // A client that goes away, or talks nonsense, is its own trouble.
     if let Err(error) = ended {

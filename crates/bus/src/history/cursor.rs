@@ -1,7 +1,8 @@
 //! A place in several streams at once, as text.
 
+use super::query::Query;
 use crate::engine::Start;
-use crate::place::{EntryId, Stream};
+use crate::place::{EntryId, Position, Stream};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -24,6 +25,29 @@ const MARK: &str = "h1";
 impl Cursor {
     pub(super) fn of(&self, stream: Stream) -> Option<EntryId> {
         self.0.get(&stream).copied()
+    }
+
+    /// Moves on to an entry that its reader took; `false` when it was past it already, so that the reader had it before.
+    pub fn pass(&mut self, position: Position) -> bool {
+        let place = self.0.entry(position.stream).or_insert(EntryId::ZERO);
+        let news = *place < position.id;
+        *place = position.id.max(*place);
+        news
+    }
+
+    /// Moves on to where another reader is who leaves nothing out, in each stream in which that one is further.
+    pub fn pass_all(&mut self, other: &Self) {
+        for (stream, place) in &mut self.0 {
+            *place = other.of(*stream).map_or(*place, |theirs| theirs.max(*place));
+        }
+    }
+
+    /// As far as it concerns this question.
+    #[must_use]
+    pub fn for_query(&self, query: &Query) -> Self {
+        let streams = query.streams();
+        let places = self.0.iter().filter(|(stream, _)| streams.contains(stream));
+        Self(places.map(|(stream, id)| (*stream, *id)).collect())
     }
 }
 
@@ -67,7 +91,24 @@ impl FromStr for Cursor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::glob::Glob;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_reader_moves_on_and_never_back() {
+        let mut cursor: Cursor = "h1~mod.2~5-0~sys.1~9-0".parse().unwrap();
+        let at = |text: &str| text.parse::<Position>().unwrap();
+        assert!(cursor.pass(at("mod.2/5-1")) && cursor.pass(at("msg.0/1-0")));
+        assert!(!cursor.pass(at("mod.2/5-1")) && !cursor.pass(at("mod.2/4-9")));
+        assert_eq!(cursor.to_string(), "h1~msg.0~1-0~mod.2~5-1~sys.1~9-0");
+        cursor.pass_all(&"h1~mod.2~4-0~mod.3~1-0~sys.1~9-1".parse().unwrap());
+        assert_eq!(cursor.to_string(), "h1~msg.0~1-0~mod.2~5-1~sys.1~9-1");
+        let query = Query {
+            types: vec![Glob::new("ban:*")],
+            ..Query::default()
+        };
+        assert_eq!(cursor.for_query(&query).to_string(), "h1~mod.2~5-1");
+    }
 
     #[test]
     fn foreign_texts_are_refused() {

@@ -49,6 +49,8 @@ pub struct Http {
     pub admin_token: Option<Secret>,
     /// Requests a second that each token may make of the API.
     pub rate: u32,
+    /// Live streams that may be open at once.
+    pub live_clients: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -161,7 +163,8 @@ impl Config {
         let addr = reader.read(&var::HTTP_ADDR, parse::socket_addr);
         let public_url = reader.read(&var::PUBLIC_URL, parse::http_url);
         let admin_token = reader.read(&var::ADMIN_TOKEN, parse::admin_token);
-        let rate = reader.read(&var::API_RATE, parse::rate);
+        let rate = reader.read(&var::API_RATE, parse::count);
+        let live_clients = reader.read(&var::LIVE_CLIENTS, parse::count);
         let database_url = reader.read(&var::DATABASE_URL, parse::postgres_url);
         let audit_key = reader.read(&var::AUDIT_KEY, parse::audit_key);
         let redis_url = reader.read(&var::REDIS_URL, parse::redis_url);
@@ -178,15 +181,26 @@ impl Config {
 
         let Reader { faults, mut rows, .. } = reader;
         // Those with a default are only missing beside a fault.
-        let (Some(data_dir), Some(addr), Some(rate), Some(webhook_addr), Some(filter), Some(format), true) = (
+        let (
+            Some(data_dir),
+            Some(addr),
+            Some(rate),
+            Some(live_clients),
+            Some(webhook_addr),
+            Some(filter),
+            Some(format),
+            true,
+        ) = (
             data_dir,
             addr,
             rate,
+            live_clients,
             webhook_addr,
             filter,
             format,
             faults.is_empty(),
-        ) else {
+        )
+        else {
             return Err(ConfigError { faults });
         };
         let public_url = public_url.unwrap_or_else(|| {
@@ -203,6 +217,7 @@ impl Config {
                 public_url,
                 admin_token,
                 rate,
+                live_clients,
             },
             store: Store {
                 url: database_url,

@@ -79,9 +79,9 @@ pub(super) fn admin_token(text: &str) -> Result<Secret, Refused> {
     }
 }
 
-pub(super) fn rate(text: &str) -> Result<u32, Refused> {
+pub(super) fn count(text: &str) -> Result<u32, Refused> {
     match text.parse() {
-        Ok(rate @ 1..=1_000_000) => Ok(rate),
+        Ok(count @ 1..=1_000_000) => Ok(count),
         _ => Err(None),
     }
 }

@@ -98,6 +98,15 @@ pub(super) const API_RATE: Variable = Variable {
     shown: Shown::Whole,
 };
 
+pub(super) const LIVE_CLIENTS: Variable = Variable {
+    name: "LOCKDOWN_LIVE_CLIENTS",
+    section: Section::Http,
+    meaning: "Live streams of the API that may be open at once in this process.",
+    expects: "a whole number from 1 to 1000000, such as 4096",
+    default: Default::Value("4096"),
+    shown: Shown::Whole,
+};
+
 pub(super) const DATABASE_URL: Variable = Variable {
     name: "DATABASE_URL",
     section: Section::Store,
@@ -252,6 +261,7 @@ pub const VARIABLES: &[Variable] = &[
     PUBLIC_URL,
     ADMIN_TOKEN,
     API_RATE,
+    LIVE_CLIENTS,
     DATABASE_URL,
     AUDIT_KEY,
     REDIS_URL,

@@ -47,6 +47,9 @@ pub(crate) enum Needs {
     Sight,
     /// Any of the rights by which cases are made. Which one it takes is decided with the case at hand.
     AnyRight,
+    /// The same, of a route that is of no guild: the handler sees in which guilds it is held, and refuses who has it in
+    /// none.
+    AnyRightSomewhere,
     Right(Right),
     Own,
     Operate,
@@ -148,7 +151,7 @@ impl Role {
 impl Needs {
     pub(crate) fn met_by(self, powers: &Powers) -> bool {
         match self {
-            Self::Token | Self::Sight => true,
+            Self::Token | Self::Sight | Self::AnyRightSomewhere => true,
             Self::AnyRight => !powers.rights.is_empty(),
             Self::Right(right) => powers.rights.has(right),
             Self::Own => powers.own,
@@ -158,7 +161,11 @@ impl Needs {
 
     /// The least role that has it.
     pub(crate) fn role(self) -> Role {
-        let met = |role: &Role| self.met_by(&role.powers());
+        let needs = match self {
+            Self::AnyRightSomewhere => Self::AnyRight,
+            needs => needs,
+        };
+        let met = |role: &Role| needs.met_by(&role.powers());
         Role::ALL.into_iter().find(met).unwrap_or(Role::Operator)
     }
 
@@ -168,6 +175,7 @@ impl Needs {
             Self::Token => "any token".into(),
             Self::Sight => "any token of the community".into(),
             Self::AnyRight => "any right of a moderator".into(),
+            Self::AnyRightSomewhere => "any right of a moderator, in some community".into(),
             Self::Right(right) => format!("the scope `{right}`"),
             Self::Own => "the scope `own`".into(),
             Self::Operate => "the scope `operate`, in a token of no community".into(),
@@ -439,6 +447,7 @@ mod tests {
     #[test]
     fn each_need_names_the_least_role() {
         assert_eq!(Needs::Sight.role(), Role::Viewer);
+        assert_eq!(Needs::AnyRightSomewhere.role(), Role::Moderator);
         assert_eq!(Needs::Right(Right::Ban).role(), Role::Moderator);
         assert_eq!(Needs::Right(Right::Configure).role(), Role::Admin);
         assert_eq!(Needs::Own.role(), Role::Owner);

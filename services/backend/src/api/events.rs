@@ -47,12 +47,13 @@ struct Page {
     end_cursor: String,
 }
 
+/// An event, with its place.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Body {
+pub(super) struct Body {
     stream_id: StreamId,
     #[serde(flatten)]
-    envelope: Envelope,
+    pub(super) envelope: Envelope,
 }
 
 pub(super) fn routes() -> Vec<Route> {
@@ -118,7 +119,7 @@ async fn list(asked: InGuild, Query(which): Query<Which>) -> Result<Found<Page>,
 }
 
 /// Each name or pattern; none asks for all.
-fn types(text: Option<&str>) -> Result<Vec<Glob>, Problem> {
+pub(super) fn types(text: Option<&str>) -> Result<Vec<Glob>, Problem> {
     let Some(text) = text else { return Ok(Vec::new()) };
     let patterns: Vec<&str> = text.split(',').map(str::trim).collect();
     let bad = |pattern: &&str| pattern.is_empty() || pattern.len() > LONGEST_TYPE;
@@ -132,7 +133,7 @@ fn types(text: Option<&str>) -> Result<Vec<Glob>, Problem> {
 }
 
 /// What names its community can be read, or it would not have been found under it.
-fn body(stored: &Stored) -> Option<Body> {
+pub(super) fn body(stored: &Stored) -> Option<Body> {
     Some(Body {
         stream_id: stored.position.stream_id(),
         envelope: Envelope::decode(&stored.envelope).ok()?,

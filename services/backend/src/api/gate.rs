@@ -3,11 +3,13 @@
 use super::access::Caller;
 use super::limits::{Standing, Wait};
 use super::once::{self, Keyed};
-use super::route::{Answer, Asked, Call, Raw, Route};
+use super::route::{Answer, Asked, Call, Cut, Raw, Route, Wire};
 use super::{Api, Door};
 use crate::problem::{Code, Problem};
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{FromRequestParts as _, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -17,7 +19,7 @@ use lockdown_runtime::telemetry;
 use lockdown_store::guilds::Guild;
 use lockdown_store::in_read;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
@@ -68,7 +70,8 @@ pub(crate) async fn serve(
             answering.instrument(span.clone()).await
         }
     };
-    let mut response = match &outcome {
+    let refused = outcome.as_ref().err().map(|problem| problem.code.as_str());
+    let mut response = match outcome {
         Ok(answer) => respond(answer),
         Err(problem) => problem.respond(Some(&id)),
     };
@@ -83,14 +86,10 @@ pub(crate) async fn serve(
     }
     let status = response.status().as_u16();
     let taken = begun.elapsed();
-    span.in_scope(|| match (&outcome, status) {
-        (Err(problem), 500..) => {
-            tracing::warn!(status, ?taken, code = problem.code.as_str(), "Answered {status}");
-        }
-        (Err(problem), _) => {
-            tracing::debug!(status, ?taken, code = problem.code.as_str(), "Answered {status}");
-        }
-        (Ok(_), _) => tracing::debug!(status, ?taken, "Answered {status}"),
+    span.in_scope(|| match (refused, status) {
+        (Some(code), 500..) => tracing::warn!(status, ?taken, code, "Answered {status}"),
+        (Some(code), _) => tracing::debug!(status, ?taken, code, "Answered {status}"),
+        (None, _) => tracing::debug!(status, ?taken, "Answered {status}"),
     });
     let labels = [("route", route.id.to_owned()), ("status", status.to_string())];
     metrics::counter!("lockdown_http_requests_total", &labels).increment(1);
@@ -98,15 +97,13 @@ pub(crate) async fn serve(
     response
 }
 
-fn respond(answer: &Answer) -> Response {
-    let mut response = match &answer.body {
+fn respond(answer: Answer) -> Response {
+    if let Some(stream) = answer.stream {
+        return stream.into_inner().unwrap_or_else(PoisonError::into_inner);
+    }
+    let mut response = match answer.body {
         None => answer.status.into_response(),
-        Some(body) => (
-            answer.status,
-            [(header::CONTENT_TYPE, answer.media)],
-            body.clone(),
-        )
-            .into_response(),
+        Some(body) => (answer.status, [(header::CONTENT_TYPE, answer.media)], body).into_response(),
     };
     let etag = answer.etag.as_deref().map(HeaderValue::from_str);
     if let Some(Ok(etag)) = etag {
@@ -126,7 +123,7 @@ async fn answer(
     // More at once would make all of them slow.
     let slot = Arc::clone(&api.slots).try_acquire_owned();
     let slot = slot.map_err(|_| Problem::of(Code::Overloaded))?;
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     let peer = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
     let caller = admit(api, &head.headers, peer, standing).await?;
     tracing::Span::current().record("caller", caller.name());
@@ -135,6 +132,7 @@ async fn answer(
     let key = once::key(&head.headers)?.map(str::to_owned);
     let path = format!("{} {}", route.method, head.uri.path());
     let raw = Raw {
+        wire: wire(&mut head).await?,
         query: head.uri.query().unwrap_or_default().to_owned(),
         body: if matches!(head.method, Method::GET | Method::HEAD | Method::DELETE) {
             Bytes::new()
@@ -234,6 +232,19 @@ async fn work(
         })?
     };
     outcome.unwrap_or_else(|_| Err(Problem::of(Code::Timeout)))
+}
+
+async fn wire(head: &mut Parts) -> Result<Wire, Problem> {
+    let cut = head.extensions.get::<Cut>().cloned().unwrap_or_default();
+    let wanted = text(&head.headers, &header::UPGRADE);
+    let upgrade = match wanted.filter(|wanted| wanted.eq_ignore_ascii_case("websocket")) {
+        None => None,
+        Some(_) => {
+            let upgrade = WebSocketUpgrade::from_request_parts(head, &()).await;
+            Some(upgrade.map_err(|refused| Problem::new(Code::Malformed, refused.body_text()))?)
+        }
+    };
+    Ok(Wire { upgrade, cut })
 }
 
 /// Who asks, if they may ask now. Good tokens have a bucket each; wrong ones take from that of their address.

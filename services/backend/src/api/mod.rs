@@ -18,6 +18,7 @@ mod gate;
 mod guilds;
 mod input;
 mod limits;
+mod live;
 mod me;
 mod members;
 mod once;
@@ -34,6 +35,7 @@ mod undo;
 mod version;
 
 pub(crate) use gate::Peer;
+pub(crate) use route::Cut;
 
 use access::Role;
 use anyhow::Context as _;
@@ -42,6 +44,7 @@ use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use axum::routing::{MethodFilter, on};
 use limits::Rates;
+use live::Live;
 use lockdown_bus::Bus;
 use lockdown_moderation::desk::{Desk, Facts};
 use lockdown_runtime::{Context, Ids, Secret};
@@ -75,6 +78,7 @@ pub(crate) struct Api {
     admin: Option<Secret>,
     rates: Rates,
     strangers: Rates,
+    live: Arc<Live>,
     slots: Arc<Semaphore>,
 }
 
@@ -96,6 +100,7 @@ pub(crate) fn routes() -> Vec<Route> {
         rules::routes(),
         settings::routes(),
         events::routes(),
+        live::routes(),
         audit::routes(),
         dead_letters::routes(),
         presence::routes(),
@@ -131,6 +136,7 @@ impl Api {
         let per_second = f64::from(ctx.config.http.rate);
         Arc::new(Self {
             desk: Desk::new(store.clone(), ctx.clock.clone(), ctx.ids.clone()),
+            live: Live::new(ctx, &bus),
             ctx: ctx.clone(),
             store,
             bus,
@@ -169,7 +175,9 @@ impl Door {
             Some(_) => None,
             None => first_token(ctx, &store).await?,
         };
-        let opened = self.api.set(Api::new(ctx, store, bus, facts));
+        let api = Api::new(ctx, store, bus, facts);
+        live::keep(&api);
+        let opened = self.api.set(api);
         opened.map_err(|_| anyhow::anyhow!("the API was opened twice"))?;
         Ok(first)
     }

@@ -73,6 +73,10 @@ pub(super) fn codes(route: &Route, has_body: bool) -> BTreeSet<Code> {
     if route.is_of_guild() {
         codes.insert(Code::UnknownGuild);
     }
+    if route.needs == Needs::AnyRightSomewhere {
+        // Which may be named in the query.
+        codes.extend([Code::UnknownGuild, Code::Malformed]);
+    }
     if route.path.contains('{') {
         codes.insert(Code::NotFound);
     }

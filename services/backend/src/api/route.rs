@@ -5,7 +5,9 @@ use super::Api;
 use super::access::{Caller, Knowing, Needs, Powers};
 use super::input::{Shape, Take};
 use crate::problem::{Code, Problem};
+use axum::extract::ws::WebSocketUpgrade;
 use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::Response;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use lockdown_events::{CorrelationId, UserId};
@@ -16,7 +18,8 @@ use serde::Serialize;
 use serde_json::Value;
 use std::pin::Pin;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) const JSON: &str = "application/json";
 /// Before the paths of the routes that concern one guild.
@@ -48,12 +51,25 @@ pub(crate) struct Route {
 }
 
 /// A body as it came.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Raw {
     pub(crate) query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    pub(crate) wire: Wire,
 }
+
+/// The connection of a request, for an answer that goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Wire {
+    /// Present where a WebSocket is asked for.
+    pub(crate) upgrade: Option<WebSocketUpgrade>,
+    pub(crate) cut: Cut,
+}
+
+/// Ends a connection whose client does not take what it is sent.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cut(pub(crate) CancellationToken);
 
 /// What a handler is given beside its input: who asks, for what, and the surroundings.
 #[derive(Clone)]
@@ -81,11 +97,13 @@ pub(crate) struct Asked {
 }
 
 /// An answer that is no problem.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     /// `None` has no body.
     pub(crate) body: Option<String>,
+    /// The whole answer, where it is not there yet when it begins. Locked by nobody: answers go between threads.
+    pub(crate) stream: Option<Mutex<Response>>,
     /// The content type of the body.
     pub(crate) media: &'static str,
     pub(crate) etag: Option<String>,
@@ -120,6 +138,9 @@ pub(crate) enum Made<T> {
 
 /// 204: it is done, and there is nothing to say.
 pub(crate) struct Done;
+
+/// What goes on for as long as somebody listens.
+pub(crate) struct Streamed(pub(crate) Response);
 
 // === impl Route ===
 
@@ -156,6 +177,24 @@ impl Route {
             answer: None,
             handler,
         }
+    }
+
+    /// A route whose answer goes on, over the connection of its request.
+    pub(crate) fn streaming<I, F, Fut>(path: &str, id: &'static str, needs: Needs, handler: F) -> Self
+    where
+        I: Take + Send + 'static,
+        F: Fn(Call, I, Wire) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<Streamed, Problem>> + Send + 'static,
+    {
+        let of = Self::new(Method::GET, path, id, needs, nothing::<I, Streamed>);
+        let handler: Handler = Arc::new(move |asked, raw| {
+            let handler = handler.clone();
+            Box::pin(async move {
+                let input = I::take(&raw)?;
+                Ok(handler(asked.call, input, raw.wire).await?.give())
+            })
+        });
+        Self { handler, ..of }
     }
 
     /// A route of a guild: `path` stands below it.
@@ -222,7 +261,7 @@ impl Route {
     }
 }
 
-/// Stands in for a handler until [`Route::of_guild`] has made the one that is given the guild.
+/// Stands in for a handler until the one that is given more has been made.
 async fn nothing<I, O>(_: Call, _: I) -> Result<O, Problem> {
     Err(Problem::of(Code::NotFound))
 }
@@ -299,6 +338,7 @@ impl Answer {
         Self {
             status,
             body: None,
+            stream: None,
             media: JSON,
             etag: None,
             kept: None,
@@ -366,5 +406,32 @@ impl Give for Done {
 
     fn describe(_: &mut SchemaGenerator) -> Vec<Given> {
         vec![Given::empty(204, "Done.")]
+    }
+}
+
+impl Give for Streamed {
+    fn give(self) -> Answer {
+        Answer {
+            stream: Some(Mutex::new(self.0)),
+            ..Answer::empty(StatusCode::OK)
+        }
+    }
+
+    fn describe(generator: &mut SchemaGenerator) -> Vec<Given> {
+        let events = Given::json::<String>(
+            200,
+            "Server-sent events, each with the `id` from which to go on after it; in its `data` one object of JSON.",
+            generator,
+        );
+        vec![
+            Given::empty(
+                101,
+                "A WebSocket, where one is asked for: each message is one such object, with that `id` as its member `cursor`.",
+            ),
+            Given {
+                media: "text/event-stream",
+                ..events
+            },
+        ]
     }
 }

@@ -37,6 +37,7 @@ const TABLE: &[(&str, &str)] = &[
     ("listRuleVersions", "moderator"),
     ("rollBackRules", "admin"),
     ("listEvents", "moderator"),
+    ("streamEvents", "moderator"),
     ("previewUndo", "admin"),
     ("undoCase", "admin"),
     ("reviewCase", "admin"),

@@ -1,0 +1,287 @@
+//! What happens, told while it happens, to whoever listens: as server-sent events or over a WebSocket.
+//!
+//! A *feed* reads for the whole process, writes each message once, and puts it into the *mailbox* of every client that it is
+//! for. A *source* is what one client hears: what it did not hear while it was away, then what comes out of its mailbox. The
+//! *outlet* writes it to the client. Each client has a *seat*, at which [`keep`] looks: who may no more, or does not keep
+//! up, is told so and goes.
+//!
+//! To add a stream: a [`mailbox::Frame`] with its feed, an [`outlet::Source`] over it, and its route in [`routes`].
+
+mod events;
+mod mailbox;
+mod outlet;
+mod scope;
+mod seat;
+
+use super::Api;
+use super::access::{Caller, Needs};
+use super::events::types;
+use super::input::{Shape, Take, bad_query, cursor, parse_query};
+use super::route::{Call, Raw, Route, Streamed, Wire};
+use crate::problem::{Code, Problem};
+use axum::http::StatusCode;
+use events::{EventFeed, EventSource, EventWish};
+use lockdown_bus::{Bus, Cursor, Query};
+use lockdown_events::{GuildId, Platform};
+use lockdown_runtime::Context;
+use lockdown_store::in_read;
+use lockdown_store::tokens::{ApiToken, TokenState};
+use mailbox::Behind;
+use outlet::{Source, Talk};
+use schemars::{JsonSchema, SchemaGenerator};
+use scope::{Only, Scope};
+use seat::{End, Seat};
+use serde::Deserialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
+
+/// How often seats are looked at: so long may somebody listen on whose token was revoked.
+const LOOK: Duration = Duration::from_secs(2);
+const LAST_EVENT_ID: &str = "Last-Event-ID";
+
+/// Everybody who listens to this process.
+pub(super) struct Live {
+    ctx: Context,
+    events: Arc<EventFeed>,
+    places: Arc<Semaphore>,
+    seats: Mutex<Vec<Weak<Seat>>>,
+    /// Feeds and sockets, whose ends are waited for.
+    tasks: TaskTracker,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Which {
+    /// Of one guild, with `guildId`.
+    platform: Option<Platform>,
+    /// The platform's own id of the guild. Without, of every community that the token may hear of.
+    guild_id: Option<GuildId>,
+    /// Of these types: names or patterns such as `ban:created` or `moderation:*`, with commas between them, at most 20.
+    #[serde(rename = "type")]
+    types: Option<String>,
+    /// Go on after this place: the `id` or `cursor` of what was heard last, or the `endCursor` of a list of events.
+    cursor: Option<String>,
+}
+
+/// What to listen to, and from where on.
+struct Listening {
+    which: Which,
+    after: Option<Cursor>,
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    let sample = "id: h1~mod.2~1763629560123-0\ndata: {\"streamId\":\"mod.2/1763629560123-0\",\"eventId\":\
+        \"0199c2d4-0000-7000-8000-000000000001\",\"eventType\":\"ban:created\",\"timestamp\":\"2026-11-20T09:06:00.123Z\",\
+        \"source\":\"backend\",\"correlationId\":\"0199c2d3-0000-7000-8000-000000000001\",\"version\":1,\"data\":\
+        {\"platform\":\"discord\",\"guildId\":\"81384788765712384\",\"caseNumber\":17,\"userId\":\"531122\"}}\n\n";
+    vec![
+        Route::streaming(
+            "/events/live",
+            "streamEvents",
+            Needs::AnyRightSomewhere,
+            events_live,
+        )
+        .says(
+            "Listen to events",
+            "Events as they are published, by server-sent events or a WebSocket. Whoever was away goes on with `Last-Event-ID` \
+             or `cursor`, and misses nothing that is still kept. `live:heartbeat` comes at once and every 15 seconds; \
+             `live:missed` says how many a client missed that did not keep up, which it hears when it goes on after the place \
+             of that word; `live:end` has the reason of the end: `slow`, `flood`, `rights`, `stopping` or `gone`.",
+        )
+        .answer(json!(sample)),
+    ]
+}
+
+async fn events_live(call: Call, listening: Listening, wire: Wire) -> Result<Streamed, Problem> {
+    let Listening { which, after } = listening;
+    let only = match (which.platform, which.guild_id) {
+        (Some(platform), Some(id)) => Some(Only { platform, id }),
+        (None, None) => None,
+        _ => {
+            let message = "Say both `platform` and `guildId`, or neither.";
+            return Err(bad_query("guildId", message.into()));
+        }
+    };
+    let types = types(which.types.as_deref())?;
+    let scope = Scope::of(&call.api, &call.caller, only.as_ref()).await?;
+    let live = &call.api.live;
+    let place = live.place()?;
+    let query = Query {
+        types: types.clone(),
+        key: only.as_ref().map(Only::key),
+        ..Query::default()
+    };
+    let wish = EventWish {
+        scope: scope.clone(),
+        types: types.into(),
+    };
+    let source = EventSource::begin(&live.events, wish, query, after).await?;
+    let mailbox = Arc::clone(source.mailbox());
+    let seat = live.sit(call.caller, only, scope, mailbox, &wire, place);
+    Ok(live.talk(source, seat, wire))
+}
+
+/// Looks after everybody who listens until the process stops, and then sees them out.
+pub(super) fn keep(api: &Arc<Api>) {
+    let api = Arc::clone(api);
+    let tasks = api.ctx.tasks.clone();
+    tasks.spawn("live", async move {
+        let (live, shutdown) = (&api.live, &api.ctx.shutdown);
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = shutdown.soft() => break,
+            }
+            let now = Instant::now();
+            live.seats().iter().for_each(|seat| seat.look(now));
+            live.check(&api).await;
+        }
+        for seat in live.seats() {
+            seat.end(End::Stopping);
+        }
+        live.tasks.close();
+        tokio::select! {
+            () = live.tasks.wait() => {}
+            () = shutdown.hard() => {}
+        }
+        Ok(())
+    });
+}
+
+// === impl Live ===
+
+impl Live {
+    pub(super) fn new(ctx: &Context, bus: &Bus) -> Arc<Self> {
+        let tasks = TaskTracker::new();
+        let events = EventFeed::new(bus.history().clone(), tasks.clone(), ctx.shutdown.clone());
+        let most = usize::try_from(ctx.config.http.live_clients).unwrap_or(Semaphore::MAX_PERMITS);
+        Arc::new(Self {
+            ctx: ctx.clone(),
+            events,
+            places: Arc::new(Semaphore::new(most)),
+            seats: Mutex::default(),
+            tasks,
+        })
+    }
+
+    fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        place.map_err(|_| {
+            let detail = "As many listen as may (LOCKDOWN_LIVE_CLIENTS): try again later.";
+            Problem::new(Code::Overloaded, detail).retry_after(5)
+        })
+    }
+
+    fn sit(
+        &self,
+        caller: Caller,
+        only: Option<Only>,
+        scope: Scope,
+        behind: Arc<dyn Behind>,
+        wire: &Wire,
+        place: OwnedSemaphorePermit,
+    ) -> Arc<Seat> {
+        let seat = Seat::new(caller, only, scope, behind, wire.cut.clone(), place);
+        let seat = Arc::new(seat);
+        self.lock().push(Arc::downgrade(&seat));
+        // Whoever comes after all were seen out goes by itself.
+        if self.ctx.shutdown.is_requested() {
+            seat.end(End::Stopping);
+        }
+        seat
+    }
+
+    fn talk<S: Source>(&self, source: S, seat: Arc<Seat>, wire: Wire) -> Streamed {
+        let response = Talk::new(source, seat).answer(wire.upgrade, &self.tasks);
+        debug_assert!(matches!(
+            response.status(),
+            StatusCode::OK | StatusCode::SWITCHING_PROTOCOLS
+        ));
+        Streamed(response)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Seat>>> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seats(&self) -> Vec<Arc<Seat>> {
+        let mut seats = self.lock();
+        seats.retain(|seat| seat.strong_count() > 0);
+        seats.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Ends the streams of those who may hear something else by now, or nothing. Each token is looked at once.
+    async fn check(&self, api: &Api) {
+        let mut same: BTreeMap<(String, Option<Only>), Vec<Arc<Seat>>> = BTreeMap::new();
+        for seat in self.seats() {
+            let who = (seat.caller.key(), seat.only.clone());
+            same.entry(who).or_default().push(seat);
+        }
+        for seats in same.into_values() {
+            let Some(first) = seats.first() else { continue };
+            let scope = match scope_now(api, first).await {
+                Ok(scope) => scope,
+                // While the store is away nobody can revoke anything either.
+                Err(problem) => {
+                    tracing::debug!(code = problem.code.as_str(), "Could not look at who listens");
+                    continue;
+                }
+            };
+            for seat in seats {
+                if scope.as_ref() != Some(&seat.scope) {
+                    seat.end(End::Rights);
+                }
+            }
+        }
+    }
+}
+
+/// What somebody who listens may hear now, if anything.
+async fn scope_now(api: &Api, seat: &Seat) -> Result<Option<Scope>, Problem> {
+    let caller = match &seat.caller {
+        Caller::Bootstrap => Caller::Bootstrap,
+        Caller::Token(ApiToken { id, .. }) => {
+            let found = in_read!(api.store, |conn| { conn.token(*id).await })?;
+            let now = api.ctx.clock.now();
+            match found.filter(|token| token.state(now) == TokenState::Live) {
+                Some(token) => Caller::Token(token),
+                None => return Ok(None),
+            }
+        }
+    };
+    match Scope::of(api, &caller, seat.only.as_ref()).await {
+        Ok(scope) => Ok(Some(scope)),
+        Err(problem) if problem.code.status().is_client_error() => Ok(None),
+        Err(problem) => Err(problem),
+    }
+}
+
+// === impl Listening ===
+
+impl Take for Listening {
+    fn take(raw: &Raw) -> Result<Self, Problem> {
+        let which: Which = parse_query(&raw.query)?;
+        // A browser that comes again by itself says where it was, whatever address it was given at first.
+        let last = raw.headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
+        let after = match last.filter(|last| !last.is_empty()) {
+            Some(last) => cursor(Some(last))?,
+            None => cursor(which.cursor.as_deref())?,
+        };
+        Ok(Self { which, after })
+    }
+
+    fn describe(generator: &mut SchemaGenerator) -> Shape {
+        Shape {
+            query: Some(Which::json_schema(generator)),
+            headers: &[(
+                LAST_EVENT_ID,
+                "Go on after this place. It comes before `cursor` in the query.",
+            )],
+            ..Shape::default()
+        }
+    }
+}
