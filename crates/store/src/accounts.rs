@@ -19,24 +19,28 @@ row! {
         created_at: DateTime<Utc>,
         /// May do nothing since then.
         disabled_at: Option<DateTime<Utc>>,
+        /// Runs this installation since then, and may everything everywhere.
+        operator_since: Option<DateTime<Utc>>,
     }
 }
 
 sqls! {
     INSERT = "INSERT INTO accounts (id, login, login_folded, password_hash, created_at) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (login_folded) DO NOTHING";
-    FIND = "SELECT id, login, created_at, disabled_at FROM accounts WHERE id = $1";
-    BY_LOGIN = "SELECT id, login, created_at, disabled_at FROM accounts WHERE login_folded = $1";
-    PAGE = "SELECT id, login, created_at, disabled_at FROM accounts WHERE login_folded > $1 \
+    FIND = "SELECT id, login, created_at, disabled_at, operator_since FROM accounts WHERE id = $1";
+    BY_LOGIN = "SELECT id, login, created_at, disabled_at, operator_since FROM accounts WHERE login_folded = $1";
+    PAGE = "SELECT id, login, created_at, disabled_at, operator_since FROM accounts WHERE login_folded > $1 \
         ORDER BY login_folded LIMIT $2";
     PASSWORD = "SELECT password_hash FROM accounts WHERE id = $1";
     SET_PASSWORD = "UPDATE accounts SET password_hash = $2 WHERE id = $1";
     DISABLE = "UPDATE accounts SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL";
     ENABLE = "UPDATE accounts SET disabled_at = NULL WHERE id = $1 AND disabled_at IS NOT NULL";
+    OPERATE = "UPDATE accounts SET operator_since = $2 WHERE id = $1 AND operator_since IS NULL";
+    NO_OPERATOR = "UPDATE accounts SET operator_since = NULL WHERE id = $1 AND operator_since IS NOT NULL";
     LINK = "INSERT INTO account_identities (identity_id, account_id, linked_at) VALUES ($1, $2, $3) \
         ON CONFLICT (identity_id) DO NOTHING";
     UNLINK = "DELETE FROM account_identities WHERE identity_id = $1 AND account_id = $2";
-    OF_IDENTITY = "SELECT a.id, a.login, a.created_at, a.disabled_at FROM accounts a \
+    OF_IDENTITY = "SELECT a.id, a.login, a.created_at, a.disabled_at, a.operator_since FROM accounts a \
         JOIN account_identities l ON l.account_id = a.id WHERE l.identity_id = $1";
     IDENTITIES = "SELECT i.id, i.person_id, i.platform, i.native_id, i.username, i.display_name, i.is_bot, \
             i.first_seen, i.last_seen \
@@ -117,6 +121,19 @@ impl Tx {
 
     pub async fn enable_account(&mut self, id: AccountId) -> Result<bool, StoreError> {
         Ok(self.query(&ENABLE).bind(id).execute().await? == 1)
+    }
+
+    /// Lets an account run the installation from then on, or no longer; `false` when that was so.
+    pub async fn set_operator(
+        &mut self,
+        id: AccountId,
+        since: Option<DateTime<Utc>>,
+    ) -> Result<bool, StoreError> {
+        let changed = match since {
+            Some(since) => self.query(&OPERATE).bind(id).bind(since).execute().await?,
+            None => self.query(&NO_OPERATOR).bind(id).execute().await?,
+        };
+        Ok(changed == 1)
     }
 
     /// Notes that an identity is this person's; `false` when it is somebody's already.

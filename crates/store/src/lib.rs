@@ -9,6 +9,7 @@
 //! To add a table: a pair of files in `migrations/`, their line in `migrations.rs`, a module with its statements in `sqls!`,
 //! the module's `TEXTS` in `texts()` below, its cases in `tests/contract/`, and what [`privacy`] asks for.
 
+pub mod access_log;
 pub mod accounts;
 pub mod activity;
 pub mod appeals;
@@ -46,6 +47,7 @@ pub mod roles;
 pub mod sanctions;
 pub mod sessions;
 pub mod settings;
+pub mod sign_in;
 mod store;
 pub mod tokens;
 mod wake;
@@ -60,6 +62,7 @@ pub use store::Store;
 /// Every statement of the crate, for the test that prepares them on both engines.
 pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
     let own = [
+        access_log::TEXTS,
         accounts::TEXTS,
         activity::TEXTS,
         appeals::TEXTS,
@@ -91,6 +94,7 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
         sanctions::TEXTS,
         sessions::TEXTS,
         settings::TEXTS,
+        sign_in::TEXTS,
         store::TEXTS,
         tokens::TEXTS,
         webhooks::DELIVERY_TEXTS,

@@ -79,6 +79,43 @@ row! {
     }
 }
 
+row! {
+    /// A role that somebody has, and where.
+    pub Held {
+        community_id: CommunityId,
+        /// Absent: in every guild of the community.
+        guild_id: Option<GuildKey>,
+        name: String,
+        permissions: Json<BTreeSet<String>>,
+        position: u64,
+    }
+}
+
+/// What subjects were given by name.
+macro_rules! given {
+    ($subjects:literal) => {
+        concat!(
+            "SELECT r.community_id, b.guild_id, r.name, r.permissions, r.position \
+             FROM role_bindings b JOIN roles r ON r.id = b.role_id WHERE (b.subject_kind, b.subject_id) IN (",
+            $subjects,
+            ")"
+        )
+    };
+}
+
+/// What the platform's roles of an account's identities give, by the last that the platform told of them.
+macro_rules! by_platform {
+    ($has:literal) => {
+        concat!(
+            "SELECT r.community_id, b.guild_id, r.name, r.permissions, r.position FROM account_identities l \
+             JOIN memberships m ON m.identity_id = l.identity_id AND m.status = 'member' \
+             JOIN role_bindings b ON b.guild_id = m.guild_id AND b.subject_kind = 'platform_role' \
+             JOIN roles r ON r.id = b.role_id WHERE l.account_id = $1 AND ",
+            $has
+        )
+    };
+}
+
 macro_rules! held {
     ($subjects:literal) => {
         concat!(
@@ -110,6 +147,14 @@ sqls! {
         WHERE role_id = $1 AND subject_kind = $2 AND subject_id = $3 AND guild_id IS NULL";
     BINDINGS = "SELECT role_id, subject_kind, subject_id, guild_id, created_at FROM role_bindings \
         WHERE role_id = $1 ORDER BY subject_kind, subject_id, created_at";
+    BY_NAME = "SELECT id, community_id, name, permissions, position, created_at FROM roles \
+        WHERE community_id = $1 AND name = $2";
+    GIVEN =>
+        given!("SELECT e.value ->> 0, e.value ->> 1 FROM jsonb_array_elements($1) e"),
+        given!("SELECT json_extract(e.value, '$[0]'), json_extract(e.value, '$[1]') FROM json_each($1) e");
+    BY_PLATFORM =>
+        by_platform!("m.roles @> to_jsonb(b.subject_id)"),
+        by_platform!("EXISTS (SELECT 1 FROM json_each(m.roles) e WHERE e.value = b.subject_id)");
     HELD =>
         held!("SELECT e.value ->> 0, e.value ->> 1 FROM jsonb_array_elements($2) e"),
         held!("SELECT json_extract(e.value, '$[0]'), json_extract(e.value, '$[1]') FROM json_each($2) e");
@@ -143,6 +188,35 @@ impl Conn {
     /// The highest first.
     pub async fn roles(&mut self, community: CommunityId) -> Result<Vec<Role>, StoreError> {
         self.query(&OF_COMMUNITY).bind(community).all().await
+    }
+
+    pub async fn role_by_name(
+        &mut self,
+        community: CommunityId,
+        name: &str,
+    ) -> Result<Option<Role>, StoreError> {
+        self.query(&BY_NAME)
+            .bind(community)
+            .bind(storable(name))
+            .optional()
+            .await
+    }
+
+    /// Every role that an account has, by itself, by the identities that are linked to it, and by their roles on the
+    /// platforms.
+    pub async fn roles_of_account(
+        &mut self,
+        account: AccountId,
+        identities: &[IdentityId],
+    ) -> Result<Vec<Held>, StoreError> {
+        let own = identities.iter().copied().map(Subject::Identity);
+        let subjects: Vec<[String; 2]> = own
+            .chain([Subject::Account(account)])
+            .map(|subject| [subject.kind().as_str().to_owned(), subject.id()])
+            .collect();
+        let mut held: Vec<Held> = self.query(&GIVEN).bind(Json(subjects)).all().await?;
+        held.extend(self.query(&BY_PLATFORM).bind(account).all::<Held>().await?);
+        Ok(held)
     }
 
     /// Who has a role.

@@ -43,6 +43,15 @@ sqls! {
         (SELECT id FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
 }
 
+// === impl Session ===
+
+impl Session {
+    /// Whether [`Tx::see_session`] would write: asked first, so that most requests begin no transaction.
+    pub fn use_is_news(&self, now: DateTime<Utc>) -> bool {
+        self.last_seen_at <= now - USED_AGAIN
+    }
+}
+
 // === impl Conn ===
 
 impl Conn {

@@ -57,6 +57,8 @@ sqls! {
         WHERE secret_hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)";
     FIND = "SELECT id, community_id, name, prefix, scopes, created_by, created_at, expires_at, revoked_at, \
             last_used_at FROM api_tokens WHERE id = $1";
+    ANY_BY_SECRET = "SELECT id, community_id, name, prefix, scopes, created_by, created_at, expires_at, revoked_at, \
+            last_used_at FROM api_tokens WHERE secret_hash = $1";
     USED = "UPDATE api_tokens SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)";
     REVOKE = "UPDATE api_tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
 }
@@ -104,6 +106,11 @@ impl Conn {
             .bind(now)
             .optional()
             .await
+    }
+
+    /// Which token a secret was of, whether it opens anything or not: for whoever was refused.
+    pub async fn token_that_was(&mut self, secret: &Bearer) -> Result<Option<ApiToken>, StoreError> {
+        self.query(&ANY_BY_SECRET).bind(secret.hash()).optional().await
     }
 
     pub async fn token(&mut self, id: TokenId) -> Result<Option<ApiToken>, StoreError> {

@@ -25,6 +25,12 @@ const NOTHING: Table = Table {
 /// Every table with a column of text, by its name.
 pub static TABLES: &[Table] = &[
     Table {
+        name: "access_log",
+        free: &["actor_kind", "act", "subject", "body"],
+        kept: &[("actor", "an account's own id, or a token's name")],
+        ..NOTHING
+    },
+    Table {
         name: "accounts",
         kept: &[
             ("login", "of somebody who signs in here: it ends with the account"),

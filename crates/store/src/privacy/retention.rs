@@ -43,6 +43,7 @@ enum Own {
     /// These end at a time of their own.
     Requests,
     Sessions,
+    SignIns,
     Deliveries,
 }
 
@@ -175,7 +176,7 @@ impl Default for RetentionOptions {
 }
 
 impl RetentionOptions {
-    fn own(&self) -> [(Own, &'static str, TimeDelta); 9] {
+    fn own(&self) -> [(Own, &'static str, TimeDelta); 10] {
         [
             (Own::Published, "published_events", self.published),
             (Own::Processed, "processed_events", self.processed),
@@ -185,6 +186,7 @@ impl RetentionOptions {
             (Own::DeadLetters, "dead_letters", self.dead_letters),
             (Own::Requests, "idempotency_keys", TimeDelta::zero()),
             (Own::Sessions, "sessions", TimeDelta::zero()),
+            (Own::SignIns, "sign_ins", TimeDelta::zero()),
             (Own::Deliveries, "webhook_deliveries", self.deliveries),
         ]
     }
@@ -265,6 +267,7 @@ impl Sweeper {
                         Own::DeadLetters => tx.forget_dead_letters(before, BATCH).await,
                         Own::Requests => tx.forget_requests(before, BATCH).await,
                         Own::Sessions => tx.forget_sessions(before, BATCH).await,
+                        Own::SignIns => tx.forget_sign_ins(before, BATCH).await,
                         Own::Deliveries => tx.forget_deliveries(before, BATCH).await,
                     }
                 })?;

@@ -19,10 +19,11 @@ fn account(fixture: &Fixture, login: &str) -> Account {
         login: login.into(),
         created_at: fixture.now(),
         disabled_at: None,
+        operator_since: None,
     }
 }
 
-async fn add_account(fixture: &Fixture, login: &str) -> Account {
+pub(crate) async fn add_account(fixture: &Fixture, login: &str) -> Account {
     let account = account(fixture, login);
     assert!(in_tx!(fixture.store, |tx| { tx.insert_account(&account, None).await }).unwrap());
     account
