@@ -16,9 +16,10 @@ use crate::guilds::GuildKey;
 use crate::people::storable;
 use crate::store::Store;
 use chrono::{DateTime, Utc};
-use lockdown_events::{Envelope, EventId};
-use lockdown_runtime::chain;
+use lockdown_events::{Envelope, EventId, Traceparent};
+use lockdown_runtime::{chain, telemetry};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// As many as the migration that made them; another number would break the order of what waits.
 pub const LANES: u64 = 16;
@@ -190,6 +191,23 @@ impl Conn {
     }
 }
 
+/// The event with the span that decided it, so that whoever handles it goes on with the trace of the request or the event
+/// that it came from: the relay publishes it later, from a span of its own.
+fn traced(envelope: &Envelope) -> Cow<'_, Envelope> {
+    let span = match envelope.traceparent {
+        None => telemetry::traceparent().and_then(|text| Traceparent::new(&text)),
+        Some(_) => None,
+    };
+    match span {
+        None => Cow::Borrowed(envelope),
+        span => {
+            let mut own = envelope.clone();
+            own.traceparent = span;
+            Cow::Owned(own)
+        }
+    }
+}
+
 // === impl Tx ===
 
 impl Tx {
@@ -207,7 +225,7 @@ impl Tx {
             guild: guild.0.simple().to_string(),
             lane: lane(guild),
             topic: envelope.event_type().to_owned(),
-            payload: envelope.encode(),
+            payload: traced(envelope).encode(),
             at: now,
             micros: now.timestamp_micros(),
         });
