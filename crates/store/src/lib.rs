@@ -49,6 +49,7 @@ pub mod sessions;
 pub mod settings;
 pub mod sign_in;
 mod store;
+pub mod threads;
 pub mod tokens;
 mod wake;
 pub mod webhooks;
@@ -96,6 +97,7 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
         settings::TEXTS,
         sign_in::TEXTS,
         store::TEXTS,
+        threads::TEXTS,
         tokens::TEXTS,
         webhooks::DELIVERY_TEXTS,
         webhooks::TEXTS,

@@ -46,6 +46,7 @@ pub const CHANGES: &[Change] = changes! {
     31 "0031_retention"
     45 "0045_sign_in"
     46 "0046_access_log"
+    47 "0047_case_threads"
     50 "0050_modes"
 };
 

@@ -93,6 +93,18 @@ pub static TABLES: &[Table] = &[
         kept: &[("actor", "as in audit_log")],
     },
     Table {
+        name: "case_message_edits",
+        personal: &["body"],
+        ..NOTHING
+    },
+    Table {
+        name: "case_messages",
+        free: &["actor_kind"],
+        personal: &["body"],
+        kept: &[("actor", "as in audit_log")],
+        ..NOTHING
+    },
+    Table {
         name: "case_reviews",
         free: &["rule", "rule_set_hash", "verdict"],
         kept: &[("actor", "as in audit_log")],

@@ -72,6 +72,16 @@ sqls! {
         "n.body, n.pinned, n.created_at, n.updated_at, n.deleted_at",
         "notes n JOIN guilds g ON g.id = n.guild_id WHERE n.guild_id IN (SELECT id FROM guilds) AND n.subject_id = $1",
         "n.guild_id, n.created_at, n.id");
+    SAID = page!(
+        "c.number, m.body, m.created_at, m.edited_at, m.deleted_at",
+        "case_messages m JOIN cases c ON c.id = m.case_id JOIN guilds g ON g.id = c.guild_id \
+            WHERE c.guild_id IN (SELECT id FROM guilds) AND c.subject_id = $1",
+        "m.id");
+    SAID_BEFORE = page!(
+        "c.number, e.at, e.body",
+        "case_message_edits e JOIN case_messages m ON m.id = e.message_id JOIN cases c ON c.id = m.case_id \
+            JOIN guilds g ON g.id = c.guild_id WHERE c.guild_id IN (SELECT id FROM guilds) AND c.subject_id = $1",
+        "e.message_id, e.at");
     AUDIT = page!(
         "l.seq, l.at, l.act, l.subject, l.body, p.pii",
         "audit_pii p JOIN audit_log l ON l.guild_id = p.guild_id AND l.seq = p.seq JOIN guilds g ON g.id = p.guild_id \
@@ -214,6 +224,25 @@ pub(super) static SECTIONS: &[Section] = &[
             ("deleted_at", Time),
         ],
         page: &NOTES,
+    },
+    Section {
+        kind: "case_message",
+        table: "case_messages",
+        columns: &[
+            ("guild", Text),
+            ("number", Number),
+            ("body", Text),
+            ("created_at", Time),
+            ("edited_at", Time),
+            ("deleted_at", Time),
+        ],
+        page: &SAID,
+    },
+    Section {
+        kind: "case_message_edit",
+        table: "case_message_edits",
+        columns: &[("guild", Text), ("number", Number), ("at", Time), ("body", Text)],
+        page: &SAID_BEFORE,
     },
     Section {
         kind: "audit",

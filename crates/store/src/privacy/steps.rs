@@ -49,6 +49,19 @@ macro_rules! which {
             ") AND last_error IS NOT NULL"
         )
     };
+    (said) => {
+        concat!(
+            "case_id IN (SELECT id FROM cases WHERE ",
+            about!(),
+            ") AND body <> ''"
+        )
+    };
+    (said_before) => {
+        concat!(
+            "message_id IN (SELECT m.id FROM case_messages m JOIN cases c ON c.id = m.case_id \
+                WHERE c.guild_id IN (SELECT id FROM guilds) AND c.subject_id = $1)"
+        )
+    };
     (notes) => {
         about!()
     };
@@ -122,6 +135,10 @@ sqls! {
     ERRORS = batch!("UPDATE sanctions SET last_error = NULL", "sanctions", "id", errors);
     NOTES_COUNT = count!("notes", notes);
     NOTES = batch!("DELETE FROM notes", "notes", "id", notes);
+    SAID_COUNT = count!("case_messages", said);
+    SAID = batch!("UPDATE case_messages SET body = ''", "case_messages", "id", said);
+    SAID_BEFORE_COUNT = count!("case_message_edits", said_before);
+    SAID_BEFORE = batch!("DELETE FROM case_message_edits", "case_message_edits", "message_id, at", said_before);
     AUDIT_COUNT = count!("audit_pii", audit);
     AUDIT = batch!(
         "UPDATE audit_pii SET salt = NULL, pii = NULL, erased_at = $3", "audit_pii", "guild_id, seq", audit);
@@ -183,6 +200,18 @@ pub(super) static STEPS: &[Step] = &[
         last: false,
         count: &NOTES_COUNT,
         erase: &NOTES,
+    },
+    Step {
+        table: "case_messages",
+        last: false,
+        count: &SAID_COUNT,
+        erase: &SAID,
+    },
+    Step {
+        table: "case_message_edits",
+        last: false,
+        count: &SAID_BEFORE_COUNT,
+        erase: &SAID_BEFORE,
     },
     Step {
         table: "audit_pii",

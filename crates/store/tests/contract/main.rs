@@ -35,6 +35,7 @@ mod schema;
 mod settings;
 mod sign_in;
 mod somebody;
+mod threads;
 mod tokens;
 mod tx;
 mod webhooks;
@@ -164,6 +165,8 @@ macro_rules! contract {
             sign_in: an_account_runs_the_installation_while_it_is_said_to;
             sign_in: what_concerns_no_guild_is_in_one_chain;
             sign_in: a_changed_log_of_access_is_found;
+            threads: a_thread_is_read_in_pages;
+            threads: what_a_message_said_before_is_kept;
             tokens: a_token_is_found_by_its_secret_alone;
             tokens: a_use_is_noted_once_a_minute;
             tokens: a_name_is_given_once;

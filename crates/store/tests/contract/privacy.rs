@@ -152,6 +152,8 @@ pub(crate) async fn nothing_is_left_of_an_erased_person(fixture: Fixture) {
             ("appeals", 1),
             ("audit_pii", 1),
             ("case_events", 1),
+            ("case_message_edits", 1),
+            ("case_messages", 1),
             ("cases", 2),
             ("dead_letters", 1),
             ("event_archive", 1),

@@ -146,7 +146,7 @@ async fn fill_by_hand(fixture: &Fixture, somebody: IdentityId, case: &Case) {
     };
     let none = if on_server { r"'\x00'" } else { "X'00'" };
     let (guild, who, new) = (id(fixture.guild.0), id(somebody.0), || id(fixture.ids.next()));
-    let appeal = new();
+    let (appeal, message) = (new(), new());
     let (community, list) = (id(fixture.community.id.0), format!("'[\"{MARK}\"]'"));
     for statement in [
         format!(
@@ -201,6 +201,14 @@ async fn fill_by_hand(fixture: &Fixture, somebody: IdentityId, case: &Case) {
         format!(
             "INSERT INTO appeal_messages (appeal_id, seq, at, author_kind, author, body) \
              VALUES ({appeal}, 1, {now}, 'appellant', 'x', '{MARK}')"
+        ),
+        format!(
+            "INSERT INTO case_messages (id, case_id, actor_kind, actor, body, created_at, edited_at) \
+             VALUES ({message}, {}, 'token', 'trust', '{MARK}', {now}, {now})",
+            id(case.id.0)
+        ),
+        format!(
+            "INSERT INTO case_message_edits (message_id, at, body) VALUES ({message}, {now}, 'not {MARK}')"
         ),
         format!(
             "INSERT INTO notifications (id, recipient_id, level, title, body, link, at) \
