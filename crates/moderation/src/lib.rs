@@ -47,6 +47,7 @@ pub use reason::{Reason, ReasonError};
 pub use sanction::{Effect, Lasting, Profile};
 pub use settings::{
     BadSetting, Captcha, DiscordSettings, JoinRequests, LadderText, Settings, StepText, TelegramSettings,
+    Zone, zone,
 };
 pub use standing::{Decided, Lane, Sanction, Standing, TwoInForce, Warning};
 pub use undo::{Left, Plan, Reversal, ReversalAct, Scope, plan};

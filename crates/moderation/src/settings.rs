@@ -10,6 +10,7 @@ pub use telegram::{Captcha, JoinRequests, TelegramSettings};
 
 use crate::duration::{Span, SpanError};
 use crate::escalation::{Ladder, LadderError, Step};
+pub use chrono_tz::Tz as Zone;
 use lockdown_events::{Action, ChannelId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -84,6 +85,11 @@ pub struct StepText {
     pub needs_approval: bool,
 }
 
+/// The clock of a name of the IANA database, such as `Europe/Berlin`; `None`: there is none.
+pub fn zone(name: &str) -> Option<Zone> {
+    name.parse().ok()
+}
+
 // === impl Settings ===
 
 impl Default for Settings {
@@ -146,7 +152,7 @@ impl Settings {
         if !(2..=35).contains(&self.locale.len()) || !words(&self.locale, &['-']) {
             return bad("locale", "a locale is a tag such as `en` or `pt-BR`");
         }
-        if self.timezone.len() > 64 || !words(&self.timezone, &['/', '_', '-', '+']) {
+        if self.timezone.len() > 64 || zone(&self.timezone).is_none() {
             return bad(
                 "timezone",
                 "a timezone is a name such as `UTC` or `Europe/Berlin`",
