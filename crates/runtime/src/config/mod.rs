@@ -74,6 +74,8 @@ pub struct Discord {
     pub token: Option<Secret>,
     /// Unset: Discord itself.
     pub api_url: Option<SecretUrl>,
+    /// Id and secret of the application that people sign in through. Unset: nobody does.
+    pub application: Option<(String, Secret)>,
 }
 
 #[derive(Debug, Clone)]
@@ -85,6 +87,8 @@ pub struct Telegram {
     pub webhook_url: Option<SecretUrl>,
     /// Where the webhook's calls arrive.
     pub webhook_addr: SocketAddr,
+    /// Whether people sign in with what the bot's token signs about them.
+    pub sign_in: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -171,13 +175,25 @@ impl Config {
         let archive_dir = reader.read(&var::ARCHIVE_DIR, parse::path);
         let discord_token = reader.read(&var::DISCORD_TOKEN, parse::discord_token);
         let discord_api_url = reader.read(&var::DISCORD_API_URL, parse::http_url);
+        let client_id = reader.read(&var::DISCORD_CLIENT_ID, parse::discord_client);
+        let client_secret = reader.read(&var::DISCORD_CLIENT_SECRET, parse::client_secret);
         let telegram_token = reader.read(&var::TELEGRAM_TOKEN, parse::telegram_token);
         let telegram_api_url = reader.read(&var::TELEGRAM_API_URL, parse::http_url);
         let webhook_url = reader.read(&var::TELEGRAM_WEBHOOK_URL, parse::http_url);
         let webhook_addr = reader.read(&var::TELEGRAM_WEBHOOK_ADDR, parse::socket_addr);
+        let sign_in = reader.read(&var::TELEGRAM_SIGN_IN, parse::switch);
         let filter = reader.read(&var::RUST_LOG, parse::log_filter);
         let format = reader.read(&var::LOG_FORMAT, parse::log_format);
         let endpoint = reader.read(&var::OTLP_ENDPOINT, parse::http_url);
+
+        match (&client_id, &client_secret) {
+            (Some(_), None) => reader.lacks(&var::DISCORD_CLIENT_SECRET, &var::DISCORD_CLIENT_ID),
+            (None, Some(_)) => reader.lacks(&var::DISCORD_CLIENT_ID, &var::DISCORD_CLIENT_SECRET),
+            _ => {}
+        }
+        if sign_in == Some(true) && telegram_token.is_none() {
+            reader.lacks(&var::TELEGRAM_TOKEN, &var::TELEGRAM_SIGN_IN);
+        }
 
         let Reader { faults, mut rows, .. } = reader;
         // Those with a default are only missing beside a fault.
@@ -187,6 +203,7 @@ impl Config {
             Some(rate),
             Some(live_clients),
             Some(webhook_addr),
+            Some(sign_in),
             Some(filter),
             Some(format),
             true,
@@ -196,6 +213,7 @@ impl Config {
             rate,
             live_clients,
             webhook_addr,
+            sign_in,
             filter,
             format,
             faults.is_empty(),
@@ -230,12 +248,14 @@ impl Config {
             discord: Discord {
                 token: discord_token,
                 api_url: discord_api_url,
+                application: client_id.zip(client_secret),
             },
             telegram: Telegram {
                 token: telegram_token,
                 api_url: telegram_api_url,
                 webhook_url,
                 webhook_addr,
+                sign_in,
             },
             log: Log { filter, format },
             otel: Otel { endpoint },
@@ -257,6 +277,7 @@ impl Config {
             &self.discord.token,
             &self.telegram.token,
         ];
+        let application = self.discord.application.as_ref().map(|(_, secret)| secret);
         let urls = [
             Some(&self.http.public_url),
             self.store.url.as_ref(),
@@ -266,7 +287,7 @@ impl Config {
             self.telegram.webhook_url.as_ref(),
             self.otel.endpoint.as_ref(),
         ];
-        let tokens = tokens.into_iter().flatten().cloned();
+        let tokens = tokens.into_iter().flatten().chain(application).cloned();
         tokens
             .chain(urls.into_iter().flatten().flat_map(SecretUrl::secrets))
             .collect()
@@ -338,6 +359,14 @@ impl Reader {
                 self.fault(variable, found, hint);
                 None
             }
+        }
+    }
+
+    /// One variable means nothing without another. What is wrong with that one is said already when it is set.
+    fn lacks(&mut self, missing: &Variable, beside: &Variable) {
+        if !self.faults.iter().any(|fault| fault.variable == missing.name) {
+            let hint = format!("{} is set and needs it", beside.name);
+            self.fault(missing, "nothing".into(), Some(hint));
         }
     }
 

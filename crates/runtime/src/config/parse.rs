@@ -102,6 +102,24 @@ pub(super) fn discord_token(text: &str) -> Result<Secret, Refused> {
     Ok(Secret::new(text))
 }
 
+pub(super) fn discord_client(text: &str) -> Result<String, Refused> {
+    let is_id = (1..=20).contains(&text.len()) && text.bytes().all(|digit| digit.is_ascii_digit());
+    if is_id { Ok(text.to_owned()) } else { Err(None) }
+}
+
+pub(super) fn client_secret(text: &str) -> Result<Secret, Refused> {
+    visible(text)?;
+    Ok(Secret::new(text))
+}
+
+pub(super) fn switch(text: &str) -> Result<bool, Refused> {
+    match text.to_ascii_lowercase().as_str() {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(None),
+    }
+}
+
 pub(super) fn telegram_token(text: &str) -> Result<Secret, Refused> {
     let Some((bot, key)) = text.split_once(':') else {
         return Err(Some("there is no colon in it".into()));

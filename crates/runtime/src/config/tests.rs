@@ -86,6 +86,40 @@ fn what_is_set_is_in_force() {
 }
 
 #[test]
+fn what_belongs_together_is_set_together() {
+    let config = Config::from_map([
+        ("DISCORD_CLIENT_ID", "113311331133113311"),
+        ("DISCORD_CLIENT_SECRET", "hunter2-of-the-application"),
+        ("TELEGRAM_TOKEN", "123456:telegram-text"),
+        ("TELEGRAM_SIGN_IN", "on"),
+    ])
+    .unwrap();
+    assert_eq!(
+        config.discord.application.as_ref().unwrap().0,
+        "113311331133113311"
+    );
+    assert!(config.telegram.sign_in);
+    assert_eq!(config.secrets().len(), 2);
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let text = faults(&[("DISCORD_CLIENT_SECRET", "hunter2"), ("TELEGRAM_SIGN_IN", "on")]);
+    assert_eq!(
+        text.lines().collect::<Vec<_>>(),
+        [
+            "DISCORD_CLIENT_ID: found nothing, expected digits, as the OAuth2 page of the developer portal shows them \
+             (DISCORD_CLIENT_SECRET is set and needs it)",
+            "TELEGRAM_TOKEN: found nothing, expected digits, a colon and text, as @BotFather gives it: 123456789:AAH... \
+             (TELEGRAM_SIGN_IN is set and needs it)",
+        ]
+    );
+    let text = faults(&[
+        ("DISCORD_CLIENT_ID", "mine"),
+        ("DISCORD_CLIENT_SECRET", "a"),
+        ("TELEGRAM_SIGN_IN", "yes"),
+    ]);
+    assert_eq!(text.lines().count(), 2, "{text}");
+}
+
+#[test]
 fn all_faults_come_at_once_and_say_what_to_write() {
     let text = faults(&[
         ("LOCKDOWN_HTTP_ADDR", "localhost"),

@@ -179,6 +179,30 @@ pub(super) const DISCORD_API_URL: Variable = Variable {
     shown: Shown::Masked,
 };
 
+pub(super) const DISCORD_CLIENT_ID: Variable = Variable {
+    name: "DISCORD_CLIENT_ID",
+    section: Section::Discord,
+    meaning: "Id of the Discord application through which people sign in; its redirect is LOCKDOWN_PUBLIC_URL with /sign-in/discord/back.",
+    expects: "digits, as the OAuth2 page of the developer portal shows them",
+    default: Default::Unset {
+        means: "nobody signs in with Discord",
+        example: "113311331133113311",
+    },
+    shown: Shown::Whole,
+};
+
+pub(super) const DISCORD_CLIENT_SECRET: Variable = Variable {
+    name: "DISCORD_CLIENT_SECRET",
+    section: Section::Discord,
+    meaning: "Secret of that application, from the same page.",
+    expects: "the client secret alone, without blanks",
+    default: Default::Unset {
+        means: "nobody signs in with Discord",
+        example: "paste-the-secret-here",
+    },
+    shown: Shown::Never,
+};
+
 pub(super) const TELEGRAM_TOKEN: Variable = Variable {
     name: "TELEGRAM_TOKEN",
     section: Section::Telegram,
@@ -221,6 +245,15 @@ pub(super) const TELEGRAM_WEBHOOK_ADDR: Variable = Variable {
     meaning: "Address and port on which the bot takes Telegram's calls when TELEGRAM_WEBHOOK_URL is set.",
     expects: "an address and port such as 127.0.0.1:8082",
     default: Default::Value("127.0.0.1:8082"),
+    shown: Shown::Whole,
+};
+
+pub(super) const TELEGRAM_SIGN_IN: Variable = Variable {
+    name: "TELEGRAM_SIGN_IN",
+    section: Section::Telegram,
+    meaning: "Whether people sign in with Telegram; @BotFather must know LOCKDOWN_PUBLIC_URL as the bot's domain (/setdomain).",
+    expects: "on or off",
+    default: Default::Value("off"),
     shown: Shown::Whole,
 };
 
@@ -268,10 +301,13 @@ pub const VARIABLES: &[Variable] = &[
     ARCHIVE_DIR,
     DISCORD_TOKEN,
     DISCORD_API_URL,
+    DISCORD_CLIENT_ID,
+    DISCORD_CLIENT_SECRET,
     TELEGRAM_TOKEN,
     TELEGRAM_API_URL,
     TELEGRAM_WEBHOOK_URL,
     TELEGRAM_WEBHOOK_ADDR,
+    TELEGRAM_SIGN_IN,
     RUST_LOG,
     LOG_FORMAT,
     OTLP_ENDPOINT,
