@@ -4,7 +4,7 @@ use super::faults::Fault;
 use super::limits::{Standing, Wait};
 use super::rest::{self, Answer, Call, Refusal};
 use super::world::{Recorded, World};
-use super::{Shared, lock};
+use super::{Shared, lock, oauth};
 use anyhow::{Context as _, Result};
 use chrono::TimeDelta;
 use http_body_util::{BodyExt as _, Full};
@@ -20,6 +20,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 
+/// Below the address itself.
+const AUTHORIZE: &str = "oauth2/authorize";
+
 /// Cut instead of an answer: hyper closes the connection.
 #[derive(Debug)]
 struct Cut;
@@ -33,7 +36,7 @@ impl std::fmt::Display for Cut {
 impl std::error::Error for Cut {}
 
 /// An answer on its way, perhaps a slow one.
-struct Sent {
+pub(super) struct Sent {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: String,
@@ -76,12 +79,19 @@ async fn answer(world: Shared, request: Request<Incoming>) -> Result<Response<Fu
         .uri
         .path()
         .strip_prefix("/api/v10/")
+        // The page that people are sent to is not of the API.
+        .or(head
+            .uri
+            .path()
+            .strip_prefix("/")
+            .filter(|path| *path == AUTHORIZE))
         .unwrap_or_default()
         .to_owned();
     let call = Call {
         method: head.method.as_str().to_owned(),
         template: template(&path),
         query: query(head.uri.query().unwrap_or_default()),
+        form: String::from_utf8_lossy(&bytes).into_owned(),
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
         audit: header("x-audit-log-reason").map(|text| decode(&text)),
         token: header("authorization"),
@@ -129,6 +139,17 @@ fn answered(world: &mut World, call: &Call) -> Sent {
         return html(status);
     }
     let with_token = call.template.starts_with("interactions/") || call.template.starts_with("webhooks/");
+    match (call.method.as_str(), call.path.as_str()) {
+        ("GET", AUTHORIZE) => return oauth::authorize(world, &call.query),
+        ("POST", "oauth2/token") => return said(oauth::token(world, call)),
+        ("GET", "users/@me") => {
+            if let Some(user) = oauth::who(world, call) {
+                let body = Some(world.user_json(user));
+                return said(Answer { status: 200, body });
+            }
+        }
+        _ => {}
+    }
     let bot = call.token.as_deref().and_then(|value| value.strip_prefix("Bot "));
     let bot = bot.and_then(|token| world.bot_by_token(token)).map(|bot| bot.id);
     if bot.is_none() && !with_token {
@@ -184,6 +205,33 @@ fn answered(world: &mut World, call: &Call) -> Sent {
             ..sent
         },
         _ => sent,
+    }
+}
+
+// === impl Sent ===
+
+impl Sent {
+    pub(super) fn page(status: u16) -> Self {
+        html(status)
+    }
+
+    /// To another address, with the browser.
+    pub(super) fn elsewhere(address: String) -> Self {
+        Self {
+            headers: vec![("location", address)],
+            ..html(302)
+        }
+    }
+}
+
+/// An answer without limits.
+fn said(answer: Answer) -> Sent {
+    Sent {
+        status: answer.status,
+        headers: vec![("content-type", "application/json".to_owned())],
+        body: answer.body.map(|body| body.to_string()).unwrap_or_default(),
+        delay: None,
+        cut: false,
     }
 }
 
@@ -275,7 +323,7 @@ fn template(path: &str) -> String {
 }
 
 /// Some of the library's query strings begin with `?&`.
-fn query(text: &str) -> BTreeMap<String, String> {
+pub(super) fn query(text: &str) -> BTreeMap<String, String> {
     text.split('&')
         .filter_map(|pair| pair.split_once('='))
         .map(|(name, value)| (name.to_owned(), decode(value)))

@@ -14,6 +14,7 @@ mod http;
 mod interactions;
 mod limits;
 mod look;
+mod oauth;
 mod people;
 pub mod permissions;
 mod rest;

@@ -4,6 +4,7 @@ use super::faults::Faults;
 use super::gateway::Gateway;
 use super::interactions::Interaction;
 use super::limits::Limits;
+use super::oauth::Applications;
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_runtime::Clock;
 use serde_json::{Map, Value, json};
@@ -103,6 +104,7 @@ pub(super) struct World {
     pub(super) faults: Faults,
     pub(super) limits: Limits,
     pub(super) gateway: Gateway,
+    pub(super) applications: Applications,
     /// The addresses that are told to bots.
     pub(super) gateway_url: String,
     pub(super) resume_url: String,
@@ -184,6 +186,7 @@ impl World {
             faults: Faults::default(),
             limits: Limits::default(),
             gateway: Gateway::default(),
+            applications: Applications::default(),
             gateway_url: String::new(),
             resume_url: String::new(),
         }

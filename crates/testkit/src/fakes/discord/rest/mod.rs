@@ -22,6 +22,8 @@ pub(super) struct Call {
     pub(super) template: String,
     pub(super) query: BTreeMap<String, String>,
     pub(super) body: Value,
+    /// The body as text, for the calls that take a form.
+    pub(super) form: String,
     pub(super) audit: Option<String>,
     pub(super) token: Option<String>,
 }
