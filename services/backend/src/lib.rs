@@ -11,8 +11,12 @@ mod questions;
 mod relay;
 mod remember;
 mod server;
+mod sign_in;
 
-pub use api::access::Scope;
+pub use api::access::{Role, Scope};
+pub use api::person::ACCOUNT;
+pub use api::tokens::log_token;
+pub use sign_in::link as sign_in_link;
 
 use anyhow::Context as _;
 use api::Door;

@@ -43,8 +43,9 @@ codes! {
     Malformed = "malformed", BAD_REQUEST, "The body is not what it is said to be: no JSON, or no text.";
     BadQuery = "bad_query", BAD_REQUEST, "The query is unknown in part, or a value in it is not what it must be.";
     BadKey = "bad_key", BAD_REQUEST, "The `Idempotency-Key` is empty, too long, or not visible ASCII.";
-    Unauthorized = "unauthorized", UNAUTHORIZED, "No token came, or one that opens nothing: unknown, expired or revoked.";
+    Unauthorized = "unauthorized", UNAUTHORIZED, "No token and no session came, or one that opens nothing: unknown, expired, revoked or ended.";
     Forbidden = "forbidden", FORBIDDEN, "The token lacks the scope that this takes.";
+    Csrf = "csrf", FORBIDDEN, "A session changes something only with its `X-CSRF-Token`, which `GET /api/v1/me` tells.";
     Denied = "denied", FORBIDDEN, "Not on this person, or not by you. `allowed` has what would be.";
     NotFound = "not_found", NOT_FOUND, "There is no such thing, or none that this token may know of.";
     UnknownGuild = "unknown_guild", NOT_FOUND, "There is no such community, or none that this token may know of.";

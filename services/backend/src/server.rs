@@ -1,11 +1,12 @@
 //! Everything that is served over HTTP, and the connections, until we stop.
 
 use crate::api::{self, Cut, Door, Peer};
-use crate::pages;
+use crate::pages::{self, status};
 use crate::problem::{Code, Problem};
+use crate::sign_in;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use hyper::body::Incoming;
@@ -26,6 +27,8 @@ use tower_service::Service as _;
 const CONNECTIONS: usize = 8192;
 /// For the head of a request, from its first byte or the end of the answer before it: who is slower is let go.
 const HEAD: Duration = Duration::from_secs(15);
+/// The status page waits for no part longer.
+const GLANCE: Duration = Duration::from_secs(2);
 /// Rest after a failed accept: without file descriptors left it would fail again at once, in a tight loop.
 const REST: Duration = Duration::from_millis(200);
 
@@ -33,6 +36,7 @@ const REST: Duration = Duration::from_millis(200);
 struct App {
     health: Health,
     metrics: Metrics,
+    door: Door,
 }
 
 pub(crate) async fn serve(
@@ -42,7 +46,12 @@ pub(crate) async fn serve(
     door: Door,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let router = router(App { health, metrics }, &door);
+    let app = App {
+        health,
+        metrics,
+        door: door.clone(),
+    };
+    let router = router(app, &door);
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
@@ -135,13 +144,14 @@ fn router(app: App, door: &Door) -> Router {
         .route("/health/live", get(operations))
         .route("/health/ready", get(operations))
         .route("/metrics", get(operations))
+        .merge(sign_in::router(door))
         .merge(api::router(door))
         .fallback(async || Problem::new(Code::NotFound, "There is nothing at this path."))
         .method_not_allowed_fallback(async |_: Request| Problem::of(Code::Method))
         .with_state(app)
         .layer(header(
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'self'; frame-ancestors 'none'",
+            "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         ))
         .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header(header::REFERRER_POLICY, "no-referrer"))
@@ -173,8 +183,14 @@ async fn docs() -> Html<&'static str> {
     Html(PAGE.as_str())
 }
 
-async fn status_page(State(app): State<App>) -> Html<String> {
-    Html(pages::status(&app.health.report()))
+/// What somebody may see of how we are. What cannot be asked for is left out, and the page still comes.
+async fn status_page(State(app): State<App>, headers: HeaderMap) -> Html<String> {
+    let report = app.health.report();
+    let looked = tokio::time::timeout(GLANCE, status::look(&app.door, &headers)).await;
+    Html(match looked.ok().flatten() {
+        Some(seen) => status::page(&report, Some(&seen)),
+        None => status::page(&report, None),
+    })
 }
 
 async fn style() -> Response {

@@ -5,6 +5,7 @@ use anyhow::{Context as _, bail};
 use lockdown_runtime::Context;
 use lockdown_runtime::ids::hex;
 use lockdown_runtime::lifecycle::Process;
+use lockdown_store::access_log::AccessReport;
 use lockdown_store::audit::{AuditKey, AuditReport, SignedHead};
 use lockdown_store::{Store, StoreError, guilds, in_read, in_tx};
 use serde_json::{Value, json};
@@ -54,17 +55,29 @@ async fn verify(ctx: &Context, store: &Store, asked: AuditVerify) -> anyhow::Res
         let heads: Vec<&SignedHead> = heads.iter().filter(|head| is_of(head, guild)).collect();
         verified.push(walk(store, guild, &heads).await?);
     }
-    let broken = verified.iter().filter(|one| !one.report.holds()).count() + lost.len();
+    // The log of access is of no guild: it is looked at when all are.
+    let access = match asked.guilds.is_empty() {
+        true => Some(in_read!(store, |conn| { conn.verify_access_log().await })?),
+        false => None,
+    };
+    let cut = access.as_ref().is_some_and(|access| access.fault.is_some());
+    let broken = verified.iter().filter(|one| !one.report.holds()).count() + lost.len() + usize::from(cut);
     if asked.json {
         let guilds: Vec<Value> = verified.iter().map(as_json).collect();
         println!(
             "{}",
-            json!({ "holds": broken == 0, "guilds": guilds, "lost": lost })
+            json!({ "holds": broken == 0, "guilds": guilds, "lost": lost, "access": access.as_ref().map(access_as_json) })
         );
     } else {
         verified.iter().for_each(print);
         for guild in &lost {
             println!("{guild}: a signed head names it, and there is no such guild any more");
+        }
+        if let Some(access) = &access {
+            match access.fault {
+                None => println!("the log of access: the chain of {} entries holds", access.entries),
+                Some((seq, fault)) => println!("the log of access: entry {seq}: {fault}"),
+            }
         }
         println!("{} chains were verified.", verified.len());
     }
@@ -161,6 +174,13 @@ fn as_json(verified: &Verified) -> Value {
         "guild": guild, "holds": report.holds(), "entries": report.entries, "seq": report.seq,
         "hash": hex(&report.head), "heads": shown, "faults": faults, "moreFaults": report.left_off,
     })
+}
+
+fn access_as_json(report: &AccessReport) -> Value {
+    let fault = report
+        .fault
+        .map(|(seq, fault)| json!({ "seq": seq, "fault": fault.as_str(), "message": fault.to_string() }));
+    json!({ "holds": fault.is_none(), "entries": report.entries, "seq": report.seq, "hash": hex(&report.head), "fault": fault })
 }
 
 fn print(verified: &Verified) {

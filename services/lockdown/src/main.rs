@@ -14,6 +14,7 @@ mod person;
 mod retention;
 mod rules;
 mod select;
+mod sign_in;
 mod token;
 mod up;
 
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Person { command } => person::run(command),
         Command::Retention { command } => retention::run(command),
         Command::Rules { command } => rules::run(command),
+        Command::SignIn { command } => sign_in::run(command),
         Command::Token { command } => token::run(command),
         Command::Detect { command } => detect::run(command),
         Command::Completions { shell } => cli::completions(shell),

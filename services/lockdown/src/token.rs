@@ -3,9 +3,10 @@
 use crate::cli::{ALL_SCOPES, Create, TokenCommand};
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, SecondsFormat, Utc};
-use lockdown_backend::Scope;
+use lockdown_backend::{Scope, log_token};
 use lockdown_runtime::Context;
 use lockdown_runtime::lifecycle::Process;
+use lockdown_store::audit::ActorKind;
 use lockdown_store::dbx::Json;
 use lockdown_store::tokens::{ApiToken, TokenId};
 use lockdown_store::{Bearer, Store, StoreError, in_read, in_tx};
@@ -13,6 +14,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
+/// Whoever has a terminal here.
+pub(crate) const OPERATOR: (ActorKind, &str) = (ActorKind::System, "operator");
 /// How many tokens are read at once.
 const PAGE: u64 = 200;
 
@@ -67,7 +70,14 @@ async fn make(ctx: &Context, store: &Store, create: Create) -> anyhow::Result<()
         revoked_at: None,
         last_used_at: None,
     };
-    if !in_tx!(store, |tx| { tx.insert_token(&token, &secret).await })? {
+    let made = in_tx!(store, |tx| {
+        if !tx.insert_token(&token, &secret).await? {
+            return Ok(false);
+        }
+        log_token(tx, OPERATOR, &token, "token:make", token.created_at).await?;
+        Ok::<_, StoreError>(true)
+    });
+    if !made? {
         bail!(
             "there is or was a token called `{}`, and records may mean it: choose another name",
             token.name
@@ -151,7 +161,14 @@ async fn revoke(ctx: &Context, store: &Store, wanted: &str, as_json: bool) -> an
         }
     };
     let now = ctx.clock.now();
-    if !in_tx!(store, |tx| { tx.revoke_token(listed.token.id, now).await })? {
+    let revoked = in_tx!(store, |tx| {
+        if !tx.revoke_token(listed.token.id, now).await? {
+            return Ok(false);
+        }
+        log_token(tx, OPERATOR, &listed.token, "token:revoke", now).await?;
+        Ok::<_, StoreError>(true)
+    });
+    if !revoked? {
         bail!("`{wanted}` was revoked before");
     }
     listed.token.revoked_at = Some(now);

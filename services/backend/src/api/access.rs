@@ -1,19 +1,23 @@
-//! Who asks, and what they may: scopes of tokens, roles as names for sets of them, and what each route needs.
+//! Who asks, and what they may: scopes of tokens, roles as names for sets of them, and what each route needs. People who are
+//! signed in are in `person.rs`.
 //!
 //! To add a scope: a variant of [`Scope`], the roles that hold it, and [`Needs`] where a route takes it.
 
+use super::person::Person;
 use crate::problem::{Code, Problem};
 use compact_str::CompactString;
-use lockdown_events::Origin;
+use lockdown_events::{Origin, Platform};
 use lockdown_moderation::desk::{Facts, Ranks};
 use lockdown_moderation::{Actor, Doer, Grant, GuildRef, Rank, Right, Rights, UserRef};
 use lockdown_runtime::Secret;
+use lockdown_store::audit::ActorKind;
 use lockdown_store::guilds::{CommunityId, Guild};
 use lockdown_store::roles::Holder;
-use lockdown_store::tokens::{ApiToken, TokenId};
+use lockdown_store::tokens::ApiToken;
 use lockdown_store::{Bearer, Store, StoreError, in_read, in_tx};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The name under which the token of the configuration acts, in records and audit.
 const BOOTSTRAP: &str = "bootstrap";
@@ -30,7 +34,7 @@ pub enum Scope {
 
 /// A name for a set of scopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Role {
+pub enum Role {
     Viewer,
     Moderator,
     Admin,
@@ -72,6 +76,15 @@ pub(crate) enum Caller {
     Token(ApiToken),
     /// Somebody who speaks through a bot, which knows them.
     Person(UserRef),
+    /// Somebody who signed in with a browser.
+    SignedIn(Arc<Person>),
+}
+
+/// For which communities somebody speaks where no guild is spoken of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reach {
+    All,
+    These(Vec<CommunityId>),
 }
 
 /// The facts, with what we know of the doer ourselves.
@@ -79,6 +92,8 @@ pub(crate) struct Knowing<'a> {
     pub(crate) facts: &'a dyn Facts,
     /// Of whom the facts know nothing.
     pub(crate) grant: Option<Grant>,
+    /// Whether they may here what we gave them, and not what their platform lets them do there.
+    pub(crate) is_signed_in: bool,
 }
 
 // === impl Scope ===
@@ -108,7 +123,7 @@ impl Scope {
 // === impl Role ===
 
 impl Role {
-    pub(crate) const ALL: [Self; 5] = [
+    pub const ALL: [Self; 5] = [
         Self::Viewer,
         Self::Moderator,
         Self::Admin,
@@ -116,7 +131,8 @@ impl Role {
         Self::Operator,
     ];
 
-    pub(crate) fn as_str(self) -> &'static str {
+    /// Its name, everywhere.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Viewer => "viewer",
             Self::Moderator => "moderator",
@@ -126,7 +142,8 @@ impl Role {
         }
     }
 
-    pub(crate) fn scopes(self) -> impl Iterator<Item = Scope> {
+    /// What it holds.
+    pub fn scopes(self) -> impl Iterator<Item = Scope> {
         let powers = self.powers();
         Scope::all().filter(move |scope| powers.has(*scope))
     }
@@ -172,13 +189,15 @@ impl Needs {
     /// As the documents say it.
     pub(crate) fn words(self) -> String {
         match self {
-            Self::Token => "any token".into(),
-            Self::Sight => "any token of the community".into(),
+            Self::Token => "any token or session".into(),
+            Self::Sight => "any token or role of the community".into(),
             Self::AnyRight => "any right of a moderator".into(),
             Self::AnyRightSomewhere => "any right of a moderator, in some community".into(),
             Self::Right(right) => format!("the scope `{right}`"),
             Self::Own => "the scope `own`".into(),
-            Self::Operate => "the scope `operate`, in a token of no community".into(),
+            Self::Operate => {
+                "the scope `operate`, in a token of no community, or an operator's session".into()
+            }
         }
     }
 }
@@ -193,14 +212,14 @@ impl Powers {
         position: 0,
     };
 
-    const ALL: Self = Self {
+    pub(crate) const ALL: Self = Self {
         rights: Rights::ALL,
         own: true,
         operate: true,
         position: u32::MAX,
     };
 
-    fn of(words: &BTreeSet<String>, position: u32, everywhere: bool) -> Self {
+    pub(crate) fn of(words: &BTreeSet<String>, position: u32, everywhere: bool) -> Self {
         let scopes: Vec<Scope> = words.iter().filter_map(|word| Scope::find(word)).collect();
         if everywhere && scopes.contains(&Scope::Operate) {
             return Self::ALL;
@@ -309,56 +328,79 @@ impl Caller {
             Self::Bootstrap => BOOTSTRAP.to_owned(),
             Self::Token(token) => format!("token:{}", token.id),
             Self::Person(who) => format!("person:{}:{}", who.platform, who.id),
+            Self::SignedIn(person) => format!("account:{}", person.account.id),
         }
     }
 
-    /// By which records know it.
+    /// By which people know it.
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Bootstrap => BOOTSTRAP,
             Self::Token(token) => &token.name,
             Self::Person(who) => who.id.as_str(),
+            Self::SignedIn(person) => &person.account.login,
         }
     }
 
-    pub(crate) fn actor(&self) -> Actor {
+    /// By which records of a platform know it. Somebody who is signed in is the one that they are there, if they are one.
+    pub(crate) fn actor(&self, platform: Option<Platform>) -> Actor {
         match self {
             Self::Bootstrap | Self::Token(_) => Actor::Token(CompactString::from(self.name())),
             Self::Person(who) => Actor::Person(who.clone()),
+            Self::SignedIn(person) => person.actor(platform),
         }
     }
 
     /// By what it came that they ask for.
     pub(crate) fn origin(&self) -> Origin {
         match self {
-            Self::Bootstrap | Self::Token(_) => Origin::Api,
+            Self::Bootstrap | Self::Token(_) | Self::SignedIn(_) => Origin::Api,
             Self::Person(_) => Origin::Command,
         }
     }
 
-    /// The one community that it may know of; `None`: all.
-    pub(crate) fn community(&self) -> Option<CommunityId> {
-        self.token().and_then(|token| token.community_id)
+    /// By which the log of access knows it. Through a bot nobody does what stands there.
+    pub(crate) fn in_log(&self) -> (ActorKind, String) {
+        match self {
+            Self::Bootstrap | Self::Token(_) => (ActorKind::Token, self.name().to_owned()),
+            Self::Person(who) => (ActorKind::Person, who.platform.to_string()),
+            Self::SignedIn(person) => (ActorKind::Person, person.account.id.to_string()),
+        }
+    }
+
+    /// The communities that it speaks for where no guild is spoken of: with a token those that it is for, signed in those
+    /// that one owns.
+    pub(crate) fn reach(&self) -> Reach {
+        match self {
+            Self::Bootstrap => Reach::All,
+            Self::Token(token) => token
+                .community_id
+                .map_or(Reach::All, |community| Reach::These(vec![community])),
+            Self::Person(_) => Reach::These(Vec::new()),
+            Self::SignedIn(person) => person.reach(),
+        }
     }
 
     pub(crate) fn token(&self) -> Option<&ApiToken> {
         match self {
-            Self::Bootstrap | Self::Person(_) => None,
             Self::Token(token) => Some(token),
+            Self::Bootstrap | Self::Person(_) | Self::SignedIn(_) => None,
         }
     }
 
-    pub(crate) fn id(&self) -> Option<TokenId> {
-        self.token().map(|token| token.id)
+    pub(crate) fn person(&self) -> Option<&Person> {
+        match self {
+            Self::SignedIn(person) => Some(person),
+            Self::Bootstrap | Self::Token(_) | Self::Person(_) => None,
+        }
     }
 
     /// Whether it may know that a guild is there. What somebody may know who speaks there is seen by their powers.
     pub(crate) fn sees(&self, guild: &Guild) -> bool {
         match self {
-            Self::Bootstrap | Self::Token(_) => self
-                .community()
-                .is_none_or(|community| community == guild.community_id),
+            Self::Bootstrap | Self::Token(_) => self.reach().has(guild.community_id),
             Self::Person(who) => who.platform == guild.platform,
+            Self::SignedIn(person) => person.sees(guild),
         }
     }
 
@@ -368,6 +410,15 @@ impl Caller {
             Self::Bootstrap => Powers::ALL,
             Self::Token(token) => Powers::of(&token.scopes.0, 0, token.community_id.is_none()),
             Self::Person(_) => Powers::NONE,
+            Self::SignedIn(person) => person.powers(),
+        }
+    }
+
+    /// What it may give to others in a community, or in all.
+    pub(crate) fn powers_for(&self, community: Option<CommunityId>) -> Powers {
+        match (self, community) {
+            (Self::SignedIn(person), Some(community)) => person.powers_for(community),
+            _ => self.powers(),
         }
     }
 
@@ -383,6 +434,7 @@ impl Caller {
         let token = match self {
             Self::Bootstrap => return Ok(Powers::ALL),
             Self::Person(who) => return Powers::of_person(who, facts, guild).await,
+            Self::SignedIn(person) => return Ok(person.powers_in(guild)),
             Self::Token(token) => token,
         };
         let held = in_read!(store, |conn| {
@@ -398,12 +450,51 @@ impl Caller {
     }
 }
 
+// === impl Reach ===
+
+impl Reach {
+    pub(crate) fn has(&self, community: CommunityId) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(these) => these.contains(&community),
+        }
+    }
+
+    /// `None`: all.
+    pub(crate) fn these(&self) -> Option<&[CommunityId]> {
+        match self {
+            Self::All => None,
+            Self::These(these) => Some(these),
+        }
+    }
+}
+
+/// Where somebody stands on their platform, without what they may do there.
+fn standing_alone(rank: Rank) -> Rank {
+    match rank {
+        Rank::Owner => Rank::Member {
+            position: u32::MAX,
+            administrator: false,
+            rights: Rights::NONE,
+        },
+        Rank::Member { position, .. } => Rank::Member {
+            position,
+            administrator: false,
+            rights: Rights::NONE,
+        },
+        Rank::Unknown | Rank::Absent => rank,
+    }
+}
+
 // === impl Knowing ===
 
 #[async_trait::async_trait]
 impl Facts for Knowing<'_> {
     async fn ranks(&self, guild: &GuildRef, doer: &Actor, subject: &UserRef) -> Ranks {
-        let ranks = self.facts.ranks(guild, doer, subject).await;
+        let mut ranks = self.facts.ranks(guild, doer, subject).await;
+        if self.is_signed_in {
+            ranks.doer = standing_alone(ranks.doer);
+        }
         Ranks {
             doer_grant: self.grant.or(ranks.doer_grant),
             ..ranks

@@ -3,9 +3,11 @@
 use super::access::Caller;
 use super::limits::{Standing, Wait};
 use super::once::{self, Keyed};
+use super::person::Person;
 use super::route::{Answer, Asked, Call, Cut, Raw, Route, Wire};
-use super::{Api, Door};
+use super::{Api, Door, tokens};
 use crate::problem::{Code, Problem};
+use crate::sign_in::cookie::Kind;
 use axum::body::Body;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{FromRequestParts as _, Request};
@@ -33,6 +35,8 @@ const LONGEST_BODY: usize = 256 * 1024;
 const DRAINED: usize = 32 * 1024 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+/// Beside the cookie of a session, where something is changed.
+pub(super) const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
 const LONGEST_ID: usize = 64;
 
 /// Where a connection comes from.
@@ -126,6 +130,13 @@ async fn answer(
     let (mut head, body) = request.into_parts();
     let peer = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
     let caller = admit(api, &head.headers, peer, standing).await?;
+    let is_look = matches!(head.method, Method::GET | Method::HEAD);
+    if let (false, Some(person)) = (is_look, caller.person()) {
+        let sent = text(&head.headers, &CSRF).unwrap_or_default();
+        if !person.is_csrf(sent) {
+            return Err(Problem::of(Code::Csrf));
+        }
+    }
     tracing::Span::current().record("caller", caller.name());
     let params = params.ok_or_else(|| Problem::of(Code::NotFound))?;
     let asked = reach(api, route, caller, params, labels.chain).await?;
@@ -259,17 +270,31 @@ async fn admit(
         *standing = Some(wait.1);
         Problem::of(Code::Limited).retry_after(wait.0)
     };
-    let address = peer.map_or_else(|| "unknown".to_owned(), network);
+    let address = address(peer);
     api.strangers.look(&address, now).map_err(&mut limited)?;
-    let caller = match bearer(headers) {
-        Some(sent) => Caller::of(&api.store, api.admin.as_ref(), sent, api.ctx.clock.now()).await?,
-        None => None,
+    let at = api.ctx.clock.now();
+    // Whoever sends a token means the token, whatever their browser adds.
+    let caller = if headers.contains_key(header::AUTHORIZATION) {
+        match bearer(headers) {
+            Some(sent) => Caller::of(&api.store, api.admin.as_ref(), sent, at).await?,
+            None => None,
+        }
+    } else {
+        match api.ways.cookies.sent(Kind::Session, headers) {
+            Some(sent) => Person::of(&api.store, sent, at)
+                .await?
+                .map(|person| Caller::SignedIn(Arc::new(person))),
+            None => None,
+        }
     };
     let Some(caller) = caller else {
         api.strangers.take(&address, now).map_err(&mut limited)?;
+        if let Some(sent) = bearer(headers) {
+            tokens::refuse(api, sent).await?;
+        }
         return Err(Problem::new(
             Code::Unauthorized,
-            "Send a token that is in force as `Authorization: Bearer <token>`.",
+            "Send a token that is in force as `Authorization: Bearer <token>`, or sign in.",
         ));
     };
     *standing = Some(api.rates.take(&caller.key(), now).map_err(&mut limited)?);
@@ -279,6 +304,11 @@ async fn admit(
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = text(headers, &header::AUTHORIZATION)?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// By what limits know an address.
+pub(crate) fn address(peer: Option<IpAddr>) -> String {
+    peer.map_or_else(|| "unknown".to_owned(), network)
 }
 
 /// Whoever has one address of the newer kind has many: they count as one.
@@ -303,7 +333,7 @@ async fn guild(call: &Call) -> Result<Guild, Problem> {
         .ok_or_else(|| Problem::of(Code::UnknownGuild))
 }
 
-async fn read(body: Body, headers: &HeaderMap) -> Result<Bytes, Problem> {
+pub(crate) async fn read(body: Body, headers: &HeaderMap) -> Result<Bytes, Problem> {
     let declared = text(headers, &header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
     let reading = async {
         let (mut body, mut read, mut length) = (body, Vec::new(), 0);

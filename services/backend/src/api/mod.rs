@@ -10,6 +10,7 @@
 //! has what the route needs. Handlers that cause something hand [`route::Call::key`] and [`route::Call::chain`] on.
 
 pub(crate) mod access;
+mod access_log;
 mod audit;
 mod cases;
 mod dead_letters;
@@ -24,19 +25,23 @@ mod members;
 mod once;
 pub(crate) mod openapi;
 pub(crate) mod page;
+pub(crate) mod person;
 mod presence;
 pub(crate) mod questions;
 mod route;
 mod rules;
 mod sanctions;
+mod sessions;
 mod settings;
-mod tokens;
+pub(crate) mod tokens;
 mod undo;
 mod version;
 
-pub(crate) use gate::Peer;
+pub(crate) use gate::{Peer, address, read as read_body};
 pub(crate) use route::Cut;
 
+use crate::pages::recent::Board;
+use crate::sign_in::Ways;
 use access::Role;
 use anyhow::Context as _;
 use axum::Router;
@@ -48,9 +53,10 @@ use live::Live;
 use lockdown_bus::Bus;
 use lockdown_moderation::desk::{Desk, Facts};
 use lockdown_runtime::{Context, Ids, Secret};
+use lockdown_store::audit::ActorKind;
 use lockdown_store::dbx::Json;
 use lockdown_store::tokens::{ApiToken, TokenId};
-use lockdown_store::{Bearer, Store, in_tx};
+use lockdown_store::{Bearer, Store, StoreError, in_tx};
 use route::Route;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -65,21 +71,28 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// right would be told from one that is wrong.
 const WRONG_PER_SECOND: f64 = 1.0;
 const WRONG_WINDOW: Duration = Duration::from_secs(60);
+/// A token that opens nothing any more is written down once in so long.
+const REFUSAL: Duration = Duration::from_secs(3600);
 /// The name of the token that is made where the configuration has none.
 const FIRST_TOKEN: &str = "first";
 
 /// What handlers work with.
 pub(crate) struct Api {
-    ctx: Context,
-    store: Store,
-    bus: Bus,
+    pub(crate) ctx: Context,
+    pub(crate) store: Store,
+    pub(crate) bus: Bus,
     desk: Desk,
     facts: Arc<dyn Facts>,
     admin: Option<Secret>,
+    pub(crate) ways: Ways,
+    /// For the status page.
+    pub(crate) recent: Board,
     rates: Rates,
-    strangers: Rates,
+    pub(crate) strangers: Rates,
+    /// How often a token that opens nothing any more is written down.
+    refusals: Rates,
     live: Arc<Live>,
-    slots: Arc<Semaphore>,
+    pub(crate) slots: Arc<Semaphore>,
 }
 
 /// Closed until store and bus are open: then requests find the API behind it.
@@ -102,9 +115,11 @@ pub(crate) fn routes() -> Vec<Route> {
         events::routes(),
         live::routes(),
         audit::routes(),
+        access_log::routes(),
         dead_letters::routes(),
         presence::routes(),
         tokens::routes(),
+        sessions::routes(),
         me::routes(),
     ]
     .concat()
@@ -132,9 +147,12 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(door: &Door) -> Router<S>
 // === impl Api ===
 
 impl Api {
-    fn new(ctx: &Context, store: Store, bus: Bus, facts: Arc<dyn Facts>) -> Arc<Self> {
+    fn new(ctx: &Context, store: Store, bus: Bus, facts: Arc<dyn Facts>) -> anyhow::Result<Arc<Self>> {
         let per_second = f64::from(ctx.config.http.rate);
-        Arc::new(Self {
+        Ok(Arc::new(Self {
+            ways: Ways::of(&ctx.config).context("could not set up the ways in")?,
+            recent: Board::default(),
+            refusals: Rates::new("refusal", 1.0 / REFUSAL.as_secs_f64(), REFUSAL),
             desk: Desk::new(store.clone(), ctx.clock.clone(), ctx.ids.clone()),
             live: Live::new(ctx, &bus),
             ctx: ctx.clone(),
@@ -145,7 +163,7 @@ impl Api {
             rates: Rates::new("token", per_second, WINDOW),
             strangers: Rates::new("address", WRONG_PER_SECOND, WRONG_WINDOW),
             slots: Arc::new(Semaphore::new(AT_ONCE)),
-        })
+        }))
     }
 }
 
@@ -159,7 +177,7 @@ impl Door {
         }
     }
 
-    fn get(&self) -> Option<&Arc<Api>> {
+    pub(crate) fn get(&self) -> Option<&Arc<Api>> {
         self.api.get()
     }
 
@@ -175,8 +193,13 @@ impl Door {
             Some(_) => None,
             None => first_token(ctx, &store).await?,
         };
-        let api = Api::new(ctx, store, bus, facts);
+        let api = Api::new(ctx, store, bus, facts)?;
         live::keep(&api);
+        let (recent, bus, stopping) = (api.recent.clone(), api.bus.clone(), ctx.shutdown.clone());
+        ctx.tasks.spawn("recent", async move {
+            recent.listen(bus, stopping).await;
+            Ok(())
+        });
         let opened = self.api.set(api);
         opened.map_err(|_| anyhow::anyhow!("the API was opened twice"))?;
         Ok(first)
@@ -199,7 +222,14 @@ async fn first_token(ctx: &Context, store: &Store) -> anyhow::Result<Option<Bear
         revoked_at: None,
         last_used_at: None,
     };
-    let made = in_tx!(store, |tx| { tx.insert_token(&token, &secret).await });
+    let made = in_tx!(store, |tx| {
+        if !tx.insert_token(&token, &secret).await? {
+            return Ok(false);
+        }
+        let by = (ActorKind::System, "system");
+        tokens::log_token(tx, by, &token, "token:make", token.created_at).await?;
+        Ok::<_, StoreError>(true)
+    });
     let made = made.context("could not make the first token")?;
     Ok(made.then_some(secret))
 }

@@ -52,14 +52,25 @@ pub(crate) fn document() -> Value {
             "license": { "name": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": "/" }],
-        "security": [{ "token": [] }],
+        "security": [{ "token": [] }, { "session": [], "csrf": [] }],
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": { "token": {
-                "type": "http", "scheme": "bearer",
-                "description": "A token of `lockdown token create` or `POST /api/v1/tokens`, or LOCKDOWN_ADMIN_TOKEN.",
-            } },
+            "securitySchemes": {
+                "token": {
+                    "type": "http", "scheme": "bearer",
+                    "description": "A token of `lockdown token create` or `POST /api/v1/tokens`, or LOCKDOWN_ADMIN_TOKEN.",
+                },
+                "session": {
+                    "type": "apiKey", "in": "cookie", "name": "__Host-lockdown",
+                    "description": "Of a browser that signed in at `/sign-in`; named `lockdown` where the public address is \
+                        not https.",
+                },
+                "csrf": {
+                    "type": "apiKey", "in": "header", "name": "X-CSRF-Token",
+                    "description": "`csrfToken` of `GET /api/v1/me`: beside the cookie, for every method but GET.",
+                },
+            },
         },
     })
 }
@@ -82,6 +93,9 @@ pub(super) fn codes(route: &Route, has_body: bool) -> BTreeSet<Code> {
     }
     if has_body {
         codes.extend([Code::MediaType, Code::Invalid]);
+    }
+    if route.method != Method::GET {
+        codes.insert(Code::Csrf);
     }
     if !matches!(route.method, Method::GET | Method::DELETE) {
         codes.extend([Code::Malformed, Code::TooLarge, Code::TooSlow]);
@@ -118,6 +132,9 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         "parameters": parameters(route, shape.query, shape.headers),
         "responses": responses,
     });
+    if route.method == Method::GET {
+        operation["security"] = json!([{ "token": [] }, { "session": [] }]);
+    }
     if let Some(body) = shape.body {
         let mut media = json!({ "schema": body });
         if let Some(sample) = &route.sample {

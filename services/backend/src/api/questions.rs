@@ -35,7 +35,7 @@ pub(crate) async fn answer(
     bus: &Bus,
     facts: Arc<dyn Facts>,
 ) -> anyhow::Result<[Answering; 3]> {
-    let api = Api::new(ctx, store, bus.clone(), facts);
+    let api = Api::new(ctx, store, bus.clone(), facts)?;
     let table: Table = routes()
         .into_iter()
         .filter(Route::is_of_guild)

@@ -281,7 +281,8 @@ impl Call {
     }
 
     pub(crate) fn actor(&self) -> Actor {
-        self.caller.actor()
+        // Of the guild that the path speaks of, where it speaks of one.
+        self.caller.actor(self.param("platform").ok())
     }
 }
 
@@ -313,11 +314,12 @@ impl InGuild {
         let grant = match self.call.caller {
             // How they stand is read afresh for each decision.
             Caller::Person(_) => None,
-            Caller::Bootstrap | Caller::Token(_) => Some(self.call.powers.grant()),
+            Caller::Bootstrap | Caller::Token(_) | Caller::SignedIn(_) => Some(self.call.powers.grant()),
         };
         Knowing {
             facts: &*self.call.api.facts,
             grant,
+            is_signed_in: self.call.caller.person().is_some(),
         }
     }
 }

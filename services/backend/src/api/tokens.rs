@@ -1,19 +1,24 @@
 //! Tokens: what programs sign in with. Whoever gives one out gives no more than they have.
 
-use super::access::{Needs, Role, Scope};
+use super::Api;
+use super::access::{Caller, Needs, Role, Scope};
 use super::input::{Body, Nothing, PageQuery, Query, ends};
+use super::person::ACCOUNT;
 use super::route::{Answer, Call, Done, Found, Give, Given, Route};
 use crate::problem::{Code, Problem};
 use axum::http::{Method, StatusCode};
 use chrono::{DateTime, Utc};
+use lockdown_store::access_log::NewAccess;
+use lockdown_store::audit::ActorKind;
 use lockdown_store::dbx::Json;
 use lockdown_store::guilds::CommunityId;
 use lockdown_store::tokens::{ApiToken, TokenId};
-use lockdown_store::{Bearer, Reader, StoreError, in_read, in_tx};
+use lockdown_store::{Bearer, Reader, StoreError, Tx, in_read, in_tx};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 use uuid::Uuid;
 
 const LONGEST_NAME: usize = 64;
@@ -163,9 +168,19 @@ impl Give for Created {
 
 async fn list(call: Call, Query(page): Query<PageQuery>) -> Result<Found<Page>, Problem> {
     let (limit, after) = (page.limit()?, page.cursor::<Uuid>()?.map(TokenId));
-    let (now, only) = (call.now(), call.caller.community());
+    let (now, reach) = (call.now(), call.caller.reach());
     let (tokens, next_cursor) = in_read!(call.api.store, |conn| {
-        let mut rows = conn.tokens(only, after, limit + 1).await?;
+        let mut rows = match reach.these() {
+            None => conn.tokens(None, after, limit + 1).await?,
+            Some(communities) => {
+                let mut rows = Vec::new();
+                for community in communities {
+                    rows.extend(conn.tokens(Some(*community), after, limit + 1).await?);
+                }
+                rows.sort_by_key(|row| row.id);
+                rows
+            }
+        };
         let more = rows.len() as u64 > limit;
         rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let next = rows.last().filter(|_| more).map(|row| row.id.to_string());
@@ -198,6 +213,10 @@ async fn create(call: Call, Body(new): Body<NewToken>) -> Result<Created, Proble
     let name = new.name.trim();
     let bad_name =
         name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control);
+    if name.starts_with(ACCOUNT) {
+        let message = format!("Records name people with `{ACCOUNT}`: choose another name.");
+        return Err(invalid("name", message));
+    }
     if bad_name || name != new.name {
         let message =
             format!("A name has 1 to {LONGEST_NAME} characters, no controls, and no blanks around it.");
@@ -209,7 +228,8 @@ async fn create(call: Call, Body(new): Body<NewToken>) -> Result<Created, Proble
         (Some(role), None) => Role::from(role).scopes().collect(),
         (None, scopes) => read(&scopes.unwrap_or_default())?,
     };
-    if let Some(scope) = scopes.iter().find(|scope| !call.powers.has(**scope)) {
+    let powers = call.caller.powers_for(community.as_ref().map(|(id, _)| *id));
+    if let Some(scope) = scopes.iter().find(|scope| !powers.has(**scope)) {
         let detail = format!(
             "You cannot give the scope `{}`, which you do not have.",
             scope.as_str()
@@ -230,13 +250,25 @@ async fn create(call: Call, Body(new): Body<NewToken>) -> Result<Created, Proble
         name: name.to_owned(),
         prefix: secret.prefix(),
         scopes: Json(words.collect()),
-        created_by: call.caller.token().and_then(|token| token.created_by),
+        created_by: match &call.caller {
+            Caller::Bootstrap | Caller::Person(_) => None,
+            Caller::Token(token) => token.created_by,
+            Caller::SignedIn(person) => Some(person.account.id),
+        },
         created_at: now,
         expires_at: ends.at(),
         revoked_at: None,
         last_used_at: None,
     };
-    if !in_tx!(call.api.store, |tx| { tx.insert_token(&token, &secret).await })? {
+    let (kind, name) = call.caller.in_log();
+    let made = in_tx!(call.api.store, |tx| {
+        if !tx.insert_token(&token, &secret).await? {
+            return Ok(false);
+        }
+        log_token(tx, (kind, &name), &token, "token:make", now).await?;
+        Ok::<_, StoreError>(true)
+    });
+    if !made? {
         let detail = "There is or was a token of this name, and records may mean it: choose another.";
         return Err(Problem::new(Code::Conflict, detail).at("name", detail));
     }
@@ -265,16 +297,16 @@ fn read(words: &BTreeSet<String>) -> Result<Vec<Scope>, Problem> {
         .collect()
 }
 
-/// The community of a new token. One's own is the only one there is.
+/// The community of a new token. Whoever speaks for one need not name it.
 async fn community(call: &Call, wanted: Option<&str>) -> Result<Option<(CommunityId, String)>, Problem> {
-    let own = call.caller.community();
-    let found = match (own, wanted) {
-        (Some(own), _) => in_read!(call.api.store, |conn| { conn.community(own).await })?,
-        (None, Some(slug)) => in_read!(call.api.store, |conn| { conn.community_by_slug(slug).await })?,
+    let reach = call.caller.reach();
+    let found = match (reach.these(), wanted) {
+        (_, Some(slug)) => in_read!(call.api.store, |conn| { conn.community_by_slug(slug).await })?,
+        (Some([own]), None) => in_read!(call.api.store, |conn| { conn.community(*own).await })?,
         (None, None) if call.powers.operate => return Ok(None),
-        (None, None) => return Err(invalid("community", "Say for which community it is.".into())),
+        (_, None) => return Err(invalid("community", "Say for which community it is.".into())),
     };
-    let found = found.filter(|found| wanted.is_none_or(|wanted| wanted == found.slug));
+    let found = found.filter(|found| reach.has(found.id));
     let unknown = || invalid("community", "There is no such community.".into());
     found
         .map(|found| Some((found.id, found.slug)))
@@ -283,14 +315,18 @@ async fn community(call: &Call, wanted: Option<&str>) -> Result<Option<(Communit
 
 async fn revoke(call: Call, _: Nothing) -> Result<Done, Problem> {
     let id = TokenId(call.param("id")?);
-    let (now, only) = (call.now(), call.caller.community());
+    let (now, reach) = (call.now(), call.caller.reach());
+    let (kind, name) = call.caller.in_log();
     let revoked = in_tx!(call.api.store, |tx| {
         let found = tx.token(id).await?;
-        let visible = found.filter(|token| only.is_none() || token.community_id == only);
-        if visible.is_none() {
+        let is_visible =
+            |token: &ApiToken| reach.these().is_none() || token.community_id.is_some_and(|id| reach.has(id));
+        let Some(token) = found.filter(is_visible) else {
             return Ok(false);
+        };
+        if tx.revoke_token(id, now).await? {
+            log_token(tx, (kind, &name), &token, "token:revoke", now).await?;
         }
-        tx.revoke_token(id, now).await?;
         Ok::<_, StoreError>(true)
     })?;
     if !revoked {
@@ -298,4 +334,44 @@ async fn revoke(call: Call, _: Nothing) -> Result<Done, Problem> {
     }
     tracing::info!(token = %id, "A token was revoked");
     Ok(Done)
+}
+
+/// Writes down what was done to a token, by whom.
+pub async fn log_token(
+    tx: &mut Tx,
+    by: (ActorKind, &str),
+    token: &ApiToken,
+    act: &str,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let body = json!({ "name": token.name, "prefix": token.prefix, "scopes": token.scopes.0, "expiresAt": token.expires_at });
+    tx.append_access(&NewAccess {
+        at,
+        community: token.community_id,
+        actor_kind: by.0,
+        actor: by.1,
+        act,
+        subject: &format!("token:{}", token.id),
+        body: &body,
+    })
+    .await
+    .map(drop)
+}
+
+/// Writes down, now and then, that somebody came with a token that opens nothing any more. What never opened anything is only
+/// counted: whoever guesses must not fill the log.
+pub(super) async fn refuse(api: &Api, sent: &str) -> Result<(), StoreError> {
+    metrics::counter!("lockdown_http_refused_tokens_total").increment(1);
+    let secret = Bearer::sent(sent);
+    let Some(token) = in_read!(api.store, |conn| { conn.token_that_was(&secret).await })? else {
+        return Ok(());
+    };
+    if api.refusals.take(&token.id.to_string(), Instant::now()).is_err() {
+        return Ok(());
+    }
+    let now = api.ctx.clock.now();
+    let by = (ActorKind::Token, token.name.as_str());
+    in_tx!(api.store, |tx| {
+        log_token(tx, by, &token, "token:refuse", now).await
+    })
 }

@@ -3,10 +3,13 @@
 use lockdown_bus::{Bus, Glob, Query, Stored};
 use lockdown_events::{GuildId, Platform, Source, UserId};
 use lockdown_moderation::desk::{Facts, Ranks};
-use lockdown_moderation::{Rank, Right, Rights, UserRef};
+use lockdown_moderation::{Actor, GuildRef, Rank, Right, Rights, UserRef};
 use lockdown_runtime::{Clock, Config, Context, Ids, Metrics};
+use lockdown_store::accounts::{Account, AccountId};
 use lockdown_store::dbx::Json;
 use lockdown_store::guilds::{Community, CommunityId, Guild, GuildKey};
+use lockdown_store::roles::{Role, RoleId, Subject};
+use lockdown_store::sign_in::{SignInLink, SignInLinkId};
 use lockdown_store::tokens::{ApiToken, TokenId};
 use lockdown_store::{Bearer, Store, in_tx};
 use lockdown_testkit::database::{self, Database};
@@ -43,9 +46,22 @@ pub(crate) struct Said {
     pub(crate) text: String,
 }
 
-/// Everybody is a plain member, and the bot may do everything.
+/// Everybody is a plain member, and the bot may do everything. Whoever acts as a person owns the guild on its platform, which
+/// must give them nothing here.
+struct Everybody(Ranks);
+
+#[async_trait::async_trait]
+impl Facts for Everybody {
+    async fn ranks(&self, _: &GuildRef, doer: &Actor, _: &UserRef) -> Ranks {
+        Ranks {
+            doer: doer.person().map_or(Rank::Unknown, |_| Rank::Owner),
+            ..self.0.clone()
+        }
+    }
+}
+
 fn facts() -> Arc<dyn Facts> {
-    Arc::new(Ranks {
+    Arc::new(Everybody(Ranks {
         doer: Rank::Unknown,
         doer_grant: None,
         subject: Rank::PLAIN,
@@ -56,11 +72,11 @@ fn facts() -> Arc<dyn Facts> {
             administrator: false,
             rights: Rights::ALL,
         },
-    })
+    }))
 }
 
 /// What a token of this role holds.
-fn scopes(role: &str) -> Vec<&'static str> {
+pub(crate) fn scopes(role: &str) -> Vec<&'static str> {
     let moderator = ["note", "warn", "mute", "kick", "ban", "delete"];
     let all = Right::ALL.map(Right::as_str);
     match role {
@@ -227,6 +243,71 @@ impl House {
         assert!(in_tx!(self.store, |tx| { tx.insert_token(&token, &secret).await }).unwrap());
         self.tokens.insert(name.to_owned(), secret.expose().to_owned());
         token.id
+    }
+
+    /// Somebody who could sign in.
+    pub(crate) async fn account(&self, login: &str) -> AccountId {
+        let account = Account {
+            id: AccountId(self.ctx.ids.next()),
+            login: login.to_owned(),
+            created_at: self.ctx.clock.now(),
+            disabled_at: None,
+            operator_since: None,
+        };
+        assert!(in_tx!(self.store, |tx| { tx.insert_account(&account, None).await }).unwrap());
+        account.id
+    }
+
+    /// Somebody new with a role in the town; `nobody` has none.
+    pub(crate) async fn somebody(&self, role: &str) -> AccountId {
+        let account = self.account(&format!("{role}-{}", self.ctx.ids.next())).await;
+        match role {
+            "nobody" => {}
+            "operator" => {
+                let now = self.ctx.clock.now();
+                assert!(in_tx!(self.store, |tx| { tx.set_operator(account, Some(now)).await }).unwrap());
+            }
+            role => {
+                let role = self.role(role, &scopes(role)).await;
+                self.bind(role, Subject::Account(account), None).await;
+            }
+        }
+        account
+    }
+
+    /// A role of the town, made when it is not there.
+    pub(crate) async fn role(&self, name: &str, scopes: &[&str]) -> RoleId {
+        let role = Role {
+            id: RoleId(self.ctx.ids.next()),
+            community_id: self.town.id,
+            name: name.to_owned(),
+            permissions: Json(scopes.iter().map(|scope| (*scope).to_owned()).collect()),
+            position: 5,
+            created_at: self.ctx.clock.now(),
+        };
+        let known = in_tx!(self.store, |tx| {
+            tx.insert_role(&role).await?;
+            tx.role_by_name(role.community_id, name).await
+        });
+        known.unwrap().unwrap().id
+    }
+
+    pub(crate) async fn bind(&self, role: RoleId, to: Subject, guild: Option<GuildKey>) {
+        let now = self.ctx.clock.now();
+        in_tx!(self.store, |tx| { tx.bind_role(role, &to, guild, now).await }).unwrap();
+    }
+
+    /// What a link's page is sent.
+    pub(crate) async fn link(&self, account: AccountId) -> String {
+        let (secret, now) = (Bearer::for_session(), self.ctx.clock.now());
+        let link = SignInLink {
+            id: SignInLinkId(self.ctx.ids.next()),
+            account_id: account,
+            created_at: now,
+            expires_at: now + chrono::TimeDelta::minutes(15),
+        };
+        in_tx!(self.store, |tx| { tx.insert_sign_in_link(&link, &secret).await }).unwrap();
+        secret.expose().to_owned()
     }
 
     pub(crate) fn secret<'a>(&'a self, name: &'a str) -> &'a str {

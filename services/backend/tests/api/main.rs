@@ -9,6 +9,7 @@
 
 mod away;
 mod bad;
+mod browser;
 mod cases;
 mod events;
 mod house;
@@ -19,7 +20,10 @@ mod operator;
 mod roles;
 mod rules;
 mod settings;
+mod sign_in;
+mod status;
 mod tokens;
+mod trace;
 mod undo;
 
 use house::House;
@@ -62,9 +66,19 @@ macro_rules! cases {
             bad: a_token_that_opens_nothing_opens_nothing;
             tokens: a_token_is_given_used_and_revoked;
             tokens: nobody_gives_more_than_they_have;
+            sign_in: a_link_signs_in_once;
+            sign_in: a_session_changes_nothing_without_its_token;
+            sign_in: sessions_are_listed_ended_and_end;
+            sign_in: a_person_may_what_their_roles_say_and_no_more;
+            sign_in: an_owner_gives_tokens_of_their_own_communities;
+            sign_in: who_guesses_waits;
+            sign_in: discord_says_who_somebody_is;
+            sign_in: telegram_says_who_somebody_is;
+            status: the_status_page_shows_what_one_may_see;
             operator: dead_letters_are_listed_replayed_and_dropped;
             operator: the_first_token_is_made_once;
             operator: ids_are_kept_and_the_chain_goes_on;
+            trace: a_trace_goes_on_from_a_request_to_its_event;
             away: an_effect_whose_answer_was_lost_is_found;
             away: what_starts_says_so;
             away: what_is_too_much_is_told_so;

@@ -1,5 +1,6 @@
 //! Who may what: the whole table of routes with every role.
 
+use crate::browser::Browser;
 use crate::house::{HERE, House, ROLES, say};
 use lockdown_store::dbx::Json;
 use lockdown_store::in_tx;
@@ -51,6 +52,11 @@ const TABLE: &[(&str, &str)] = &[
     ("listTokens", "owner"),
     ("createToken", "owner"),
     ("revokeToken", "owner"),
+    ("listSessions", "viewer"),
+    ("endOtherSessions", "viewer"),
+    ("endSession", "viewer"),
+    ("listAccess", "owner"),
+    ("verifyAccess", "operator"),
     ("getMe", "viewer"),
 ];
 
@@ -90,6 +96,13 @@ pub(crate) async fn every_route_asks_for_its_role(house: House) {
     for name in table.keys() {
         assert!(names.contains(name), "the service has no route {name}");
     }
+    let mut browsers = Vec::new();
+    for role in ROLES {
+        let browser = Browser::signed_in(&house, role).await;
+        browsers.push((browser.csrf().await, browser));
+    }
+    let nobody = Browser::signed_in(&house, "nobody").await;
+    let csrf = nobody.csrf().await;
     for operation in &operations {
         let Operation { id, method, path } = operation;
         let least = table
@@ -102,17 +115,33 @@ pub(crate) async fn every_route_asks_for_its_role(house: House) {
             .await
             .is_problem(401, "unauthorized");
         for (rank, role) in ROLES.iter().enumerate() {
-            let said = say(house.ask(role, method.clone(), path)).await;
-            if rank < least {
-                said.is_problem(403, "forbidden");
-            } else {
-                let code = said.body["code"].as_str();
-                assert!(
-                    said.status != 401 && code != Some("forbidden"),
-                    "{role} {id}: {}",
-                    said.text
-                );
+            let (csrf, browser) = &browsers[rank];
+            let by_cookie = browser.request(method.clone(), path).header("X-CSRF-Token", csrf);
+            for request in [house.ask(role, method.clone(), path), by_cookie] {
+                let said = say(request).await;
+                if rank < least {
+                    said.is_problem(403, "forbidden");
+                } else {
+                    let code = said.body["code"].as_str();
+                    assert!(
+                        said.status != 401 && !matches!(code, Some("forbidden" | "csrf")),
+                        "{role} {id}: {}",
+                        said.text
+                    );
+                }
             }
+            if *method != Method::GET {
+                say(browser.request(method.clone(), path))
+                    .await
+                    .is_problem(403, "csrf");
+            }
+        }
+        // Whoever is signed in and has no role may see nothing of any community.
+        let said = say(nobody.request(method.clone(), path).header("X-CSRF-Token", &csrf)).await;
+        if path.starts_with(HERE) {
+            said.is_problem(404, "unknown_guild");
+        } else if least > 0 {
+            said.is_problem(403, "forbidden");
         }
         let said = say(house.ask(crate::house::ADMIN, method.clone(), path)).await;
         assert!(!matches!(said.status, 401 | 403), "{id}: {}", said.text);
@@ -133,6 +162,31 @@ pub(crate) async fn a_token_of_one_community_sees_no_other(house: House) {
         }
         assert_eq!(there.body["detail"], nowhere.body["detail"]);
     }
+    let keeper = house.somebody("nobody").await;
+    let role = Role {
+        id: RoleId(house.ctx.ids.next()),
+        community_id: house.town.id,
+        name: "here alone".to_owned(),
+        permissions: Json(["own", "ban"].map(str::to_owned).into()),
+        position: 5,
+        created_at: house.ctx.clock.now(),
+    };
+    in_tx!(house.store, |tx| {
+        tx.insert_role(&role).await?;
+        let now = house.ctx.clock.now();
+        tx.bind_role(role.id, &Subject::Account(keeper), None, now).await
+    })
+    .unwrap();
+    let mut browser = Browser::new(&house);
+    browser.sign_in(&house.link(keeper).await).await;
+    let there = browser.api(Method::GET, "/guilds/discord/200").await;
+    let nowhere = browser.api(Method::GET, "/guilds/discord/12345").await;
+    assert_eq!(
+        there.is_problem(404, "unknown_guild")["detail"],
+        nowhere.body["detail"]
+    );
+    let seen = browser.api(Method::GET, "/guilds").await;
+    assert_eq!(seen.is(200)["guilds"].as_array().unwrap().len(), 1);
     let seen = house.get("stranger", "/guilds").await;
     assert_eq!(seen.is(200)["guilds"].as_array().unwrap().len(), 1);
     assert_eq!(seen.body["guilds"][0]["community"], "elsewhere");

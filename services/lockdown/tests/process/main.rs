@@ -5,6 +5,7 @@
 
 mod demo;
 mod rules;
+mod sign_in;
 mod token;
 
 use lockdown_testkit::database::{self, Database};
