@@ -1,7 +1,7 @@
 //! Cases: lists, one with its history and why it stands, and changes to it.
 
 use super::access::Needs;
-use super::input::{Body, Nothing, Query, bounded, cursor, ends, text_id_or_none};
+use super::input::{Body, Nothing, Query, bounded, cursor, text_id_or_none};
 use super::route::{Found, InGuild, Route};
 use super::sanctions::{EvidenceBody, MOST_EVIDENCE, example};
 use crate::problem::{Code, Problem};
@@ -270,7 +270,7 @@ async fn change(asked: InGuild, Body(wanted): Body<CaseChange>) -> Result<Found<
     match (&wanted.duration, wanted.expires_at) {
         (None, None) => {}
         (duration, expires_at) => {
-            let ends = ends(duration.as_deref(), expires_at.flatten(), asked.call.now())?;
+            let ends = asked.ends(duration.as_deref(), expires_at.flatten()).await?;
             changes.push(Change::Ends(ends));
         }
     }

@@ -5,7 +5,7 @@
 use super::route::{JSON, Raw};
 use crate::problem::{Code, Fault, Problem};
 use axum::http::{HeaderMap, header};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeZone, Utc};
 use lockdown_moderation::{Span, Term};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{DeserializeOwned, Error as _};
@@ -235,11 +235,13 @@ pub(crate) fn text_id_or_none<'de, D: Deserializer<'de>, T: FromStr<Err: std::fm
         .transpose()
 }
 
-/// When something ends: by a duration in people's words, or by a time; for ever without either.
-pub(crate) fn ends(
+/// When something ends: by a duration or a date in people's words, or by a time; for ever without either. Dates are by the clock
+/// of `zone`.
+pub(crate) fn ends<Z: TimeZone>(
     duration: Option<&str>,
     expires_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
+    zone: &Z,
 ) -> Result<Term, Problem> {
     let (path, read) = match (duration, expires_at) {
         (None, None) => return Ok(Term::Forever),
@@ -250,7 +252,7 @@ pub(crate) fn ends(
                 vec![Fault::new("expiresAt", message)],
             ));
         }
-        (Some(text), None) => ("duration", Term::parse(text, now, &Utc, Span::LONGEST)),
+        (Some(text), None) => ("duration", Term::parse(text, now, zone, Span::LONGEST)),
         (None, Some(at)) => ("expiresAt", Term::Until(at).within(now, None)),
     };
     read.map_err(|error| Problem::faults(Code::BadDuration, vec![Fault::new(path, error.to_string())]))
@@ -341,12 +343,12 @@ mod tests {
     #[test]
     fn an_end_is_said_once() {
         let now = "2026-11-20T09:00:00Z".parse().unwrap();
-        assert_eq!(ends(None, None, now).unwrap(), Term::Forever);
+        assert_eq!(ends(None, None, now, &Utc).unwrap(), Term::Forever);
         let later = "2026-11-20T10:00:00Z".parse().unwrap();
-        assert_eq!(ends(Some("1h"), None, now).unwrap(), Term::Until(later));
-        assert_eq!(ends(None, Some(later), now).unwrap(), Term::Until(later));
+        assert_eq!(ends(Some("1h"), None, now, &Utc).unwrap(), Term::Until(later));
+        assert_eq!(ends(None, Some(later), now, &Utc).unwrap(), Term::Until(later));
         for (duration, expires_at) in [(Some("1h"), Some(later)), (Some("soon"), None), (None, Some(now))] {
-            let refused = ends(duration, expires_at, now).unwrap_err();
+            let refused = ends(duration, expires_at, now, &Utc).unwrap_err();
             assert_eq!(refused.code, Code::BadDuration);
         }
     }

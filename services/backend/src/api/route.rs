@@ -3,7 +3,7 @@
 
 use super::Api;
 use super::access::{Caller, Knowing, Needs, Powers};
-use super::input::{Shape, Take};
+use super::input::{Shape, Take, ends};
 use crate::problem::{Code, Problem};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -11,8 +11,9 @@ use axum::response::Response;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use lockdown_events::{CorrelationId, UserId};
-use lockdown_moderation::{Actor, CaseNumber, GuildRef};
+use lockdown_moderation::{Actor, CaseNumber, GuildRef, Term, Zone, zone};
 use lockdown_store::guilds::Guild;
+use lockdown_store::in_read;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
@@ -307,6 +308,21 @@ impl InGuild {
 
     pub(crate) fn unknown_case(number: CaseNumber) -> Problem {
         Problem::new(Code::UnknownCase, format!("There is no {number} here."))
+    }
+
+    /// When something ends; a date in somebody's words is by the clock of the community.
+    pub(crate) async fn ends(
+        &self,
+        duration: Option<&str>,
+        expires_at: Option<DateTime<Utc>>,
+    ) -> Result<Term, Problem> {
+        let guild = self.guild.id;
+        let kept = match duration {
+            Some(_) => in_read!(self.call.api.store, |conn| { conn.guild_settings(guild).await })?,
+            None => None,
+        };
+        let zone = kept.and_then(|kept| zone(&kept.timezone)).unwrap_or(Zone::UTC);
+        ends(duration, expires_at, self.call.now(), &zone)
     }
 
     /// The facts, with what the caller may here.

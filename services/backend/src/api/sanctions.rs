@@ -1,7 +1,7 @@
 //! Sanctions: what a moderator does to somebody, and taking it back. Each becomes a case, or is refused with why.
 
 use super::access::Needs;
-use super::input::{Body, Query, ends, text_id};
+use super::input::{Body, Query, text_id};
 use super::route::{InGuild, Made, Route};
 use crate::desk::follow_up;
 use crate::problem::{Code, Problem};
@@ -185,7 +185,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 async fn ban(asked: InGuild, Body(new): Body<NewBan>) -> Result<Made<Recorded>, Problem> {
-    let ends = ends(new.duration.as_deref(), new.expires_at, asked.call.now())?;
+    let ends = asked.ends(new.duration.as_deref(), new.expires_at).await?;
     let ask = Ask {
         ends,
         delete_message_seconds: new.delete_message_seconds,
@@ -197,7 +197,7 @@ async fn ban(asked: InGuild, Body(new): Body<NewBan>) -> Result<Made<Recorded>, 
 }
 
 async fn mute(asked: InGuild, Body(new): Body<NewMute>) -> Result<Made<Recorded>, Problem> {
-    let ends = ends(new.duration.as_deref(), new.expires_at, asked.call.now())?;
+    let ends = asked.ends(new.duration.as_deref(), new.expires_at).await?;
     let ask = Ask {
         ends,
         notify: new.notify,

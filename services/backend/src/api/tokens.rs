@@ -241,7 +241,7 @@ async fn create(call: Call, Body(new): Body<NewToken>) -> Result<Created, Proble
         return Err(invalid("community", message.into()));
     }
     let now = call.now();
-    let ends = ends(new.duration.as_deref(), new.expires_at, now)?;
+    let ends = ends(new.duration.as_deref(), new.expires_at, now, &Utc)?;
     let secret = Bearer::for_token();
     let words = scopes.iter().map(|scope| scope.as_str().to_owned());
     let token = ApiToken {

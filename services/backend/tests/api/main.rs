@@ -44,6 +44,7 @@ macro_rules! cases {
             rules: faulty_rules_are_refused_with_every_fault;
             rules: an_older_version_comes_back;
             settings: settings_are_chosen_and_told;
+            settings: dates_are_by_the_communitys_clock;
             settings: settings_that_cannot_be_are_named;
             events: events_are_listed_and_go_on_where_they_ended;
             live: events_are_heard_as_they_happen;

@@ -89,3 +89,31 @@ pub(crate) async fn settings_that_cannot_be_are_named(house: House) {
     }
     house.choose(&json!([1]), None).await.is_problem(422, "invalid");
 }
+
+pub(crate) async fn dates_are_by_the_communitys_clock(house: House) {
+    let ends = async |user: &str| {
+        let body = json!({ "userId": user, "duration": "2031-07-01" });
+        let said = house.post("moderator", &format!("{HERE}/bans"), &body).await;
+        said.is(201)["expiresAt"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(ends("661").await, "2031-07-01T00:00:00Z");
+    house
+        .choose(&json!({ "timezone": "Europe/Berlin" }), None)
+        .await
+        .is(200);
+    assert_eq!(ends("662").await, "2031-06-30T22:00:00Z", "in summer");
+    let case = house.get("moderator", &format!("{HERE}/cases?userId=662")).await;
+    let path = format!("{HERE}/cases/{}", case.is(200)["cases"][0]["caseNumber"]);
+    let winter = json!({ "duration": "2031-12-01" });
+    let changed = say(house.ask("moderator", Method::PATCH, &path).json(&winter)).await;
+    assert_eq!(changed.is(200)["expiresAt"], "2031-11-30T23:00:00Z");
+    // A duration is as long everywhere, and an end as a time says its own.
+    let body = json!({ "userId": "663", "expiresAt": "2031-07-01T00:00:00Z" });
+    let said = house.post("moderator", &format!("{HERE}/bans"), &body).await;
+    assert_eq!(said.is(201)["expiresAt"], "2031-07-01T00:00:00Z");
+    for wrong in ["Europe/Atlantis", "", "CET+1 ", "../etc"] {
+        let said = house.choose(&json!({ "timezone": wrong }), None).await;
+        said.is_problem(422, "bad_settings");
+        assert_eq!(said.path(), "timezone", "{wrong}");
+    }
+}
