@@ -33,6 +33,7 @@ mod rules;
 mod sanctions;
 mod sessions;
 mod settings;
+mod threads;
 pub(crate) mod tokens;
 mod undo;
 mod version;
@@ -108,6 +109,7 @@ pub(crate) fn routes() -> Vec<Route> {
         guilds::routes(),
         sanctions::routes(),
         cases::routes(),
+        threads::routes(),
         undo::routes(),
         members::routes(),
         rules::routes(),

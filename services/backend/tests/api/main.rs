@@ -22,6 +22,7 @@ mod rules;
 mod settings;
 mod sign_in;
 mod status;
+mod threads;
 mod tokens;
 mod trace;
 mod undo;
@@ -76,6 +77,8 @@ macro_rules! cases {
             sign_in: discord_says_who_somebody_is;
             sign_in: telegram_says_who_somebody_is;
             status: the_status_page_shows_what_one_may_see;
+            threads: moderators_talk_about_a_case;
+            threads: a_thread_refuses_what_is_no_message;
             operator: dead_letters_are_listed_replayed_and_dropped;
             operator: the_first_token_is_made_once;
             operator: ids_are_kept_and_the_chain_goes_on;
