@@ -23,7 +23,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Format, lints, docs, dependency directions, golden and generated files, licences
-    Check,
+    Check(check::Args),
     /// Obtain Redis and Postgres and run the tests
     Test(test::Args),
     /// Which lines the tests reach, crate by crate
@@ -40,7 +40,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Check => check::run().map(|()| ExitCode::SUCCESS),
+        Command::Check(args) => check::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Test(args) => test::run(&args),
         Command::Coverage(args) => coverage::run(&args),
         Command::Bench(args) => bench::run(&args).map(|()| ExitCode::SUCCESS),

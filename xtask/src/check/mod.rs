@@ -1,5 +1,6 @@
 //! `cargo xtask check`: what must hold before a change lands, but for the tests.
 
+mod api;
 mod directions;
 mod golden;
 mod sql;
@@ -9,8 +10,18 @@ use anyhow::{Result, bail};
 use std::process::Command;
 use std::time::Instant;
 
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only this: try every route of a running backend with schemathesis, against docs/openapi.json (needs the network and python3)
+    #[arg(long)]
+    api: bool,
+}
+
 /// Runs every step, so that one run shows every fault, and fails when one failed.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.api {
+        return api::run();
+    }
     let root = workspace::root();
     let mut failed = Vec::new();
     let mut step = |name: &'static str, outcome: &mut dyn FnMut() -> Result<()>| {
