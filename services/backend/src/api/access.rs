@@ -4,10 +4,11 @@
 //! To add a scope: a variant of [`Scope`], the roles that hold it, and [`Needs`] where a route takes it.
 
 use super::person::Person;
+pub(crate) use super::person::Reach;
 use crate::problem::{Code, Problem};
 use compact_str::CompactString;
 use lockdown_events::{Origin, Platform};
-use lockdown_moderation::desk::{Facts, Ranks};
+use lockdown_moderation::desk::Facts;
 use lockdown_moderation::{Actor, Doer, Grant, GuildRef, Rank, Right, Rights, UserRef};
 use lockdown_runtime::Secret;
 use lockdown_store::audit::ActorKind;
@@ -78,22 +79,6 @@ pub(crate) enum Caller {
     Person(UserRef),
     /// Somebody who signed in with a browser.
     SignedIn(Arc<Person>),
-}
-
-/// For which communities somebody speaks where no guild is spoken of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Reach {
-    All,
-    These(Vec<CommunityId>),
-}
-
-/// The facts, with what we know of the doer ourselves.
-pub(crate) struct Knowing<'a> {
-    pub(crate) facts: &'a dyn Facts,
-    /// Of whom the facts know nothing.
-    pub(crate) grant: Option<Grant>,
-    /// Whether they may here what we gave them, and not what their platform lets them do there.
-    pub(crate) is_signed_in: bool,
 }
 
 // === impl Scope ===
@@ -447,62 +432,6 @@ impl Caller {
             words.remove(Scope::Operate.as_str());
         }
         Ok(Powers::of(&words, position, token.community_id.is_none()))
-    }
-}
-
-// === impl Reach ===
-
-impl Reach {
-    pub(crate) fn has(&self, community: CommunityId) -> bool {
-        match self {
-            Self::All => true,
-            Self::These(these) => these.contains(&community),
-        }
-    }
-
-    /// `None`: all.
-    pub(crate) fn these(&self) -> Option<&[CommunityId]> {
-        match self {
-            Self::All => None,
-            Self::These(these) => Some(these),
-        }
-    }
-}
-
-/// Where somebody stands on their platform, without what they may do there.
-fn standing_alone(rank: Rank) -> Rank {
-    match rank {
-        Rank::Owner => Rank::Member {
-            position: u32::MAX,
-            administrator: false,
-            rights: Rights::NONE,
-        },
-        Rank::Member { position, .. } => Rank::Member {
-            position,
-            administrator: false,
-            rights: Rights::NONE,
-        },
-        Rank::Unknown | Rank::Absent => rank,
-    }
-}
-
-// === impl Knowing ===
-
-#[async_trait::async_trait]
-impl Facts for Knowing<'_> {
-    async fn ranks(&self, guild: &GuildRef, doer: &Actor, subject: &UserRef) -> Ranks {
-        let mut ranks = self.facts.ranks(guild, doer, subject).await;
-        if self.is_signed_in {
-            ranks.doer = standing_alone(ranks.doer);
-        }
-        Ranks {
-            doer_grant: self.grant.or(ranks.doer_grant),
-            ..ranks
-        }
-    }
-
-    fn grant(&self) -> Option<Grant> {
-        self.grant.or_else(|| self.facts.grant())
     }
 }
 

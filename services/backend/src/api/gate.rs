@@ -137,6 +137,11 @@ async fn answer(
             return Err(Problem::of(Code::Csrf));
         }
     }
+    // A page of another site may open a socket, and would hear what is said.
+    let is_socket = head.headers.contains_key(header::UPGRADE);
+    if is_socket && caller.person().is_some() && !api.ways.is_from_here(&head.headers) {
+        return Err(Problem::of(Code::Csrf));
+    }
     tracing::Span::current().record("caller", caller.name());
     let params = params.ok_or_else(|| Problem::of(Code::NotFound))?;
     let asked = reach(api, route, caller, params, labels.chain).await?;
@@ -288,7 +293,10 @@ async fn admit(
         }
     };
     let Some(caller) = caller else {
-        api.strangers.take(&address, now).map_err(&mut limited)?;
+        // Without a token nothing is guessed; and a session that is over is sent by its browser again and again.
+        if headers.contains_key(header::AUTHORIZATION) {
+            api.strangers.take(&address, now).map_err(&mut limited)?;
+        }
         if let Some(sent) = bearer(headers) {
             tokens::refuse(api, sent).await?;
         }

@@ -18,6 +18,7 @@ mod events;
 mod gate;
 mod guilds;
 mod input;
+mod knowing;
 mod limits;
 mod live;
 mod me;

@@ -4,7 +4,7 @@
 //! changes something is asked for with the [token](Person::csrf) of the session beside its cookie: a page of another site can make
 //! a browser send the cookie, and cannot read the token.
 
-use super::access::{Powers, Reach, Scope};
+use super::access::{Powers, Scope};
 use chrono::{DateTime, TimeDelta, Utc};
 use compact_str::CompactString;
 use lockdown_events::Platform;
@@ -35,6 +35,13 @@ pub(crate) struct Person {
     csrf: String,
 }
 
+/// For which communities somebody speaks where no guild is spoken of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reach {
+    All,
+    These(Vec<CommunityId>),
+}
+
 /// The token that goes with a session: made of its secret, so that nothing more has to be kept.
 fn csrf(secret: &Bearer) -> String {
     let digest = Sha256::new()
@@ -46,6 +53,25 @@ fn csrf(secret: &Bearer) -> String {
 /// When a session that is used now ends.
 pub(crate) fn ends(begun: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     (now + IDLE).min(begun + LONGEST)
+}
+
+// === impl Reach ===
+
+impl Reach {
+    pub(crate) fn has(&self, community: CommunityId) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(these) => these.contains(&community),
+        }
+    }
+
+    /// `None`: all.
+    pub(crate) fn these(&self) -> Option<&[CommunityId]> {
+        match self {
+            Self::All => None,
+            Self::These(these) => Some(these),
+        }
+    }
 }
 
 // === impl Person ===
@@ -79,6 +105,30 @@ impl Person {
         }
         Ok(Some(Self {
             csrf: csrf(&secret),
+            account,
+            session,
+            identities,
+            held,
+        }))
+    }
+
+    /// The same, as it is now; `None` when the session is over.
+    pub(crate) async fn again(&self, store: &Store, now: DateTime<Utc>) -> Result<Option<Self>, StoreError> {
+        let (id, session) = (self.account.id, self.session.id);
+        let found = in_read!(store, |conn| {
+            let sessions = conn.sessions_of(id, now).await?;
+            let session = sessions.into_iter().find(|known| known.id == session);
+            let account = conn
+                .account(id)
+                .await?
+                .filter(|account| account.disabled_at.is_none());
+            let identities = conn.identities_of(id).await?;
+            let ids: Vec<_> = identities.iter().map(|identity| identity.id).collect();
+            let held = conn.roles_of_account(id, &ids).await?;
+            Ok::<_, StoreError>(session.zip(account).map(|both| (both, identities, held)))
+        })?;
+        Ok(found.map(|((session, account), identities, held)| Self {
+            csrf: self.csrf.clone(),
             account,
             session,
             identities,

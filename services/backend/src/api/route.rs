@@ -2,8 +2,9 @@
 //! rights, the OpenAPI document and the test of every route with every role all read this one value.
 
 use super::Api;
-use super::access::{Caller, Knowing, Needs, Powers};
+use super::access::{Caller, Needs, Powers};
 use super::input::{Shape, Take, ends};
+use super::knowing::Knowing;
 use crate::problem::{Code, Problem};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::http::{HeaderMap, Method, StatusCode};

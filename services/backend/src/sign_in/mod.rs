@@ -13,7 +13,7 @@ mod visit;
 use crate::api::Door;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use cookie::{Cookies, Kind};
@@ -46,6 +46,20 @@ impl Ways {
             discord: Discord::of(&config.discord)?,
             telegram: config.telegram.token.clone().filter(|_| config.telegram.sign_in),
         })
+    }
+
+    /// Whether a page of ours asks, by what browsers say of it.
+    pub(crate) fn is_from_here(&self, headers: &HeaderMap) -> bool {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        match (text("sec-fetch-site"), text("origin")) {
+            (Some(site), _) => matches!(site, "same-origin" | "none"),
+            (None, Some(origin)) => {
+                let host = text("host").unwrap_or_default();
+                origin == self.origin() || origin.split_once("://").is_some_and(|(_, of)| of == host)
+            }
+            // No browser of today: none leaves both out.
+            (None, None) => true,
+        }
     }
 
     /// An address of ours, as browsers know it.

@@ -144,16 +144,7 @@ impl Visit {
 
     /// That a page of ours sent it: another site must not sign anybody in, not even as somebody else.
     pub(super) fn is_from_here(&self) -> Result<(), Stop> {
-        let text = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok());
-        let is_ours = match (text("sec-fetch-site"), text("origin")) {
-            (Some(site), _) => matches!(site, "same-origin" | "none"),
-            (None, Some(origin)) => {
-                let host = text("host").unwrap_or_default();
-                origin == self.api.ways.origin() || origin.split_once("://").is_some_and(|(_, of)| of == host)
-            }
-            // No browser of today: none leaves both out.
-            (None, None) => true,
-        };
+        let is_ours = self.api.ways.is_from_here(&self.headers);
         is_ours.then_some(()).ok_or(Stop::FOREIGN)
     }
 

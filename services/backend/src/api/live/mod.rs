@@ -218,7 +218,9 @@ impl Live {
     async fn check(&self, api: &Api) {
         let mut same: BTreeMap<(String, Option<Only>), Vec<Arc<Seat>>> = BTreeMap::new();
         for seat in self.seats() {
-            let who = (seat.caller.key(), seat.only.clone());
+            // One browser of somebody may be signed out while another is not.
+            let session = seat.caller.person().map(|person| person.session.id.to_string());
+            let who = (session.unwrap_or_else(|| seat.caller.key()), seat.only.clone());
             same.entry(who).or_default().push(seat);
         }
         for seats in same.into_values() {
@@ -252,6 +254,12 @@ async fn scope_now(api: &Api, seat: &Seat) -> Result<Option<Scope>, Problem> {
                 None => return Ok(None),
             }
         }
+        Caller::SignedIn(person) => match person.again(&api.store, api.ctx.clock.now()).await? {
+            Some(person) => Caller::SignedIn(Arc::new(person)),
+            None => return Ok(None),
+        },
+        // Nobody listens through a bot.
+        Caller::Person(_) => return Ok(None),
     };
     match Scope::of(api, &caller, seat.only.as_ref()).await {
         Ok(scope) => Ok(Some(scope)),

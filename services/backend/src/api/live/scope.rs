@@ -1,7 +1,7 @@
 //! Of which communities somebody may hear.
 
 use crate::api::Api;
-use crate::api::access::{Caller, Needs};
+use crate::api::access::{Caller, Needs, Reach};
 use crate::problem::{Code, Problem};
 use lockdown_bus::Key;
 use lockdown_events::{GuildId, Platform};
@@ -50,16 +50,18 @@ impl Scope {
             let found = in_read!(api.store, |conn| { conn.guild(only.platform, &only.id).await })?;
             let guild = found.filter(|guild| caller.sees(guild));
             let guild = guild.ok_or_else(|| Problem::of(Code::UnknownGuild))?;
-            let powers = caller.powers_in(&api.store, &guild, api.ctx.clock.now()).await?;
+            let powers = caller
+                .powers_in(&api.store, &*api.facts, &guild, api.ctx.clock.now())
+                .await?;
             powers.need(Needs::AnyRight)?;
             return Ok(Self::Guilds([only.key()].into()));
         }
         if powers.operate {
             return Ok(Self::Everything);
         }
-        // Roles give more than the token has, and never less.
-        let everywhere = Needs::AnyRight.met_by(&powers);
-        if everywhere && caller.community().is_none() {
+        // Roles give more than the token has, and never less. Somebody who is signed in has nothing but roles.
+        let everywhere = caller.person().is_none() && Needs::AnyRight.met_by(&powers);
+        if everywhere && caller.reach() == Reach::All {
             return Ok(Self::EveryGuild);
         }
         let mut keys = BTreeSet::new();
@@ -76,6 +78,8 @@ impl Scope {
 }
 
 async fn has_right(api: &Api, caller: &Caller, guild: &Guild) -> Result<bool, Problem> {
-    let powers = caller.powers_in(&api.store, guild, api.ctx.clock.now()).await?;
+    let powers = caller
+        .powers_in(&api.store, &*api.facts, guild, api.ctx.clock.now())
+        .await?;
     Ok(Needs::AnyRight.met_by(&powers))
 }
