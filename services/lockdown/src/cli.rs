@@ -3,11 +3,12 @@
 use crate::dead_letters::DeadLettersCommand;
 use crate::events::EventsCommand;
 use crate::outbox::OutboxCommand;
+use crate::sign_in::SignInCommand;
 use chrono::Utc;
 use clap::builder::PossibleValuesParser;
 use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use lockdown_backend::{ACCOUNT, Role, Scope};
+use lockdown_backend::{ACCOUNT, Scope};
 use lockdown_events::{GuildId, Platform, UserId};
 use lockdown_moderation::{Span, Term};
 use lockdown_runtime::{Clock, chain};
@@ -161,45 +162,6 @@ pub(crate) struct Create {
     pub(crate) json: bool,
 }
 
-#[derive(Subcommand)]
-pub(crate) enum SignInCommand {
-    /// Print a link that signs a browser in: once, within a quarter of an hour, since only a hash of it is kept
-    Link(SignInLink),
-    /// Sign somebody out everywhere, and let them in no more, by whatever door
-    Disable {
-        /// Their name here
-        login: String,
-    },
-    /// Let somebody in again who was disabled
-    Enable {
-        /// Their name here
-        login: String,
-    },
-}
-
-#[derive(Args)]
-pub(crate) struct SignInLink {
-    /// Who they are here; somebody who is not known yet becomes it
-    #[arg(long = "for", value_name = "NAME", value_parser = token_name)]
-    pub(crate) login: String,
-    /// Give them this role; without one they have what they were given before
-    #[arg(long, value_parser = roles())]
-    pub(crate) role: Option<String>,
-    /// Where they have it, by the community's name in its address; the role `operator` is of none
-    #[arg(long, requires = "role")]
-    pub(crate) community: Option<String>,
-    /// Their account on a platform, with which they can sign in by themselves; may be repeated
-    #[arg(long = "account", value_name = "PLATFORM/USER_ID")]
-    pub(crate) accounts: Vec<User>,
-    /// One JSON document, for programs
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-fn roles() -> PossibleValuesParser {
-    PossibleValuesParser::new(Role::ALL.map(Role::as_str))
-}
-
 /// For the word that stands for every scope.
 pub(crate) const ALL_SCOPES: &str = "all";
 const LONGEST_NAME: usize = 64;
@@ -218,7 +180,7 @@ fn pace(text: &str) -> Result<f64, String> {
     }
 }
 
-fn token_name(text: &str) -> Result<String, String> {
+pub(crate) fn token_name(text: &str) -> Result<String, String> {
     if text.starts_with(ACCOUNT) {
         return Err(format!(
             "records name people with `{ACCOUNT}`: choose another name"

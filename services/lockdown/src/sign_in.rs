@@ -1,9 +1,11 @@
 //! `lockdown sign-in`: who may sign in, as what, by a link that is good once.
 
-use crate::cli::{SignInCommand, SignInLink};
+use crate::cli::{User, token_name};
 use crate::token::OPERATOR;
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Subcommand};
 use lockdown_backend::{Role, sign_in_link};
 use lockdown_runtime::Context;
 use lockdown_runtime::lifecycle::Process;
@@ -22,6 +24,45 @@ use std::process::ExitCode;
 const GOOD_FOR: TimeDelta = TimeDelta::minutes(15);
 /// How far apart our own roles stand, so that others fit between.
 const STEP: u64 = 10;
+
+#[derive(Subcommand)]
+pub(crate) enum SignInCommand {
+    /// Print a link that signs a browser in: once, within a quarter of an hour, since only a hash of it is kept
+    Link(SignInLink),
+    /// Sign somebody out everywhere, and let them in no more, by whatever door
+    Disable {
+        /// Their name here
+        login: String,
+    },
+    /// Let somebody in again who was disabled
+    Enable {
+        /// Their name here
+        login: String,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct SignInLink {
+    /// Who they are here; somebody who is not known yet becomes it
+    #[arg(long = "for", value_name = "NAME", value_parser = token_name)]
+    login: String,
+    /// Give them this role; without one they have what they were given before
+    #[arg(long, value_parser = roles())]
+    role: Option<String>,
+    /// Where they have it, by the community's name in its address; the role `operator` is of none
+    #[arg(long, requires = "role")]
+    community: Option<String>,
+    /// Their account on a platform, with which they can sign in by themselves; may be repeated
+    #[arg(long = "account", value_name = "PLATFORM/USER_ID")]
+    accounts: Vec<User>,
+    /// One JSON document, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+fn roles() -> PossibleValuesParser {
+    PossibleValuesParser::new(Role::ALL.map(Role::as_str))
+}
 
 /// Why there is no link.
 #[derive(Debug)]

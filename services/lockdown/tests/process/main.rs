@@ -119,7 +119,8 @@ async fn it_starts_with_nothing_set_answers_and_stops() {
         metrics.contains("lockdown_component_up{component=\"backend/http\"} 1"),
         "{metrics}"
     );
-    assert!(running.get("/").await.1.contains("<h1>LOCKDOWN is up</h1>"));
+    let (_, page) = running.get("/").await;
+    assert!(page.contains(">LOCKDOWN is up</h1>"), "{page}");
     let events: Value = serde_json::from_str(&running.get("/asyncapi.json").await.1).unwrap();
     assert_eq!(events["channels"]["ban.created"]["address"], "ban:created");
     let (status, problem) = running.get("/no/such/page").await;
