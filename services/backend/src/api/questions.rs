@@ -162,6 +162,7 @@ async fn ask(
             .finish(),
         headers,
         body,
+        ..Raw::default()
     };
     gate::ask(api, route, caller, params, raw, question.key, chain).await
 }
