@@ -15,6 +15,7 @@
 //! - [`Desk::review`], [`Desk::rule_reviews`]: whether decisions were right, and how rules do by that.
 //! - [`Desk::rules`], [`Desk::rule_changes`], [`Desk::change_rules`]: what a community's rules say and said.
 //! - [`Desk::settings`], [`Desk::change_settings`]: what a community chose.
+//! - [`Desk::raise_mode`], [`Desk::end_modes`]: communities under attack or closed, and the end of that.
 //! - [`Desk::pause_rule`]: a rule that acted too often does nothing for a while.
 //! - [`Desk::cases`], [`Desk::case`], [`Desk::explain`]: pages of cases; one case, its history, and why it stands.
 //!
@@ -30,6 +31,7 @@ mod expire;
 mod facts;
 mod ladder;
 mod many;
+mod modes;
 mod outcome;
 mod pause;
 mod read;
@@ -48,6 +50,7 @@ pub use expire::Expired;
 pub use facts::{Facts, Ranks};
 pub use ladder::Escalated;
 pub use many::Many;
+pub use modes::ModeAsk;
 pub use outcome::Answered;
 pub use pause::{PauseAsk, RULE_PAUSE};
 pub use read::{CaseFilter, CaseView, Explanation, HistoryLine, Record};
