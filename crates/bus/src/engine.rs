@@ -190,6 +190,8 @@ pub struct Tally {
     pub within: Duration,
     /// For how long, by the engine's clock, the name is kept when nothing is added under it any more.
     pub lasts: Duration,
+    /// So many things stand under the name at most: the newest.
+    pub most: usize,
 }
 
 /// What stands under a name.
@@ -401,9 +403,8 @@ pub trait Engine: Send + Sync + 'static {
     async fn unpost(&self, board: &str, item: &str) -> Result<Option<String>, EngineError>;
 
     /// Adds each thing under its name, once, and tells in the same order what stands there up to it, in the order in which
-    /// it was added, itself last. One that was there already finds what it found before. Under a name stay the newest
-    /// [`Tally::MOST`], without what happened two windows before one that was added later. Of a call that fails, some may
-    /// have been added.
+    /// it was added, itself last. One that was there already finds what it found before. Under a name stay the newest,
+    /// without what happened two windows before one that was added later. Of a call that fails, some may have been added.
     async fn tally(&self, things: &[Tally]) -> Result<Vec<Vec<Tallied>>, EngineError>;
 
     /// What lies where and how far each group is, from what the log knows by name: nothing is searched for. For people
@@ -449,9 +450,6 @@ pub struct Trimmed {
 
 impl Tally {
     pub const LONGEST_NAME: usize = 100;
-    /// How many things stand under a name at most.
-    pub const MOST: usize = 1_000;
-
     /// What happened then or before is let go when this is added.
     pub(crate) fn oldest(&self) -> i64 {
         let window = i64::try_from(self.within.as_millis()).unwrap_or(i64::MAX);

@@ -3,9 +3,9 @@
 /// Milliseconds.
 pub type Millis = i64;
 
-const SECOND: Millis = 1000;
-const MINUTE: Millis = 60 * SECOND;
-const HOUR: Millis = 60 * MINUTE;
+pub(crate) const SECOND: Millis = 1000;
+pub(crate) const MINUTE: Millis = 60 * SECOND;
+pub(crate) const HOUR: Millis = 60 * MINUTE;
 pub(crate) const DAY: Millis = 24 * HOUR;
 /// Longer is for ever.
 const LONGEST: Millis = 100 * 366 * DAY;

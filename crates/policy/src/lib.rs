@@ -37,7 +37,7 @@ pub use evaluate::{
     Reached, RuleTrace, Seen, Verdict,
 };
 pub use event::{EventKind, Events};
-pub use facts::{Facts, Record};
+pub use facts::{Facts, Lately, Learned, Record};
 pub use format::format;
 pub use preset::{PRESETS, Preset};
 pub use replay::{Difference, Judged, Precision, Recorded, Replay, Report, RuleReport};

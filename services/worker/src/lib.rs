@@ -2,6 +2,7 @@
 
 mod expiry;
 mod judging;
+mod modes;
 mod retention;
 
 use lockdown_bus::{Bus, FileArchive, Janitor, JanitorOptions};
@@ -35,8 +36,9 @@ pub fn retain(ctx: &Context, store: Store) {
     retention::start(ctx, store);
 }
 
-/// Ends sanctions whose time is up, until the process stops.
+/// Ends what was decided for a time, sanctions and modes of communities, until the process stops.
 pub fn expire(ctx: &Context, store: Store) {
+    modes::start(ctx, store.clone());
     expiry::start(ctx, store);
 }
 

@@ -38,7 +38,7 @@ impl Log {
             },
             ends: now.saturating_add(lasts),
         };
-        let too_many = (kept.len() + 1).saturating_sub(Tally::MOST);
+        let too_many = (kept.len() + 1).saturating_sub(thing.most.max(1));
         let old = kept.iter().take_while(|kept| kept.thing.at <= thing.oldest());
         let gone = old.count().max(too_many);
         let connection = self.write()?;

@@ -17,7 +17,7 @@ impl RedisEngine {
             let lasts = thing.lasts.as_millis().clamp(1, 1 << 50);
             call.arg(format!("{} {}", thing.at, thing.text))
                 .arg(thing.oldest())
-                .arg(Tally::MOST)
+                .arg(thing.most.max(1))
                 .arg(lasts.to_string());
             call
         });

@@ -86,6 +86,8 @@ impl Raid {
         let gap = self
             .last
             .map_or(self.usual, |last| now.saturating_sub(last).max(0) as f64);
+        // What fell back since counts no more: one who comes long after a raid is not part of it.
+        let sum = self.sum(now);
         self.last = Some(self.last.map_or(now, |last| last.max(now)));
         let age = match arrival.account_age {
             Some(age) if age < DAY => 1.2,
@@ -98,7 +100,7 @@ impl Raid {
         // The logarithm of how much likelier the gap is in a raid, one arrival a second and a half, than usually.
         let raid = 1_500.0_f64.min(self.usual / 4.0);
         let sooner = ((self.usual / raid).ln() - gap / raid + gap / self.usual).clamp(-8.0, 3.0);
-        self.sum = (self.sum + sooner + age + alike - 0.6).clamp(0.0, HIGHEST);
+        self.sum = (sum + sooner + age + alike - 0.6).clamp(0.0, HIGHEST);
         if self.sum < RAID / 2.0 {
             self.usual = (self.usual * 0.95 + gap.min(10.0 * USUAL) * 0.05).max(LEAST_USUAL);
         }

@@ -6,7 +6,7 @@ use super::links::Found;
 use crate::catalogue::Slot;
 use crate::duration::Millis;
 use crate::event::EventKind;
-use lockdown_events::{EventId, Names, UserJoined, UserUpdated};
+use lockdown_events::{EventId, Names, Platform, UserJoined, UserUpdated};
 
 pub(super) fn names(names: &Names) -> impl Iterator<Item = &str> {
     let all = [&names.username, &names.display_name, &names.nick, &names.tag];
@@ -32,7 +32,11 @@ impl Facts {
         facts.set_number(Slot::AuthorMemberAge, 0);
         facts.set_flag(Slot::JoinInvited, join.inviter_id.is_some());
         facts.set_flag(Slot::JoinReturned, join.rejoined);
-        facts.set_flag(Slot::AuthorAvatar, join.avatar.is_some());
+        // Telegram does not tell whether somebody has a picture, only which where we know it.
+        if join.avatar.is_some() || join.platform == Platform::Discord {
+            facts.set_flag(Slot::AuthorAvatar, join.avatar.is_some());
+        }
+        facts.avatar.clone_from(&join.avatar);
         facts.add_words(Slot::JoinInvite, join.invite_code.as_deref());
         facts
     }

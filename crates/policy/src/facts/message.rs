@@ -8,7 +8,8 @@ use crate::catalogue::Slot;
 use crate::duration::Millis;
 use crate::event::EventKind;
 use lockdown_events::{
-    Attachment, AuthorKind, Embed, Envelope, Event, EventId, Message, MessageEvent, Platform, UserEvent,
+    Attachment, AuthorKind, Embed, Envelope, Event, EventId, Message, MessageEvent, Platform, Reaction,
+    UserEvent,
 };
 use std::collections::BTreeSet;
 
@@ -31,10 +32,25 @@ impl Facts {
             Event::Message(MessageEvent::Edited(message)) => {
                 Some(Self::of_message(envelope.event_id, EventKind::Edit, at, &message))
             }
+            Event::Message(MessageEvent::ReactionAdded(reaction)) => {
+                Some(Self::of_reaction(envelope.event_id, at, &reaction))
+            }
             Event::User(UserEvent::Joined(join)) => Some(Self::of_join(envelope.event_id, at, &join)),
             Event::User(UserEvent::Updated(update)) => Self::of_names(envelope.event_id, at, &update),
             _ => None,
         }
+    }
+
+    pub fn of_reaction(event_id: EventId, at: Millis, reaction: &Reaction) -> Self {
+        let mut facts = Self::new(event_id, EventKind::Reaction, reaction.platform, at);
+        reaction.guild_id.as_str().clone_into(&mut facts.guild);
+        reaction.user_id.as_str().clone_into(&mut facts.author);
+        facts.channel = Some(reaction.channel_id.as_str().to_owned());
+        facts.message = Some(reaction.message_id.as_str().to_owned());
+        facts.add_words(Slot::Channel, [reaction.channel_id.as_str()]);
+        let emoji = std::iter::once(reaction.emoji.as_str()).chain(reaction.emoji_id.as_deref());
+        facts.add_words(Slot::ReactionEmoji, emoji);
+        facts
     }
 
     pub fn of_message(event_id: EventId, kind: EventKind, at: Millis, message: &Message) -> Self {
@@ -212,6 +228,7 @@ impl Facts {
             self.add_words(Slot::AttachmentsHash, file.perceptual_hash.as_deref());
             self.add_words(Slot::AttachmentsKinds, [kind(file)]);
             disguised |= is_disguised(file);
+            self.pictures.extend(picture(file));
         }
         self.set_count(Slot::AttachmentsCount, count);
         self.set_number(Slot::AttachmentsSize, i64::try_from(largest).unwrap_or(i64::MAX));
@@ -243,6 +260,14 @@ fn embed_texts(embed: &Embed) -> impl Iterator<Item = &str> {
         .iter()
         .flat_map(|field| [field.name.as_str(), field.value.as_str()]);
     head.into_iter().filter_map(|text| text.as_deref()).chain(fields)
+}
+
+/// The hashes of a picture that was read.
+fn picture(file: &Attachment) -> Option<(u64, Option<u64>)> {
+    let number = |hex: &str| u64::from_str_radix(hex.get(..16)?, 16).ok();
+    let exact = number(file.sha256.as_deref()?)?;
+    let seen = file.perceptual_hash.as_deref().filter(|hash| hash.len() == 16);
+    (kind(file) == "image").then(|| (exact, seen.and_then(number)))
 }
 
 /// The last ending of the name, without blanks and invisible marks behind it.

@@ -6,11 +6,15 @@
 mod compose;
 mod given;
 mod join;
+mod lately;
+mod learned;
 mod links;
 mod message;
 mod record;
 mod scan;
 
+pub use lately::Lately;
+pub use learned::Learned;
 pub use record::Record;
 
 use crate::catalogue::{FEATURES, Feature, Kind, Slot};
@@ -33,6 +37,10 @@ pub struct Facts {
     pub author: String,
     pub channel: Option<String>,
     pub message: Option<String>,
+    /// A fingerprint of the person's picture.
+    avatar: Option<String>,
+    /// The pictures of a message that were read: a hash of the bytes, and of what is to be seen.
+    pictures: Vec<(u64, Option<u64>)>,
     known: [bool; SLOTS],
     numbers: [i64; SLOTS],
     words: Vec<(Slot, Vec<String>)>,
@@ -52,6 +60,8 @@ impl Facts {
             author: String::new(),
             channel: None,
             message: None,
+            avatar: None,
+            pictures: Vec::new(),
             known: [false; SLOTS],
             numbers: [0; SLOTS],
             words: Vec::new(),

@@ -2,6 +2,7 @@
 
 use super::Facts;
 use crate::catalogue::Slot;
+use crate::event::EventKind;
 use crate::text::Text;
 
 /// Below this many letters, capitals say nothing.
@@ -51,7 +52,7 @@ impl Facts {
         self.set_number(Slot::TextZalgo, counts.piled);
         self.set_number(Slot::TextInvisible, counts.invisible);
         self.set_number(Slot::TextRepeated, counts.repeated);
-        if self.platform == lockdown_events::Platform::Discord {
+        if self.platform == lockdown_events::Platform::Discord && self.kind != EventKind::Nickname {
             self.set_number(Slot::TextSpoilers, counts.spoilers);
         }
         self.set_flag(Slot::TextObfuscated, is_disguised(text));

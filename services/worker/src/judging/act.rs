@@ -4,18 +4,24 @@ use super::rules::Set;
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_bus::{Bus, HandlerError, Received};
 use lockdown_events::{
-    Action, ChannelId, Event, GuildId, MessageId, MessageRef, ModerationAction, ModerationEvent, Origin,
-    Platform, TraceId, UserId, Verdict as Told, VerdictMode,
+    Action, ChannelId, Event, GuildId, MessageId, MessageRef, ModerationAction, ModerationEvent,
+    Notification, NotificationId, NotificationLevel, Origin, Platform, TraceId, UserId, Verdict as Told,
+    VerdictMode,
 };
+use lockdown_moderation::desk::{Desk, DeskError, ModeAsk};
+use lockdown_moderation::{Actor, GuildRef};
 use lockdown_policy::{By, Explanation, Facts, Outcome, Planned, RuleSet, Verdict};
 use lockdown_runtime::{Clock, Ids, chain};
 use lockdown_store::labels::{Label, LabelId};
+use lockdown_store::modes::Mode;
+use lockdown_store::notifications::Notification as Kept;
 use lockdown_store::people::{IdentityId, PersonId, Seen};
 use lockdown_store::policies::PolicyMode;
 use lockdown_store::{Store, StoreError, in_tx};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(super) struct Follow {
+    desk: Desk,
     store: Store,
     bus: Bus,
     clock: Clock,
@@ -37,6 +43,7 @@ struct Case<'a> {
 impl Follow {
     pub(super) fn new(store: Store, bus: Bus, clock: Clock, ids: Ids) -> Self {
         Self {
+            desk: Desk::new(store.clone(), clock.clone(), ids.clone()),
             store,
             bus,
             clock,
@@ -44,7 +51,7 @@ impl Follow {
         }
     }
 
-    /// Tells the verdict, and asks for what concerns the person.
+    /// Tells the verdict, and asks for what concerns the person; says whether it put the community into another mode.
     pub(super) async fn through(
         &self,
         received: &Received,
@@ -53,7 +60,7 @@ impl Follow {
         verdict: &Verdict,
         explanation: &Explanation,
         trace: TraceId,
-    ) -> Result<(), HandlerError> {
+    ) -> Result<bool, HandlerError> {
         let Ok(author) = UserId::new(&facts.author) else {
             return Err(HandlerError::Never("the author has no id".to_owned()));
         };
@@ -66,8 +73,14 @@ impl Follow {
             author,
         };
         let shadow = set.mode == PolicyMode::Shadow;
+        let left = left(verdict);
         let explanation = match serde_json::to_value(explanation) {
-            Ok(Value::Object(members)) => members,
+            Ok(Value::Object(mut members)) => {
+                if !left.is_empty() {
+                    members.insert("notCarriedOut".to_owned(), json!(left));
+                }
+                members
+            }
             other => {
                 return Err(HandlerError::Never(format!(
                     "no explanation can be written: {other:?}"
@@ -110,15 +123,116 @@ impl Follow {
                 .await?;
         }
         if shadow {
-            return Ok(());
+            return Ok(false);
+        }
+        let mut other_mode = false;
+        for act in &left {
+            let word = act.split(' ').next().unwrap_or_default().to_owned();
+            metrics::counter!("lockdown_rules_not_carried_out_total", "act" => word).increment(1);
         }
         self.sanction(&case, set, verdict).await?;
-        for planned in verdict.acts.iter().filter(|planned| planned.approval == 0) {
+        for planned in &verdict.acts {
             match planned.act.word() {
+                _ if planned.approval > 0 => self.call(&case, planned, NotificationLevel::Warning).await?,
                 "label" | "unlabel" => self.label(&case, planned).await?,
-                // The bots do these by the verdict, and the rest is a sanction.
+                "raise" => other_mode |= self.raise(&case, planned).await?,
+                "review" => self.call(&case, planned, NotificationLevel::Info).await?,
+                "alert" => self.call(&case, planned, NotificationLevel::Urgent).await?,
+                // What else is carried out is the bot's, or a sanction.
                 _ => {}
             }
+        }
+        Ok(other_mode)
+    }
+
+    /// Puts the community into a mode; says whether it was in another.
+    async fn raise(&self, case: &Case<'_>, planned: &Planned) -> Result<bool, HandlerError> {
+        let Some(mode) = mode_of(planned) else {
+            return Ok(false);
+        };
+        let rule = case.rule(planned);
+        let ask = ModeAsk {
+            by: Actor::Rule(rule.as_str().into()),
+            guild: GuildRef {
+                platform: case.facts.platform,
+                id: case.guild.clone(),
+            },
+            mode,
+            lasts: planned.act.duration.and_then(TimeDelta::try_milliseconds),
+            chain: Some(case.received.envelope.correlation_id.clone()),
+        };
+        match self.desk.raise_mode(&ask).await {
+            Ok(true) => {
+                let (guild, mode) = (&ask.guild, mode.as_str());
+                metrics::counter!("lockdown_modes_raised_total", "mode" => mode).increment(1);
+                tracing::warn!(%guild, rule, "The rule {rule} puts {guild} into the mode {mode}");
+                Ok(true)
+            }
+            Ok(false) => Ok(false),
+            Err(DeskError::Store(error)) => Err(super::told(&error)),
+            Err(error) => Err(HandlerError::Never(chain(&error))),
+        }
+    }
+
+    /// Tells those who moderate there: once, however often the event comes.
+    async fn call(
+        &self,
+        case: &Case<'_>,
+        planned: &Planned,
+        level: NotificationLevel,
+    ) -> Result<(), HandlerError> {
+        let (rule, act) = (case.rule(planned), &planned.act);
+        let purpose = format!("call/{rule}/{act}/{}", planned.approval);
+        let name = act.name.as_deref().unwrap_or_default();
+        let title = match act.word() {
+            _ if planned.approval > 0 => format!("The rule {rule} asks for: {act}"),
+            "review" => format!("The rule {rule} asks for a look ({name})"),
+            _ => format!("The rule {rule} raises an alert ({name})"),
+        };
+        let of = &case.facts;
+        let mut body = format!("By {} on {}.", case.author, of.kind.as_str());
+        if let (Some(channel), Some(message)) = (&of.channel, &of.message) {
+            body = format!("{body} The message is {message} in {channel}.");
+        }
+        if planned.approval > 0 {
+            let needed = planned.approval;
+            body = format!("{body} It is not done before a moderator does it: {needed} have to agree.");
+        }
+        let (platform, at) = (of.platform, self.clock.now());
+        let id = NotificationId(of.event_id.follow_up(&purpose).0);
+        let new = in_tx!(self.store, |tx| {
+            let Some(guild) = tx.guild(platform, case.guild).await? else {
+                return Ok(false);
+            };
+            let notification = Kept {
+                id,
+                recipient_id: None,
+                guild_id: Some(guild.id),
+                level,
+                title: title.clone(),
+                body: body.clone(),
+                link: None,
+                at,
+            };
+            tx.insert_notification(&notification).await
+        });
+        if !new.map_err(|error| super::told(&error))? {
+            return Ok(());
+        }
+        let said = self.bus.notify(Notification {
+            id,
+            level,
+            title,
+            body,
+            at,
+            user_id: None,
+            platform: Some(platform),
+            guild_id: Some(case.guild.clone()),
+            link: None,
+        });
+        // Who does not listen now finds it all the same.
+        if let Err(error) = said.await {
+            tracing::debug!("Could not say live what moderators are told: {}", chain(&error));
         }
         Ok(())
     }
@@ -215,6 +329,29 @@ impl Follow {
         });
         written.map_err(|error| super::told(&error))
     }
+}
+
+/// What nobody can carry out yet, or not on this: it is said and counted instead.
+fn left(verdict: &Verdict) -> Vec<String> {
+    let person = ["warn", "strike", "timeout", "kick", "ban"];
+    let at_once = || verdict.acts.iter().filter(|planned| planned.approval == 0);
+    let told = at_once().any(|planned| person.contains(&planned.act.word()));
+    let carried = |planned: &&Planned| match planned.act.word() {
+        "delete" | "label" | "unlabel" | "review" | "alert" => true,
+        "raise" => mode_of(planned).is_some(),
+        // A person hears of what is done to them.
+        "notice" => told,
+        word => person.contains(&word),
+    };
+    at_once()
+        .filter(|planned| !carried(planned))
+        .map(|planned| planned.act.to_string())
+        .collect()
+}
+
+fn mode_of(planned: &Planned) -> Option<Mode> {
+    let name = planned.act.name.as_deref()?;
+    Mode::ALL.iter().copied().find(|mode| mode.as_str() == name)
 }
 
 fn set_place(set: &Set) -> &str {

@@ -1,7 +1,8 @@
-//! What rules count, by all workers together: the bus keeps it, each event once.
+//! What rules count, and what detectors remember of lately, by all workers together: the bus keeps it, each event once.
 
 use lockdown_bus::{Bus, EngineError, Tally};
-use lockdown_policy::counter::{Answer, Ask, Counted, window};
+use lockdown_policy::counter::{Answer, Ask, Counted, CounterKey, MOST, window};
+use lockdown_policy::{Facts, Lately, Millis, RuleSet};
 use std::time::Duration;
 
 /// For so long after a window's end a count is kept: as long as a worker may be away before it goes on with what it had.
@@ -31,16 +32,46 @@ impl Counting {
         });
         Ok(answers.collect())
     }
+
+    /// Sets what detectors make of what was said and who came lately, as far as these rules ask for it.
+    pub(super) async fn remember(&self, facts: &mut Facts, rules: &[&RuleSet]) -> Result<(), EngineError> {
+        let lately: Vec<Lately> = facts.lately(rules);
+        if lately.is_empty() {
+            return Ok(());
+        }
+        let things: Vec<Tally> = lately
+            .iter()
+            .map(|lately| {
+                tally(
+                    lately.key,
+                    lately.text.clone(),
+                    facts.at,
+                    lately.within,
+                    lately.most,
+                )
+            })
+            .collect();
+        let stands = self.bus.engine().tally(&things).await?;
+        for (lately, stands) in lately.iter().zip(stands) {
+            let stands: Vec<_> = stands.into_iter().map(|thing| (thing.at, thing.text)).collect();
+            facts.add_lately(lately, &stands);
+        }
+        Ok(())
+    }
 }
 
 fn thing(ask: &Ask) -> Tally {
-    let within = Duration::from_millis(u64::try_from(ask.within).unwrap_or(0));
-    let name = ask.key.0.iter().map(|byte| format!("{byte:02x}")).collect();
+    tally(ask.key, ask.event.to_text(), ask.at, ask.within, MOST as usize)
+}
+
+fn tally(key: CounterKey, text: String, at: Millis, within: Millis, most: usize) -> Tally {
+    let within = Duration::from_millis(u64::try_from(within).unwrap_or(0));
     Tally {
-        name,
-        text: ask.event.to_text(),
-        at: ask.at,
+        name: key.0.iter().map(|byte| format!("{byte:02x}")).collect(),
+        text,
+        at,
         within,
         lasts: within.saturating_add(AWAY),
+        most,
     }
 }

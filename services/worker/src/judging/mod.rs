@@ -9,7 +9,7 @@
 //! paused in the store. So it is the same which of them judges, and one that dies forgets nothing.
 //!
 //! - `rules.rs`: which rules judge where, kept until they change.
-//! - `counting.rs`: what rules count.
+//! - `counting.rs`: what rules count, and what detectors remember.
 //! - `person.rs`: what is known of whoever is judged.
 //! - `act.rs`: what follows from a verdict. To carry out another word of the rule language: its arm there.
 
@@ -27,18 +27,25 @@ use lockdown_moderation::GuildRef;
 use lockdown_moderation::desk::{Desk, DeskError, PauseAsk};
 use lockdown_policy::catalogue::Slot;
 use lockdown_policy::counter::Asked;
-use lockdown_policy::{EventKind, Facts, Judge, Verdict};
+use lockdown_policy::detect::spam::Classifier;
+use lockdown_policy::{EventKind, Facts, Judge, Learned, RuleSet, Verdict};
 use lockdown_runtime::{Clock, Context, chain};
 use lockdown_store::{Store, StoreError};
 use person::People;
 use rules::{Rules, Set};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The group by which every worker shares these events.
 const GROUP: &str = "rules";
 
-const TYPES: [&str; 4] = ["message:created", "message:edited", "user:joined", "user:updated"];
+const TYPES: [&str; 5] = [
+    "message:created",
+    "message:edited",
+    "reaction:added",
+    "user:joined",
+    "user:updated",
+];
 
 /// A message that nobody judged is worth less from minute to minute, but an outage of the store is waited for all the same:
 /// what was said meanwhile still stands there.
@@ -59,6 +66,7 @@ struct Judging {
     rules: Rules,
     people: People,
     counting: Counting,
+    learned: Mutex<Learned>,
     desk: Desk,
     clock: Clock,
     follow: Follow,
@@ -71,6 +79,7 @@ pub(crate) async fn start(ctx: &Context, store: Store, bus: &Bus) -> anyhow::Res
         rules: Rules::new(store.clone(), ctx.clock.clone()),
         people: People::new(store.clone(), bus.clone(), ctx.clock.clone()),
         counting: Counting::new(bus.clone()),
+        learned: Learned::new(Classifier::base()).into(),
         desk: Desk::new(store.clone(), ctx.clock.clone(), ctx.ids.clone()),
         clock: ctx.clock.clone(),
         follow: Follow::new(store, bus.clone(), ctx.clock.clone(), ctx.ids.clone()),
@@ -98,11 +107,17 @@ impl Judging {
         if rules.is_empty() {
             return Ok(());
         }
-        let Some(facts) = facts(received) else {
+        let Some(mut facts) = facts(received) else {
             return Ok(());
         };
         metrics::counter!("lockdown_rules_judged_total").increment(1);
-        for set in rules.for_channel(facts.channel.as_deref()) {
+        let sets: Vec<&Set> = rules.for_channel(facts.channel.as_deref()).collect();
+        let asking: Vec<&RuleSet> = sets.iter().map(|set| &*set.rules).collect();
+        facts.set_word(Slot::GuildMode, rules.mode());
+        self.learned().add(&mut facts, &asking);
+        let remembered = self.counting.remember(&mut facts, &asking).await;
+        remembered.map_err(|error| HandlerError::Again(chain(&error)))?;
+        for set in sets {
             self.judge(received, facts.clone(), set).await?;
         }
         Ok(())
@@ -127,9 +142,18 @@ impl Judging {
         }
         // The same however often the event comes.
         let trace = TraceId(facts.event_id.follow_up(&format!("trace/{}", set.rules.hash())).0);
-        self.follow
+        let other_mode = self
+            .follow
             .through(received, &facts, set, &verdict, &explanation, trace)
-            .await
+            .await?;
+        if other_mode {
+            self.rules.forget(of.0, of.1);
+        }
+        Ok(())
+    }
+
+    fn learned(&self) -> MutexGuard<'_, Learned> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Judges until nothing that is asked for is open.
@@ -201,6 +225,7 @@ fn facts(received: &Received) -> Option<Facts> {
         Event::Message(MessageEvent::Edited(message)) => {
             Some(Facts::of_message(id, EventKind::Edit, at, message))
         }
+        Event::Message(MessageEvent::ReactionAdded(reaction)) => Some(Facts::of_reaction(id, at, reaction)),
         Event::User(UserEvent::Joined(joined)) => Some(Facts::of_join(id, at, joined)),
         Event::User(UserEvent::Updated(updated)) => Facts::of_names(id, at, updated),
         _ => None,

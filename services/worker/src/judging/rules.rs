@@ -7,6 +7,7 @@ use lockdown_bus::{Bus, Heard, ListenOptions};
 use lockdown_events::{ChannelId, Event, GuildEvent, GuildId, Platform};
 use lockdown_policy::{RuleSet, Severity, Source, Surroundings, check};
 use lockdown_runtime::{Clock, Context};
+use lockdown_store::modes::Mode;
 use lockdown_store::pauses::RulePause;
 use lockdown_store::policies::{InForce, Place, PolicyId, PolicyMode};
 use lockdown_store::{Store, StoreError, in_read};
@@ -31,7 +32,11 @@ pub(super) struct Set {
 
 /// All that judge in a guild.
 #[derive(Default)]
-pub(super) struct Sets(Vec<Set>);
+pub(super) struct Sets {
+    sets: Vec<Set>,
+    /// What the guild is in, where it is not as always.
+    mode: Option<Mode>,
+}
 
 pub(super) struct Rules {
     store: Store,
@@ -76,7 +81,12 @@ impl Set {
 
 impl Sets {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.sets.is_empty()
+    }
+
+    /// The mode of the guild, by the rule language's word.
+    pub(super) fn mode(&self) -> &'static str {
+        self.mode.map_or("normal", Mode::as_str)
     }
 
     /// Those that judge in a channel: its own stand in the place of the guild's of the same name.
@@ -85,8 +95,8 @@ impl Sets {
             Place::Channel(id) => channel == Some(id.as_str()),
             Place::Guild => false,
         };
-        self.0.iter().filter(move |set| {
-            let replaced = || self.0.iter().any(|other| own(other) && other.name == set.name);
+        self.sets.iter().filter(move |set| {
+            let replaced = || self.sets.iter().any(|other| own(other) && other.name == set.name);
             let here = own(set) || (set.place == Place::Guild && !replaced());
             here && set.mode != PolicyMode::Off
         })
@@ -159,9 +169,9 @@ impl Rules {
         before: Option<&Sets>,
     ) -> Result<Sets, StoreError> {
         let now = self.clock.now();
-        let (found, pauses) = in_read!(self.store, |conn| {
+        let (found, pauses, mode) = in_read!(self.store, |conn| {
             let Some(guild) = conn.guild(platform, guild).await? else {
-                return Ok((Vec::new(), Vec::new()));
+                return Ok((Vec::new(), Vec::new(), None));
             };
             let mut found = Vec::new();
             for policy in conn.policies_in_force(guild.id).await? {
@@ -169,10 +179,12 @@ impl Rules {
                 found.push((policy, version.map(|version| version.body)));
             }
             let pauses = conn.paused_rules(guild.id, now).await?;
-            Ok::<_, StoreError>((found, pauses))
+            // Its end is told by whoever ends it.
+            let mode = conn.guild_mode(guild.id).await?.map(|mode| mode.mode);
+            Ok::<_, StoreError>((found, pauses, mode))
         })?;
         let known = |policy: &InForce| {
-            let sets = before.map_or(&[][..], |before| &before.0);
+            let sets = before.map_or(&[][..], |before| &before.sets);
             sets.iter()
                 .find(|set| set.name == policy.name && set.mode == policy.mode)
         };
@@ -202,7 +214,7 @@ impl Rules {
                 rules,
             });
         }
-        Ok(Sets(sets))
+        Ok(Sets { sets, mode })
     }
 }
 
