@@ -1,5 +1,7 @@
 //! What judging costs, one figure of one round a line: `cargo bench -p lockdown-policy --bench policy [-- quick]`.
 //!
+//! `… -- hostile` tells what each step takes for each hostile text.
+//!
 //! To add figures: a module with a `round`, called from each round here, and their goals in `xtask/src/bench/policy.rs`.
 
 mod corpus;
@@ -20,14 +22,33 @@ fn main() {
         return;
     }
     let quick = words.iter().any(|word| word == "quick");
+    if words.first().is_some_and(|word| word == "memory") {
+        pipeline::memory(quick);
+        return;
+    }
+    if words.first().is_some_and(|word| word == "hostile") {
+        pipeline::Bench::new().hostile();
+        return;
+    }
     let rounds = if quick { 5 } else { 15 };
     let rules = rules::Bench::new();
     let texts = pipeline::Bench::new();
-    texts.idle(quick);
+    memory(quick);
     for _ in 0..rounds {
         rules.round(quick);
         texts.round(quick);
     }
+}
+
+/// In a process of its own, which prints its figures itself.
+fn memory(quick: bool) {
+    let program = std::env::current_exe().expect("a bench is a file");
+    let mut alone = std::process::Command::new(program);
+    let ended = alone.arg("memory").args(quick.then_some("quick")).status();
+    assert!(
+        ended.is_ok_and(|status| status.success()),
+        "memory could not be measured"
+    );
 }
 
 /// Prints a figure of this round.

@@ -183,6 +183,33 @@ impl Bench {
         tell("worst_ms", worst.0 / 1e6);
     }
 
+    /// Milliseconds of each step for each hostile text.
+    pub(crate) fn hostile(&self) {
+        let mut scratch = Scratch::default();
+        let Scratch { text, reader } = &mut scratch;
+        let ms = |one: &mut dyn FnMut()| {
+            one();
+            time(3, 1, one).0 / 1e6
+        };
+        for (name, message) in corpus::hostile() {
+            let read = ms(&mut || text.read(&message));
+            let go_on = |_| ControlFlow::Continue(());
+            let words = ms(&mut || self.words[1].scan(text, |found| go_on(black_box(found).term)));
+            let patterns = ms(&mut || {
+                self.set.scan(text, |found| go_on(black_box(found).pattern));
+            });
+            let links = ms(&mut || {
+                black_box(links(text));
+            });
+            let spam = ms(&mut || {
+                black_box(self.spam.judge_text(reader, text));
+            });
+            eprintln!(
+                "{name:<16} read {read:.2} words {words:.2} patterns {patterns:.2} links {links:.2} spam {spam:.2}"
+            );
+        }
+    }
+
     fn compile(&self) {
         let build = || {
             let list = WordList {
@@ -197,55 +224,70 @@ impl Bench {
             black_box(build());
         });
         tell("build1k100_ms", mean / 1e6);
-        let before = resident();
-        let kept: Vec<_> = (0..100).map(|_| build()).collect();
-        tell(
-            "build1k100_kib",
-            (resident() - before) / 1024.0 / kept.len() as f64,
-        );
-        drop(black_box(kept));
     }
+}
 
-    /// Many communities at rest: memory is only known from a process that has nothing else, so this comes once and first.
-    pub(crate) fn idle(&self, quick: bool) {
-        let count = if quick { 500 } else { 2_000 };
-        let shared: Vec<&str> = self.terms.iter().take(20_000).map(String::as_str).collect();
-        let before = resident();
-        let (list, _) = SharedList::new(ListKind::Words, shared, true);
-        let surroundings = Surroundings {
-            shared: Some(HashMap::from([("list/words@stable".to_owned(), list)])),
-            ..Surroundings::default()
+/// What rule sets hold, told by a process that has nothing else: many of a thousand terms and a hundred patterns, and many
+/// communities at rest that share a list.
+pub(crate) fn memory(quick: bool) {
+    let (sets, communities) = if quick { (50, 500) } else { (200, 2_000) };
+    let terms = corpus::terms(20_000);
+    let patterns = corpus::patterns(100);
+    let build = || {
+        let list = WordList {
+            terms: terms.iter().step_by(20).map(String::as_str).collect(),
+            disguises: true,
+            ..WordList::default()
         };
-        let once = resident() - before;
-        let before = resident();
-        let kept: Vec<_> = (0..count)
-            .map(|number| {
-                let text = self.community(number);
-                check(&Source::new("rules.yml", &text), &surroundings)
-                    .rules
-                    .expect("the rules are sound")
-            })
-            .collect();
-        let each = (resident() - before) / count as f64;
-        tell("idle10k_mib", (each * 10_000.0 + once) / 1024.0 / 1024.0);
-        drop(black_box(kept));
-    }
+        let words = Words::build(&[list]).0;
+        (words, Patterns::build(patterns.iter().map(String::as_str)).0)
+    };
+    // What building needs for a while is there before it is measured.
+    let first = build();
+    let (each, kept) = growth(sets, |_| build());
+    tell("build1k100_kib", each / 1024.0);
+    drop((first, kept));
 
-    /// Forty terms and five patterns of its own, and a list that it shares.
-    fn community(&self, number: usize) -> String {
-        let terms: Vec<&str> = (0..40)
-            .map(|term| self.terms[(number * 40 + term) % self.terms.len()].as_str())
-            .collect();
-        let mut text = format!(
-            "version: 1\nlists:\n  words: {{words: [{}], fold: true, subscribe: [list/words@stable]}}\n  patterns:\n    regexes:\n",
-            terms.join(", ")
-        );
-        for pattern in self.patterns.iter().cycle().skip(number).take(5) {
-            writeln!(text, "      - '{pattern}'").expect("a string takes every line");
-        }
-        text + "rules:\n  - {id: words, events: [message], when: [text.has_any(words)], then: [delete]}\n  \
-            - {id: patterns, events: [message], when: [text.matches(patterns)], then: [hold]}\n"
+    let shared = |_| SharedList::new(ListKind::Words, terms.iter().map(String::as_str), true).0;
+    let (once, lists) = growth(1, shared);
+    let surroundings = Surroundings {
+        shared: lists
+            .first()
+            .map(|list| HashMap::from([("list/words@stable".to_owned(), list.clone())])),
+        ..Surroundings::default()
+    };
+    let one = |number: usize| {
+        let text = community(number, &terms, &patterns);
+        let checked = check(&Source::new("rules.yml", &text), &surroundings);
+        checked.rules.expect("the rules are sound")
+    };
+    // Those before have left memory behind; only what comes when that is full is measured.
+    let filled: Vec<_> = (0..communities).map(one).collect();
+    let (each, kept) = growth(communities * 2, |number| one(number + communities));
+    tell("idle10k_mib", (each * 10_000.0 + once) / 1024.0 / 1024.0);
+    drop((filled, kept));
+}
+
+/// Bytes that each of so many things takes, and the things.
+fn growth<T>(count: usize, make: impl Fn(usize) -> T) -> (f64, Vec<T>) {
+    let before = resident();
+    let kept: Vec<T> = (0..count).map(make).collect();
+    ((resident() - before) / count as f64, black_box(kept))
+}
+
+/// Forty terms and five patterns of its own, and a list that it shares.
+fn community(number: usize, terms: &[String], patterns: &[String]) -> String {
+    let own = terms.iter().cycle().skip(number * 40 % terms.len()).take(40);
+    let own: Vec<&str> = own.map(String::as_str).collect();
+    let mut text = format!(
+        "version: 1\nlists:\n  words: {{words: [{}], fold: true, subscribe: [list/words@stable]}}\n  patterns:\n    regexes:\n",
+        own.join(", ")
+    );
+    for pattern in patterns.iter().cycle().skip(number % patterns.len()).take(5) {
+        writeln!(text, "      - '{pattern}'").expect("a string takes every line");
     }
+    text + "rules:\n  - {id: words, events: [message], when: [text.has_any(words)], then: [delete]}\n  \
+        - {id: patterns, events: [message], when: [text.matches(patterns)], then: [hold]}\n"
 }
 
 /// Bytes of memory that the process has.

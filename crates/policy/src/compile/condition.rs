@@ -291,6 +291,27 @@ impl Ir {
         }
     }
 
+    /// When it is asked among a rule's conditions: what stands in the facts before what has to be looked for, and what seldom
+    /// holds before what often does.
+    pub(crate) fn rank(&self) -> (Cost, bool, Cost) {
+        let cost = self.cost();
+        let read = if cost < Cost::Text { Cost::Event } else { cost };
+        (read, !self.is_rare(), cost)
+    }
+
+    /// Whether most events are not so.
+    fn is_rare(&self) -> bool {
+        match self {
+            Self::Flag(_) | Self::Has { .. } => true,
+            Self::Compare { op, value, .. } => match op {
+                Op::AtLeast | Op::Equal => *value > 0,
+                Op::More => *value >= 0,
+                Op::Less | Op::AtMost | Op::NotEqual => false,
+            },
+            _ => false,
+        }
+    }
+
     /// The slots of which it asks whether they are known.
     pub(crate) fn guards(&self, found: &mut Vec<Slot>) {
         match self {

@@ -29,7 +29,7 @@ pub(crate) struct Rule {
     pub(crate) mode: Mode,
     /// In the order of the file.
     pub(crate) when: Box<[Condition]>,
-    /// The order in which they are asked, cheapest first.
+    /// The order in which they are asked: cheapest first, of those what seldom holds.
     pub(crate) order: Box<[u16]>,
     /// How many of these cost less than looking through text.
     pub(crate) cheap: usize,
@@ -148,7 +148,7 @@ fn one(
         })
         .collect();
     let mut order: Vec<u16> = (0..).zip(&when).map(|(index, _)| index).collect();
-    order.sort_by_key(|index| when[usize::from(*index)].ir.cost());
+    order.sort_by_key(|index| when[usize::from(*index)].ir.rank());
     let texts: Vec<&str> = when.iter().map(|condition| &*condition.text).collect();
     let count = rule.count.as_ref().map(|count| CompiledCount::new(count, &texts));
     let exempt = match (&rule.exempt, rule.exempts_nobody) {

@@ -61,7 +61,8 @@ impl Features {
         if text.has_joined {
             // What was spelled out is learnt and known by its words.
             let mut joined = std::mem::take(&mut scratch.joined);
-            joined.read(text.joined().as_str());
+            let all = text.joined().as_str();
+            joined.read(&all[..all.floor_char_boundary(MOST)]);
             self.read_one(&joined, &mut scratch.stream);
             scratch.joined = joined;
         } else {

@@ -6,6 +6,7 @@ use super::links::Found;
 use crate::catalogue::Slot;
 use crate::duration::Millis;
 use crate::event::EventKind;
+use crate::text::Text;
 use lockdown_events::{EventId, Names, Platform, UserJoined, UserUpdated};
 
 pub(super) fn names(names: &Names) -> impl Iterator<Item = &str> {
@@ -63,10 +64,11 @@ impl Facts {
             );
         }
         let text = Composed::default().all(new).done();
+        let read = Text::of(&text);
         let mut found = Found::default();
-        found.text(&text);
+        found.text(&read);
         found.set(&mut facts);
-        facts.scan(&text);
+        facts.scan(&read);
         facts.set_text(
             Slot::AuthorNames,
             Composed::default().all(names(&update.names)).done(),

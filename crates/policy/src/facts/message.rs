@@ -2,16 +2,23 @@
 
 use super::compose::{Composed, MOST_TYPED, cut};
 use super::join::names;
-use super::links::{Found, addresses};
+use super::links::{Found, is_masked};
 use super::{Facts, fold_word};
 use crate::catalogue::Slot;
 use crate::duration::Millis;
 use crate::event::EventKind;
+use crate::text::Text;
 use lockdown_events::{
     Attachment, AuthorKind, Embed, Envelope, Event, EventId, Message, MessageEvent, Platform, Reaction,
     UserEvent,
 };
+use std::cell::RefCell;
 use std::collections::BTreeSet;
+
+thread_local! {
+    /// Read into again and again, so that a message needs no memory for it.
+    static SCRATCH: RefCell<Text> = RefCell::default();
+}
 
 /// More people, roles or files of one message are not told apart.
 const MOST: usize = 1_000;
@@ -102,7 +109,12 @@ impl Facts {
 
     fn texts_of(&mut self, message: &Message) {
         let typed = cut(&message.content, MOST_TYPED);
-        self.scan(typed);
+        let mut found = Found::default();
+        SCRATCH.with_borrow_mut(|text| {
+            text.read(typed);
+            self.scan(text);
+            found.text(text);
+        });
         let embeds = Composed::default()
             .all(message.embeds.iter().flat_map(embed_texts))
             .done();
@@ -136,21 +148,15 @@ impl Facts {
         );
         let other = other.done();
 
-        let mut found = Found::default();
-        found.text(typed);
-        found.text(&other);
-        let hidden = &message.hidden_links[..message.hidden_links.len().min(MOST)];
-        hidden.iter().for_each(|url| found.url(url));
-        message
-            .buttons
-            .iter()
-            .filter_map(|button| button.url.as_deref())
-            .for_each(|url| found.url(url));
-        message
-            .embeds
-            .iter()
-            .filter_map(|embed| embed.url.as_deref())
-            .for_each(|url| found.url(url));
+        if !other.is_empty() {
+            SCRATCH.with_borrow_mut(|text| {
+                text.read(&other);
+                found.text(text);
+            });
+        }
+        found.urls(message.hidden_links.iter().map(String::as_str));
+        found.urls(message.buttons.iter().filter_map(|button| button.url.as_deref()));
+        found.urls(message.embeds.iter().filter_map(|embed| embed.url.as_deref()));
         found.set(self);
         self.set_count(Slot::LinksHidden, message.hidden_links.len());
         self.set_flag(Slot::LinksMasked, is_masked(typed));
@@ -312,17 +318,4 @@ fn is_disguised(file: &Attachment) -> bool {
     let says = file.content_type.as_deref().unwrap_or_default();
     let other = says.starts_with("image/") || says.starts_with("video/") || says.starts_with("text/");
     turned || (runs && (doubled || other))
-}
-
-/// `[discord.com](https://evil.ru)`: the words look like one host, the address leads to another.
-fn is_masked(text: &str) -> bool {
-    text.match_indices("](").take(50).any(|(at, _)| {
-        let shown = text[..at].rsplit('[').next().unwrap_or_default();
-        let behind = text[at + 2..].split(')').next().unwrap_or_default();
-        let host = |text| addresses(text).next().map(|address| address.host);
-        match (host(shown), host(behind)) {
-            (Some(shown), Some(behind)) => shown != behind && !behind.ends_with(&format!(".{shown}")),
-            _ => false,
-        }
-    })
 }

@@ -56,13 +56,43 @@ pub(super) const ASCII: [Ascii; 128] = {
 pub(super) fn fold(raw: &str, folded: &mut View, marks: &mut Marks) {
     folded.clear();
     *marks = Marks::default();
-    let other = |byte: u8| !matches!(byte, b' '..=b'~' | b'\t'..=b'\r') || byte == b'%';
-    if count(raw.as_bytes(), other) == 0 {
+    if count(raw.as_bytes(), |byte| !is_plain(byte)) == 0 {
         ascii(raw.as_bytes(), folded, marks);
     } else {
         Folder::new(raw, folded, marks).run();
     }
     marks.lines += u32::from(!raw.is_empty());
+    marks.emoji += custom_emoji(raw);
+}
+
+/// Discord's own way to write a community's emoji: `<:name:1234>`, `<a:name:1234>`.
+fn custom_emoji(raw: &str) -> u32 {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let is_emoji = |part: &&str| {
+        let body = part.strip_prefix("a:").or_else(|| part.strip_prefix(':'));
+        // No name or id is longer.
+        let body = body.map(|body| &body[..body.floor_char_boundary(64)]);
+        let named = body.and_then(|body| body.split_once('>')?.0.split_once(':'));
+        named.is_some_and(|(name, id)| {
+            !name.is_empty()
+                && name.bytes().all(is_name)
+                && (15..=21).contains(&id.len())
+                && id.bytes().all(|byte| byte.is_ascii_digit())
+        })
+    };
+    raw.split('<').skip(1).filter(is_emoji).count() as u32
+}
+
+/// ASCII that is seen, and begins nothing that is encoded.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\t'..=b'\r') && byte != b'%'
+}
+
+fn fold_plain(byte: u8) -> u8 {
+    match byte {
+        b'\t' | b'\x0b'..=b'\r' => b' ',
+        byte => byte.to_ascii_lowercase(),
+    }
 }
 
 /// Counts without a branch, many bytes at a time.
@@ -72,31 +102,40 @@ fn count(bytes: &[u8], is: impl Fn(u8) -> bool) -> u32 {
 
 fn ascii(raw: &[u8], folded: &mut View, marks: &mut Marks) {
     let mut bytes = std::mem::take(&mut folded.text).into_bytes();
-    bytes.extend(raw.iter().map(|byte| match byte {
-        b'\t' | b'\x0b'..=b'\r' => b' ',
-        byte => byte.to_ascii_lowercase(),
-    }));
+    bytes.extend(raw.iter().map(|byte| fold_plain(*byte)));
     folded.text = String::from_utf8(bytes).expect("ASCII is UTF-8");
-    marks.chars = raw.len() as u32;
-    marks.letters = count(raw, |byte| byte.is_ascii_alphabetic());
-    marks.upper = count(raw, |byte| byte.is_ascii_uppercase());
-    marks.digits = count(raw, |byte| byte.is_ascii_digit());
-    marks.spaces = count(raw, |byte| matches!(byte, b'\t'..=b'\r' | b' '));
-    marks.lines = count(raw, |byte| byte == b'\n');
-    marks.repeat = longest_run(raw);
+    count_plain(raw, marks);
+}
+
+fn count_plain(raw: &[u8], marks: &mut Marks) {
+    marks.chars += raw.len() as u32;
+    marks.letters += count(raw, |byte| byte.is_ascii_alphabetic());
+    marks.upper += count(raw, |byte| byte.is_ascii_uppercase());
+    marks.digits += count(raw, |byte| byte.is_ascii_digit());
+    marks.spaces += count(raw, |byte| matches!(byte, b'\t'..=b'\r' | b' '));
+    marks.lines += count(raw, |byte| byte == b'\n');
+    marks.repeat = marks.repeat.max(longest_run(raw));
 }
 
 /// Most texts have no run of three, which is known without looking for the longest.
 fn longest_run(raw: &[u8]) -> u32 {
-    let twice = raw.iter().zip(raw.iter().skip(1)).map(|(a, b)| u32::from(a == b));
+    let twice = raw
+        .iter()
+        .zip(raw.iter().skip(1))
+        .map(|(a, b)| u32::from(a == b && *a > b' '));
     if twice.sum::<u32>() == 0 {
         return u32::from(!raw.is_empty());
     }
     let thrice = raw.iter().zip(raw.iter().skip(1)).zip(raw.iter().skip(2));
-    if thrice.map(|((a, b), c)| u32::from(a == b && b == c)).sum::<u32>() == 0 {
+    if thrice
+        .map(|((a, b), c)| u32::from(a == b && b == c && *a > b' '))
+        .sum::<u32>()
+        == 0
+    {
         return 2;
     }
-    raw.chunk_by(|a, b| a == b).map(<[u8]>::len).max().unwrap_or(0) as u32
+    let runs = raw.chunk_by(|a, b| a == b && !a.is_ascii_whitespace());
+    runs.map(<[u8]>::len).max().unwrap_or(0) as u32
 }
 
 /// The way of any other text.
@@ -135,6 +174,7 @@ enum Joins {
 
 impl<'a> Folder<'a> {
     fn new(raw: &'a str, folded: &'a mut View, marks: &'a mut Marks) -> Self {
+        folded.text.reserve(raw.len());
         Self {
             raw,
             folded,
@@ -153,6 +193,15 @@ impl<'a> Folder<'a> {
         let raw = self.raw;
         let mut at = 0;
         while let Some(c) = raw[at..].chars().next() {
+            let plain = raw.as_bytes()[at..]
+                .iter()
+                .take_while(|byte| is_plain(**byte))
+                .count();
+            if plain > 0 {
+                self.plain(at, plain);
+                at += plain;
+                continue;
+            }
             let mut end = at + c.len_utf8();
             let mut read = c;
             if c == '%'
@@ -166,8 +215,29 @@ impl<'a> Folder<'a> {
         }
         let [latin, cyrillic, greek] = self.scripts;
         if u8::from(latin) + u8::from(cyrillic) + u8::from(greek) > 1 {
+            self.folded.unfold_offsets();
             one_script_a_word(self.folded, self.marks);
         }
+    }
+
+    /// The same as [`Folder::one`] for each of so many plain characters.
+    fn plain(&mut self, at: usize, length: usize) {
+        let run = &self.raw.as_bytes()[at..at + length];
+        let before = self.marks.letters;
+        count_plain(run, self.marks);
+        if self.marks.letters > before {
+            self.script(Script::Latin);
+        }
+        (self.stack, self.joins, self.regional) = (0, Joins::No, 0);
+        (self.last, self.run) = (char::from(run[length - 1]), 1);
+        if self.after == After::Regional && run[0].is_ascii_alphanumeric() {
+            self.folded.push(' ', at as u32, at as u32);
+        }
+        for (place, byte) in (at as u32..).zip(run) {
+            self.folded.push(char::from(fold_plain(*byte)), place, place + 1);
+        }
+        let word = run[length - 1].is_ascii_alphanumeric();
+        self.after = if word { After::Word } else { After::Nothing };
     }
 
     fn one(&mut self, c: char, start: u32, end: u32) {
@@ -210,7 +280,11 @@ impl<'a> Folder<'a> {
     fn count(&mut self, c: char, known: &Entry) {
         let marks = &mut *self.marks;
         marks.chars += 1;
-        self.run = if c == self.last { self.run + 1 } else { 1 };
+        self.run = if c == self.last && known.kind != Kind::Space {
+            self.run + 1
+        } else {
+            1
+        };
         self.last = c;
         marks.repeat = marks.repeat.max(self.run);
         marks.upper += u32::from(known.upper);
@@ -237,6 +311,7 @@ impl<'a> Folder<'a> {
                 marks.combining += 1;
                 self.stack += 1;
                 marks.zalgo += u32::from(self.stack > 2);
+                marks.piled = marks.piled.max(self.stack);
             }
             // Variation selectors and joiners belong to an emoji; elsewhere they hide.
             Kind::Invisible if joins != Joins::No => {
@@ -307,6 +382,7 @@ fn one_script_a_word(folded: &mut View, marks: &mut Marks) {
                 );
             }
         } else if let Some(view) = &mut mended {
+            view.unfold_offsets();
             view.text.push_str(&rest[..bytes]);
             view.starts.extend_from_slice(&folded.starts[at..at + bytes]);
             view.ends.extend_from_slice(&folded.ends[at..at + bytes]);

@@ -54,6 +54,8 @@ pub(crate) struct Letter {
 pub(crate) const MASK: char = '\u{1}';
 
 pub(super) const LONGEST: usize = 64;
+/// Guesses at one text: a text that asks for more was made to.
+const MOST: usize = 256;
 
 #[derive(Debug, Default)]
 pub(crate) struct Forms {
@@ -99,6 +101,9 @@ impl Forms {
     }
 
     fn push(&mut self, disguise: Disguise, letters: &[Letter]) {
+        if self.all.len() >= MOST {
+            return;
+        }
         let key = Hash::of(letters.iter().map(|letter| table::entry(letter.c).class)).finish();
         let (Some(first), Some(last)) = (letters.first(), letters.last()) else {
             return;

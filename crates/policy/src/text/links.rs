@@ -3,7 +3,9 @@
 use super::table::{self, Kind};
 use super::tokens::mix;
 use super::{Text, lookalikes};
+use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// A link in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub struct Link {
     pub path: String,
     /// Where it was written in the original.
     pub span: Range<usize>,
+    /// The host as it was written, in lower case.
+    pub written: String,
     /// The host was written with characters that only look like these: it leads somewhere else.
     pub disguised: bool,
     /// The code, where it is an invite to a community.
@@ -29,6 +33,7 @@ const INVITES: &[(&str, &str)] = &[
     ("canary.discord.com", "/invite/"),
     ("dsc.gg", "/"),
     ("invite.gg", "/"),
+    ("discord.me", "/"),
     ("t.me", "/+"),
     ("t.me", "/joinchat/"),
     ("telegram.me", "/+"),
@@ -36,73 +41,116 @@ const INVITES: &[(&str, &str)] = &[
     ("telegram.dog", "/joinchat/"),
 ];
 
-/// Endings of domains that are taken for one without `https://` before: those that people write so, or abuse.
+/// Endings of domains that are taken for one without `https://` before: those that people write so, or abuse. Not `rs`, since
+/// those are files more often.
 const ENDINGS: &str = "com net org info biz edu gov mil int app dev xyz top site online shop store club live life fun pro \
     link click space website tech world today news blog art page pages cloud digital agency group team work works tools \
     gift gifts games game run rocks ninja icu vip win bid loan date racing review stream trade party cam cash money finance \
     fund bet casino poker dating chat email host press media video wiki zone network email company center support services \
-    ru su ua by kz uk us de fr it es pt br nl be pl cz sk at ch se no fi dk gr tr ro bg hu rs hr si lt lv ee il ir in pk \
+    ru su ua by kz uk us de fr it es pt br nl be pl cz sk at ch se no fi dk gr tr ro bg hu hr si lt lv ee il ir in pk \
     cn jp kr tw hk sg th vn id ph my au nz ca mx ar cl pe za ng ke eg ma eu asia tk ml ga cf gq cc ws to tv me io ai co gg \
-    ly gl gd sh ac im st la vc pw fm am ag cx lc nu rip lol xxx рф укр бел рус";
+    ly gl gd sh ac im st la vc pw fm am ag cx lc nu rip lol xxx lat mobi moe рф укр бел рус";
 
-const MOST: usize = 64;
+static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| ENDINGS.split_whitespace().collect());
 
-/// The links of a text, in order; at most 64.
+const MOST: usize = 200;
+/// How far before an `@` a scheme is looked for.
+const LONGEST_NAME: usize = 256;
+
+/// The links of a text, in order; at most 200.
 pub fn links(text: &Text) -> Vec<Link> {
     let folded = text.folded().as_str();
     let mut links: Vec<Link> = Vec::new();
-    if !folded.contains(['.', '。', '｡']) {
-        return links;
-    }
+    let ascii = folded.is_ascii();
+    let next = |from: usize| {
+        let rest = &folded[from..];
+        let dot = if ascii {
+            rest.find('.')
+        } else {
+            rest.find(['.', '。', '｡'])
+        };
+        dot.map(|dot| from + dot)
+    };
     let mut end = 0;
-    for (dot, _) in folded.match_indices(['.', '。', '｡']) {
-        if dot < end || links.len() == MOST {
-            continue;
+    while let Some(dot) = next(end) {
+        if links.len() == MOST {
+            break;
         }
-        if let Some((link, after)) = link_at(text, folded, dot, end) {
+        // All dots of a run of such characters belong to one host, or none does.
+        let start = folded[end..dot]
+            .char_indices()
+            .rev()
+            .take_while(|(_, c)| is_host(*c))
+            .last()
+            .map_or(dot, |(at, _)| end + at);
+        let behind = folded[dot..].char_indices().find(|(_, c)| !is_host(*c));
+        end = behind.map_or(folded.len(), |(at, _)| dot + at);
+        if let Some((link, after)) = link_at(text, folded, start..end) {
             links.push(link);
-            end = after;
+            end = end.max(after);
         }
     }
     links
+}
+
+/// The link of an address that stands in a place of its own, such as a button's.
+pub fn address(url: &str) -> Option<Link> {
+    let text = if url.contains("://") {
+        Text::of(url)
+    } else {
+        Text::of(&format!("https://{url}"))
+    };
+    links(&text).into_iter().next()
 }
 
 fn is_host(c: char) -> bool {
     matches!(c, '-' | '_' | '.' | '。' | '｡') || matches!(table::entry(c).kind, Kind::Letter | Kind::Digit)
 }
 
-/// The link whose host has this dot, and where it ends in the folded view.
-fn link_at(text: &Text, folded: &str, dot: usize, from: usize) -> Option<(Link, usize)> {
-    let before = folded[from..dot]
-        .char_indices()
-        .rev()
-        .take_while(|(_, c)| is_host(*c))
-        .last();
-    let start = from + before?.0;
-    let rest = folded[start..].char_indices().find(|(_, c)| !is_host(*c));
-    let mut host_end = rest.map_or(folded.len(), |(at, _)| start + at);
+/// Ends a host with its port, and what pretends to be one before an `@`.
+fn ends_authority(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(
+            c,
+            '/' | '\\' | '?' | '#' | '<' | '>' | '"' | '(' | ')' | '[' | ']' | '|'
+        )
+}
+
+/// The link whose host is this run of characters, and where it ends in the folded view.
+fn link_at(text: &Text, folded: &str, run: Range<usize>) -> Option<(Link, usize)> {
+    let start = run.start + (run.len() - folded[run.clone()].trim_start_matches(['.', '。', '｡']).len());
     // A full stop ends a sentence, not a host.
-    host_end = start
-        + folded[start..host_end]
+    let host_end = start
+        + folded[start..run.end.max(start)]
             .trim_end_matches(['.', '。', '｡', '-', '_'])
             .len();
-    if host_end <= dot {
-        return None;
-    }
-    let schemed = folded[..start].ends_with("://");
+    let before = &folded[..start];
     // A name before the host, and not a path that ran into it.
-    let is_mail = folded[..start].ends_with('@') && !schemed;
+    let named = before.ends_with('@');
+    let scheme_end = if named {
+        let from = before.floor_char_boundary(start.saturating_sub(LONGEST_NAME));
+        let at = before[from..].rfind("://").map(|at| from + at + 3);
+        at.filter(|at| !before[*at..].contains(ends_authority))
+    } else {
+        before.ends_with("://").then_some(start)
+    };
+    let schemed = scheme_end.is_some();
+    // What stands before an `@` only pretends to be the host.
+    let behind = &folded[host_end..folded.floor_char_boundary(host_end + LONGEST_NAME)];
+    let authority = behind.find(ends_authority).unwrap_or(behind.len());
+    let pretends = schemed && behind[..authority].contains('@');
+    let is_mail = named && !schemed;
     let host = folded[start..host_end].replace(['。', '｡'], ".");
     let ending = host.rsplit('.').next()?;
     let labels = host
         .split('.')
         .all(|label| !label.is_empty() && label.chars().count() <= 63);
-    let known = ENDINGS.split_whitespace().any(|known| known == ending) || ending.starts_with("xn--");
+    let known = KNOWN.contains(ending) || ending.starts_with("xn--");
     let letters = ending.chars().any(char::is_alphabetic) || (schemed && is_address(&host));
-    if is_mail || !labels || !letters || !(schemed || known || host.starts_with("www.")) {
+    if is_mail || pretends || !labels || !letters || !(schemed || known || host.starts_with("www.")) {
         return None;
     }
-    let follows = folded[host_end..].starts_with(['/', ':', '?', '#']);
+    let follows = folded[host_end..].starts_with(['/', '\\', ':', '?', '#']);
     let end = if follows {
         let rest = &folded[host_end..];
         let path = rest
@@ -115,16 +163,14 @@ fn link_at(text: &Text, folded: &str, dot: usize, from: usize) -> Option<(Link, 
     } else {
         host_end
     };
-    let scheme = if schemed {
-        folded[..start - 3]
+    let scheme = scheme_end.map_or(start, |end| {
+        folded[..end - 3]
             .char_indices()
             .rev()
             .take_while(|(_, c)| c.is_ascii_alphanumeric())
             .last()
-            .map_or(start, |(at, _)| at)
-    } else {
-        start
-    };
+            .map_or(end, |(at, _)| at)
+    });
     let written = |range: Range<usize>| {
         let range = text.folded().original(range);
         (&text.raw()[range.clone()], range)
@@ -140,6 +186,7 @@ fn link_at(text: &Text, folded: &str, dot: usize, from: usize) -> Option<(Link, 
         Link {
             invite,
             host,
+            written: raw_host.to_lowercase(),
             path: path.to_owned(),
             span,
             disguised,

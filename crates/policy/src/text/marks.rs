@@ -22,13 +22,15 @@ pub struct Marks {
     pub combining: u32,
     /// Of those, the ones beyond two on one letter.
     pub zalgo: u32,
+    /// The most on one letter.
+    pub piled: u32,
     /// Letters in fancy dress: full-width, circled, mathematical, small capitals.
     pub styled: u32,
     /// Words that mix look-alike letters of several scripts.
     pub mixed_words: u32,
     /// Letters that stand spelled out, as in `f r e e`.
     pub spelled: u32,
-    /// The longest run of one and the same character.
+    /// The longest run of one and the same character, blanks aside.
     pub repeat: u32,
     /// Characters that were encoded as `%41`.
     pub percent_encoded: u32,

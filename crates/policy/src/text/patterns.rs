@@ -63,6 +63,8 @@ const FEW: usize = 32;
 struct Written<'v> {
     text: &'v str,
     digits: u32,
+    /// A bit for each ASCII character that is in it.
+    has: u128,
 }
 
 /// Letters in squash space, one stretch of which is needed.
@@ -74,6 +76,8 @@ struct Pattern {
     regex: OnceLock<Option<Box<Regex>>>,
     least_bytes: u32,
     least_digits: u32,
+    /// A bit for each ASCII character, one of which it needs; all bits where it needs none of them.
+    needs: u128,
     /// About how many nanoseconds it may cost for each byte.
     cost: u32,
 }
@@ -153,11 +157,17 @@ impl Patterns {
         let mut told = Places::default();
         let joined = text.has_joined.then_some(&text.joined);
         for view in [Some(&text.folded), joined].into_iter().flatten() {
+            let candidates = self.candidates(text, view);
+            if candidates.count == 0 {
+                continue;
+            }
+            let ascii = view.as_str().bytes().filter(u8::is_ascii);
             let written = Written {
                 text: view.as_str(),
+                has: ascii.fold(0, |has, byte| has | 1 << byte),
                 digits: text.marks().digits + text.marks().percent_encoded,
             };
-            for place in self.candidates(text, view).as_slice() {
+            for place in candidates.as_slice() {
                 let pattern = &self.all[*place as usize];
                 if told.as_slice().contains(place) || !pattern.may_match(&written) {
                     continue;
@@ -294,6 +304,7 @@ impl Pattern {
             // Letters that differ from the ones in the text may be shorter than those.
             least_bytes: if source.is_ascii() { least as u32 } else { 1 },
             least_digits: least_digits(&hir),
+            needs: needs(&hir).unwrap_or(u128::MAX),
             cost: if counted { 6 * states } else { 2 },
         };
         let needed = needed(&hir)
@@ -308,12 +319,15 @@ impl Pattern {
             regex: OnceLock::from(None),
             least_bytes: u32::MAX,
             least_digits: 0,
+            needs: 0,
             cost: 0,
         }
     }
 
     fn may_match(&self, written: &Written<'_>) -> bool {
-        written.text.len() >= self.least_bytes as usize && written.digits >= self.least_digits
+        (self.needs == u128::MAX || self.needs & written.has != 0)
+            && written.text.len() >= self.least_bytes as usize
+            && written.digits >= self.least_digits
     }
 
     fn regex(&self) -> Option<&Regex> {
@@ -400,6 +414,34 @@ fn least_digits(hir: &Hir) -> u32 {
         HirKind::Concat(subs) => subs.iter().map(least_digits).fold(0, u32::saturating_add),
         HirKind::Alternation(subs) => subs.iter().map(least_digits).min().unwrap_or(0),
         HirKind::Empty | HirKind::Look(_) => 0,
+    }
+}
+
+/// ASCII characters, one of which all that it matches has; none where that is not so.
+fn needs(hir: &Hir) -> Option<u128> {
+    let of_range = |start: u32, end: u32| (start..=end).fold(0, |bits, c| bits | 1_u128 << c);
+    match hir.kind() {
+        HirKind::Literal(literal) => {
+            let first = *literal.0.first()?;
+            first.is_ascii().then(|| 1 << first)
+        }
+        HirKind::Class(Class::Unicode(class)) => class.is_ascii().then(|| {
+            let ranges = class
+                .iter()
+                .map(|range| of_range(range.start() as u32, range.end() as u32));
+            ranges.fold(0, |all, one| all | one)
+        }),
+        HirKind::Class(Class::Bytes(class)) => class.is_ascii().then(|| {
+            let ranges = class
+                .iter()
+                .map(|range| of_range(range.start().into(), range.end().into()));
+            ranges.fold(0, |all, one| all | one)
+        }),
+        HirKind::Repetition(repetition) if repetition.min > 0 => needs(&repetition.sub),
+        HirKind::Capture(capture) => needs(&capture.sub),
+        HirKind::Concat(subs) => subs.iter().filter_map(needs).min_by_key(|bits| bits.count_ones()),
+        HirKind::Alternation(subs) => subs.iter().map(needs).try_fold(0, |all, one| Some(all | one?)),
+        HirKind::Empty | HirKind::Look(_) | HirKind::Repetition(_) => None,
     }
 }
 

@@ -151,27 +151,24 @@ pub(super) fn tokens(folded: &str, tokens: &mut Vec<Token>, odd: &mut Odd, squas
     squashed.classes.reserve(folded.len());
     squashed.places.reserve(folded.len());
     let mut finder = Finder::new(tokens, odd, squashed);
-    if folded.is_ascii() {
-        let bytes = folded.as_bytes();
-        let mut at = 0;
-        while let Some(byte) = bytes.get(at) {
-            let known = ASCII[*byte as usize & 0x7F];
-            if matches!(known.kind, Kind::Letter | Kind::Digit) {
-                at = finder.word(bytes, at);
-            } else {
-                finder.one(at as u32, *byte, known.class, known.kind);
-                at += 1;
-            }
+    let bytes = folded.as_bytes();
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        if !byte.is_ascii() {
+            let Some(c) = folded[at..].chars().next() else {
+                break;
+            };
+            let known = table::entry(c);
+            finder.one(at as u32, 0, known.class, known.kind);
+            at += c.len_utf8();
+            continue;
         }
-    } else {
-        for (at, c) in folded.char_indices() {
-            if c.is_ascii() {
-                let known = ASCII[c as usize];
-                finder.one(at as u32, c as u8, known.class, known.kind);
-            } else {
-                let known = table::entry(c);
-                finder.one(at as u32, 0, known.class, known.kind);
-            }
+        let known = ASCII[*byte as usize];
+        if matches!(known.kind, Kind::Letter | Kind::Digit) {
+            at = finder.word(bytes, at);
+        } else {
+            finder.one(at as u32, *byte, known.class, known.kind);
+            at += 1;
         }
     }
     finder.end(folded.len() as u32);
@@ -324,14 +321,14 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// The same as [`Finder::one`] for each letter and digit of a whole ASCII word; where it ends.
+    /// The same as [`Finder::one`] for each letter and digit of a run of ASCII ones; where it ends.
     fn word(&mut self, bytes: &[u8], start: usize) -> usize {
         self.begin(start as u32);
-        let (mut hash, mut letters, mut last) = (Hash::EMPTY, 0, self.last_class);
-        let (mut sum, mut bag) = (0_u32, 0_u32);
+        let (mut token, mut last) = (self.token, self.last_class);
+        let mut letters = 0;
         let mut at = start;
-        while let Some(byte) = bytes.get(at) {
-            let known = ASCII[*byte as usize & 0x7F];
+        while let Some(byte) = bytes.get(at).filter(|byte| byte.is_ascii()) {
+            let known = ASCII[*byte as usize];
             match known.kind {
                 Kind::Letter => letters += 1,
                 Kind::Digit => {}
@@ -342,20 +339,20 @@ impl<'a> Finder<'a> {
                 self.squashed.places.push(at as u32);
                 last = known.class;
             }
-            if hash.push(known.class) {
-                bag = bag.wrapping_add(weight(known.class));
+            let weight = weight(known.class);
+            if token.hash.push(known.class) {
+                token.bag = token.bag.wrapping_add(weight);
             }
-            sum = sum.wrapping_add(weight(known.class));
+            token.sum = token.sum.wrapping_add(weight);
             at += 1;
         }
-        self.last_class = last;
         let length = at - start;
-        self.token.hash = hash;
-        self.token.sum = sum;
-        self.token.bag = bag;
-        self.token.length = length.min(usize::from(u16::MAX)) as u16;
-        self.token.digits_only = letters == 0;
-        self.token.letters_only = letters == length;
+        token.length = token
+            .length
+            .saturating_add(length.min(usize::from(u16::MAX)) as u16);
+        token.digits_only &= letters == 0;
+        token.letters_only &= letters == length;
+        (self.token, self.last_class) = (token, last);
         at
     }
 

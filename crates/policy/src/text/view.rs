@@ -49,20 +49,26 @@ impl View {
         self.ends.clear();
     }
 
-    /// Appends what came from the bytes `start..end` of the original.
+    /// Appends what came from the bytes `start..end` of the original. As long as all is where it was, nothing is kept of that.
     pub(super) fn push(&mut self, c: char, start: u32, end: u32) {
+        let bytes = c.len_utf8();
+        let moved = self.text.len() != start as usize || end as usize != start as usize + bytes;
+        if moved || !self.starts.is_empty() {
+            self.unfold_offsets();
+            self.starts.extend_from_slice(&[start; 4][..bytes]);
+            self.ends.extend_from_slice(&[end; 4][..bytes]);
+        }
         self.text.push(c);
-        let bytes = self.text.len();
-        self.starts.resize(bytes, start);
-        self.ends.resize(bytes, end);
     }
 
     /// From now on every byte has its own offsets.
     pub(super) fn unfold_offsets(&mut self) {
         if self.starts.is_empty() {
-            let bytes = self.text.len() as u32;
-            self.starts.extend(0..bytes);
-            self.ends.extend(1..=bytes);
+            for (at, c) in self.text.char_indices() {
+                let bytes = c.len_utf8();
+                self.starts.extend_from_slice(&[at as u32; 4][..bytes]);
+                self.ends.extend_from_slice(&[(at + bytes) as u32; 4][..bytes]);
+            }
         }
     }
 }

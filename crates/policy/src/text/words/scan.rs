@@ -241,17 +241,32 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
             return ControlFlow::Continue(());
         }
         let length = u32::from(token.length);
-        let class = |c: Option<char>| c.map(|c| table::entry(c).class);
+        let class = |c: Option<char>| c.map(|c| u32::from(table::entry(c).class));
         let (mut ahead, mut back) = (said.chars(), said.chars().rev());
-        let first = [class(ahead.next()), class(ahead.next())];
-        let last = [class(back.next()), class(back.next())];
+        let mut edges = [
+            [class(ahead.next()), class(ahead.next())],
+            [class(back.next()), class(back.next())],
+        ];
+        // The same letter twice is one place to look.
+        for pair in &mut edges {
+            if pair[0] == pair[1] {
+                pair[1] = None;
+            }
+        }
         for letters in [length, length + 1] {
-            for place in self.shaped(letters << 16, letters << 16 | 0xFFFF) {
-                let number = self.words.by_shape[place] as usize;
-                let term = &self.words.terms[number];
-                let edges = first.contains(&Some(term.edges[0])) && last.contains(&Some(term.edges[1]));
-                if edges && is_typo(self.words.term_text(term), said) {
-                    self.tell(number, (token.start, token.end), Disguise::Typo)?;
+            for first in edges[0].into_iter().flatten() {
+                for last in edges[1].into_iter().flatten() {
+                    let shape = letters << 16 | first << 8 | last;
+                    for place in self.shaped(shape, shape) {
+                        let number = self.words.by_shape[place] as usize;
+                        self.left = self.left.saturating_sub(1);
+                        if self.left == 0 {
+                            return ControlFlow::Continue(());
+                        }
+                        if is_typo(self.words.term_text(&self.words.terms[number]), said) {
+                            self.tell(number, (token.start, token.end), Disguise::Typo)?;
+                        }
+                    }
                 }
             }
         }
