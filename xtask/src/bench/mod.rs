@@ -26,7 +26,8 @@ pub(crate) struct Args {
     /// Shorter rounds: the same figures, less certain
     #[arg(long)]
     quick: bool,
-    /// Instead of the bus alone: BullMQ and apalis beside it, which come from npm and crates.io into target/peers
+    /// Instead of the bus or the rules alone: other programs beside them, which come from npm, PyPI and crates.io into
+    /// target/peers
     #[arg(long)]
     peers: bool,
     /// One JSON object a line
@@ -90,15 +91,16 @@ impl Bench {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let benches = args.name.as_ref().map_or(Bench::ALL, std::slice::from_ref);
     let mut all = Vec::new();
-    if args.peers && !matches!(args.name, Some(Bench::Bus)) {
-        bail!("--peers belongs to the bus: `cargo xtask bench bus --peers`");
-    }
+    let measure = |bench: Bench| match bench {
+        Bench::Bus if args.peers => peers::bus(args.quick),
+        Bench::Policy if args.peers => peers::policy(args.quick),
+        _ if args.peers => {
+            bail!("--peers belongs to the bus and to the rules: `cargo xtask bench bus --peers`")
+        }
+        bench => bench.run(args.quick),
+    };
     for bench in benches {
-        let figures = if args.peers {
-            peers::run(args.quick)?
-        } else {
-            bench.run(args.quick)?
-        };
+        let figures = measure(*bench)?;
         for figure in &figures {
             if args.json {
                 println!(
