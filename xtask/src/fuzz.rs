@@ -22,6 +22,8 @@ enum Target {
     Text,
     /// Any bytes as a rule file, which then judges
     Rules,
+    /// Any events, judged, explained and replayed
+    Evaluator,
 }
 
 // === impl Target ===
@@ -32,13 +34,14 @@ impl Target {
             Self::Envelope => "envelope",
             Self::Text => "text",
             Self::Rules => "rules",
+            Self::Evaluator => "evaluator",
         }
     }
 
     fn krate(self) -> &'static str {
         match self {
             Self::Envelope => "crates/events",
-            Self::Text | Self::Rules => "crates/policy",
+            Self::Text | Self::Rules | Self::Evaluator => "crates/policy",
         }
     }
 }

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use lockdown_policy::catalogue::FEATURES;
 use lockdown_policy::counter::InMemory;
 use lockdown_policy::{Facts, Judge, Outcome, RuleSet, Source, Surroundings, Verdict, check, render};
 use std::fmt::Write;
@@ -107,5 +108,20 @@ fn the_cases_turn_out_as_written() {
         tried += play(&entry.unwrap().path(), &mut wrong);
     }
     assert!(wrong.is_empty(), "{wrong}");
-    assert!(tried >= 98, "only {tried} verdicts were tried");
+    assert!(tried >= 155, "only {tried} verdicts were tried");
+}
+
+#[test]
+fn every_feature_has_a_case() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let files = std::fs::read_dir(folder).unwrap();
+    let cases: String = files
+        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    let missing: Vec<&str> = FEATURES
+        .iter()
+        .map(|feature| feature.path)
+        .filter(|path| !cases.contains(path))
+        .collect();
+    assert_eq!(missing, [""; 0], "add a case to tests/cases for each");
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../fuzz/hostile_events.rs"]
+mod hostile_events;
 #[path = "../fuzz/hostile_rules.rs"]
 mod hostile_rules;
 
@@ -134,6 +136,13 @@ fn the_kept_corpus_holds() {
         tried += 1;
     }
     assert!(tried >= 8, "the corpus has only {tried} inputs");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/evaluator");
+    let mut tried = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        hostile_events::any_events(&std::fs::read_to_string(entry.unwrap().path()).unwrap());
+        tried += 1;
+    }
+    assert!(tried >= 3, "the corpus of events has only {tried} inputs");
 }
 
 /// A preset with a part of it exchanged, so that what is tried is nearly right.
