@@ -84,10 +84,13 @@ impl Forms {
                 || ["<@", "<#", "<:", "<a:", "<t:", "</"]
                     .iter()
                     .any(|sign| chunk.starts_with(sign));
-            if !machine {
-                self.leet(chunk, start);
-                self.markup(chunk, start);
-                self.masked(chunk, start);
+            if machine {
+                continue;
+            }
+            for guess in [Self::leet, Self::markup, Self::masked] {
+                if self.all.len() < MOST {
+                    guess(self, chunk, start);
+                }
             }
         }
         if odd.spelled {

@@ -136,9 +136,11 @@ fn link_at(text: &Text, folded: &str, run: Range<usize>) -> Option<(Link, usize)
     };
     let schemed = scheme_end.is_some();
     // What stands before an `@` only pretends to be the host.
-    let behind = &folded[host_end..folded.floor_char_boundary(host_end + LONGEST_NAME)];
-    let authority = behind.find(ends_authority).unwrap_or(behind.len());
-    let pretends = schemed && behind[..authority].contains('@');
+    let pretends = schemed && {
+        let behind = &folded[host_end..folded.floor_char_boundary(host_end + LONGEST_NAME)];
+        let authority = behind.find(ends_authority).unwrap_or(behind.len());
+        behind[..authority].contains('@')
+    };
     let is_mail = named && !schemed;
     let host = folded[start..host_end].replace(['。', '｡'], ".");
     let ending = host.rsplit('.').next()?;
