@@ -38,7 +38,7 @@ pub struct Tongue {
 }
 
 /// What stands for the placeholders of a text.
-pub type With<'a> = &'a [(&'a str, &'a dyn Display)];
+pub type With<'a> = &'a [(&'a str, &'a (dyn Display + Sync))];
 
 /// A file as it is written: twice the same key is a mistake that JSON itself lets pass.
 struct Entries(Vec<(String, String)>);
@@ -136,10 +136,10 @@ impl Tongue {
     /// A text about so many of something: `key.one`, `key.other` and whatever else the language needs, with `{count}`.
     pub fn count(&self, key: &str, count: u64, with: With<'_>) -> String {
         let key = format!("{key}.{}", count_as(self.tag, count));
-        let with: Vec<(&str, &dyn Display)> = with
+        let with: Vec<(&str, &(dyn Display + Sync))> = with
             .iter()
             .copied()
-            .chain([("count", &count as &dyn Display)])
+            .chain([("count", &count as &(dyn Display + Sync))])
             .collect();
         self.say(&key, &with)
     }
@@ -170,6 +170,15 @@ impl Tongue {
     /// What an action is called.
     pub fn action(&self, action: Action) -> String {
         self.say(&format!("action.{action}"), &[])
+    }
+
+    /// What was said in the language of the records, often more exactly than one text could: there it stays, and another
+    /// language has its text for it.
+    pub fn exact(&self, said: &str, key: &str) -> String {
+        if self.tag == COMMON[0].0 {
+            return said.to_owned();
+        }
+        self.say(key, &[])
     }
 
     /// Why something was refused. Who refused it said so in the language of the records, often more exactly than its code

@@ -1,7 +1,10 @@
 //! What people ask of the bot by command, button and menu.
 
+use super::gateway::Audience;
+use super::world::{World, number};
+use super::{FakeDiscord, lock};
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// One interaction and what the bot said to it.
 pub(super) struct Interaction {
@@ -13,4 +16,135 @@ pub(super) struct Interaction {
     /// The answer to the command itself, as it stands now.
     pub(super) original: Option<Value>,
     pub(super) follow_ups: Vec<Value>,
+}
+
+// === impl FakeDiscord ===
+
+impl FakeDiscord {
+    /// The language of somebody's client, such as `pt-BR`.
+    pub fn speak(&self, user: u64, locale: &str) {
+        if let Some(user) = lock(&self.world).users.get_mut(&user) {
+            locale.clone_into(&mut user.locale);
+        }
+    }
+
+    /// Somebody uses a command in a channel; the returned token finds the answers. A command within a group has the name of
+    /// the group before its own, with a space between. `options` are as Discord sends them.
+    pub fn command(&self, bot: u64, user: u64, channel: u64, name: &str, options: &Value) -> String {
+        let mut world = lock(&self.world);
+        let mut parts = name.split(' ');
+        let first = parts.next().unwrap_or_default();
+        let options = parts.rev().fold(
+            options.clone(),
+            |options, part| json!([{ "name": part, "type": 1, "options": options }]),
+        );
+        let of_bot = world.commands.get(&bot).into_iter().flatten();
+        let command = of_bot
+            .into_iter()
+            .find(|command| command["name"] == first)
+            .and_then(|command| command["id"].as_str());
+        let command = command.unwrap_or("1").to_owned();
+        let resolved = world.resolved(user, channel, bot, &options);
+        let data =
+            json!({ "id": command, "name": first, "type": 1, "options": options, "resolved": resolved });
+        world.ask(bot, (user, channel), 2, &json!({ "data": data }))
+    }
+
+    /// What the command was answered, as it stands now; follow-ups after it.
+    pub fn replies(&self, token: &str) -> Vec<Value> {
+        let world = lock(&self.world);
+        let Some(interaction) = world.interactions.get(token) else {
+            return Vec::new();
+        };
+        let follow_ups = interaction.follow_ups.iter().cloned();
+        interaction.original.iter().cloned().chain(follow_ups).collect()
+    }
+
+    /// Interactions that the bot has not answered at all.
+    pub fn unanswered(&self, bot: u64) -> usize {
+        let world = lock(&self.world);
+        world
+            .interactions
+            .values()
+            .filter(|known| known.bot == bot && known.acknowledged.is_none())
+            .count()
+    }
+}
+
+// === impl World ===
+
+impl World {
+    /// Sends an interaction of this type to the bot.
+    fn ask(&mut self, bot: u64, (user, channel): (u64, u64), kind: u8, rest: &Value) -> String {
+        let id = self.id();
+        let token = format!("interaction-{id}");
+        let guild = self.channels.get(&channel).and_then(|channel| channel.guild);
+        let guild = guild.unwrap_or_default();
+        let mut member = self.member_json(guild, user).unwrap_or_default();
+        member["permissions"] = json!(self.channel_permissions(channel, user).to_string());
+        let locale = self.users.get(&user).map_or("en-US", |user| user.locale.as_str());
+        let mut body = json!({
+            "id": id.to_string(), "application_id": bot.to_string(), "type": kind, "token": token, "version": 1,
+            "guild_id": guild.to_string(), "channel_id": channel.to_string(), "member": member, "locale": locale,
+            "guild_locale": "en-US", "app_permissions": self.channel_permissions(channel, bot).to_string(),
+            "entitlements": [], "context": 0, "authorizing_integration_owners": {}, "attachment_size_limit": 10_485_760,
+        });
+        if let (Some(body), Some(rest)) = (body.as_object_mut(), rest.as_object()) {
+            body.extend(rest.clone());
+        }
+        let made = self.now();
+        let interaction = Interaction {
+            id,
+            bot,
+            made,
+            acknowledged: None,
+            original: None,
+            follow_ups: Vec::new(),
+        };
+        self.interactions.insert(token.clone(), interaction);
+        self.emit(guild, Audience::Bot(bot), "INTERACTION_CREATE", &body);
+        token
+    }
+
+    /// What the options of a command name, in full.
+    fn resolved(&self, asking: u64, at: u64, bot: u64, options: &Value) -> Value {
+        let mut resolved = json!({ "users": {}, "members": {}, "channels": {}, "roles": {} });
+        let guild = self
+            .channels
+            .get(&at)
+            .and_then(|channel| channel.guild)
+            .unwrap_or_default();
+        let mut left: Vec<&Value> = options.as_array().into_iter().flatten().collect();
+        while let Some(option) = left.pop() {
+            left.extend(option["options"].as_array().into_iter().flatten());
+            let Some(id) = number(&option["value"]) else {
+                continue;
+            };
+            let name = id.to_string();
+            match option["type"].as_u64() {
+                Some(6) => {
+                    resolved["users"][&name] = self.user_json(id);
+                    if let Some(member) = self.member_part(guild, id) {
+                        resolved["members"][&name] = member;
+                    }
+                }
+                Some(7) => {
+                    let Some(channel) = self.channels.get(&id) else {
+                        continue;
+                    };
+                    resolved["channels"][&name] = json!({
+                        "id": name, "name": channel.name, "type": channel.kind,
+                        "permissions": self.channel_permissions(id, asking).to_string(),
+                        "app_permissions": self.channel_permissions(id, bot).to_string(),
+                    });
+                }
+                Some(8) => {
+                    let role = self.guilds.get(&guild).and_then(|guild| guild.roles.get(&id));
+                    resolved["roles"][&name] = role.map(super::world::Role::json).unwrap_or_default();
+                }
+                _ => {}
+            }
+        }
+        resolved
+    }
 }

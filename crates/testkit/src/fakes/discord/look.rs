@@ -1,11 +1,9 @@
 //! What the test sees of it.
 
-use super::gateway::Audience;
-use super::interactions::Interaction;
-use super::world::{Recorded, number};
+use super::world::Recorded;
 use super::{FakeDiscord, lock};
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 // === impl FakeDiscord ===
 
@@ -96,6 +94,20 @@ impl FakeDiscord {
             .muted_until
     }
 
+    pub fn has_role(&self, guild: u64, user: u64, role: u64) -> bool {
+        let world = lock(&self.world);
+        let member = world
+            .guilds
+            .get(&guild)
+            .and_then(|guild| guild.members.get(&user));
+        member.is_some_and(|member| member.roles.contains(&role))
+    }
+
+    /// Whether somebody has all of these permissions in a channel.
+    pub fn may(&self, user: u64, channel: u64, permissions: u64) -> bool {
+        lock(&self.world).channel_permissions(channel, user) & permissions == permissions
+    }
+
     /// A guild's audit log, oldest first.
     pub fn audit(&self, guild: u64) -> Vec<Value> {
         lock(&self.world)
@@ -116,81 +128,6 @@ impl FakeDiscord {
     /// The commands that the bot registered.
     pub fn commands(&self, bot: u64) -> Vec<Value> {
         lock(&self.world).commands.get(&bot).cloned().unwrap_or_default()
-    }
-
-    /// Somebody uses a command in a channel; the returned token finds the answers. `options` are as Discord sends them.
-    pub fn command(&self, bot: u64, user: u64, channel: u64, name: &str, options: &Value) -> String {
-        let mut world = lock(&self.world);
-        let id = world.id();
-        let token = format!("interaction-{id}");
-        let guild = world
-            .channels
-            .get(&channel)
-            .and_then(|channel| channel.guild)
-            .unwrap_or_default();
-        let of_bot = world.commands.get(&bot).into_iter().flatten();
-        let command = of_bot
-            .into_iter()
-            .find(|command| command["name"] == name)
-            .and_then(|command| command["id"].as_str());
-        let command = command.unwrap_or("1").to_owned();
-        let mentioned: Vec<u64> = options
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter(|option| option["type"] == 6)
-            .filter_map(|option| number(&option["value"]))
-            .collect();
-        let mut resolved = json!({ "users": {}, "members": {} });
-        for user in mentioned {
-            resolved["users"][user.to_string()] = world.user_json(user);
-            if let Some(member) = world.member_part(guild, user) {
-                resolved["members"][user.to_string()] = member;
-            }
-        }
-        let mut member = world.member_json(guild, user).unwrap_or_default();
-        member["permissions"] = json!(world.channel_permissions(channel, user).to_string());
-        let body = json!({
-            "id": id.to_string(), "application_id": bot.to_string(), "type": 2, "token": token, "version": 1,
-            "guild_id": guild.to_string(), "channel_id": channel.to_string(), "member": member, "locale": "en-US",
-            "guild_locale": "en-US", "app_permissions": world.channel_permissions(channel, bot).to_string(),
-            "data": { "id": command, "name": name, "type": 1, "options": options, "resolved": resolved },
-            "entitlements": [], "context": 0, "authorizing_integration_owners": {}, "attachment_size_limit": 10_485_760,
-        });
-        let made = world.now();
-        world.interactions.insert(
-            token.clone(),
-            Interaction {
-                id,
-                bot,
-                made,
-                acknowledged: None,
-                original: None,
-                follow_ups: Vec::new(),
-            },
-        );
-        world.emit(guild, Audience::Bot(bot), "INTERACTION_CREATE", &body);
-        token
-    }
-
-    /// What the command was answered, as it stands now; follow-ups after it.
-    pub fn replies(&self, token: &str) -> Vec<Value> {
-        let world = lock(&self.world);
-        let Some(interaction) = world.interactions.get(token) else {
-            return Vec::new();
-        };
-        let follow_ups = interaction.follow_ups.iter().cloned();
-        interaction.original.iter().cloned().chain(follow_ups).collect()
-    }
-
-    /// Interactions that the bot has not answered at all.
-    pub fn unanswered(&self, bot: u64) -> usize {
-        let world = lock(&self.world);
-        world
-            .interactions
-            .values()
-            .filter(|known| known.bot == bot && known.acknowledged.is_none())
-            .count()
     }
 
     /// Sessions that have a connection now.

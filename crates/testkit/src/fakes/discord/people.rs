@@ -397,6 +397,7 @@ pub(super) fn user(name: &str, bot: bool) -> User {
         name: name.to_owned(),
         bot,
         dms_closed: false,
+        locale: "en-US".to_owned(),
         extra: Map::new(),
     }
 }

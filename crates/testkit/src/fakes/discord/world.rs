@@ -121,6 +121,8 @@ pub(super) struct User {
     pub(super) name: String,
     pub(super) bot: bool,
     pub(super) dms_closed: bool,
+    /// The language of their client.
+    pub(super) locale: String,
     /// Members of the user object that the test wants to see there.
     pub(super) extra: Map<String, Value>,
 }

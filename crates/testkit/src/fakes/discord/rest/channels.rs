@@ -53,16 +53,42 @@ pub(super) fn overwrite(
 ) -> Outcome {
     let guild = may_in(world, bot, channel, MANAGE_ROLES)?;
     let reason = reason(call)?;
+    let name = target.to_string();
+    let bits = |member: &str| call.body[member].as_str().unwrap_or("0").to_owned();
+    let (allow, deny) = (bits("allow"), bits("deny"));
+    let known = world.channels[&channel]
+        .overwrites
+        .iter()
+        .position(|overwrite| overwrite["id"] == name.as_str());
+    if put {
+        let number = |text: &str| {
+            text.parse::<u128>()
+                .map_err(|_| Refusal::form("allow", "BITFIELD", "no bits"))
+        };
+        let before = known
+            .map(|at| world.channels[&channel].overwrites[at].clone())
+            .unwrap_or_default();
+        let was = |member: &str| {
+            before[member]
+                .as_str()
+                .and_then(|text| text.parse::<u128>().ok())
+                .unwrap_or(0)
+        };
+        let changed = (number(&allow)? ^ was("allow")) | (number(&deny)? ^ was("deny"));
+        // Nobody gives or takes what they do not have themselves.
+        let held = guild.map_or(u64::MAX, |guild| world.guild_permissions(guild, bot));
+        if held != u64::MAX && changed & !u128::from(held) != 0 {
+            return Err(Refusal::permissions());
+        }
+    } else if known.is_none() {
+        return Err(Refusal::unknown(10_009));
+    }
+    let written = json!({ "id": name, "type": call.body["type"], "allow": allow, "deny": deny });
     if let Some(state) = world.channels.get_mut(&channel) {
-        let name = target.to_string();
-        state
-            .overwrites
-            .retain(|overwrite| overwrite["id"] != name.as_str());
-        if put {
-            let bits = |member: &str| call.body[member].as_str().unwrap_or("0").to_owned();
-            state.overwrites.push(json!({
-                "id": name, "type": call.body["type"], "allow": bits("allow"), "deny": bits("deny"),
-            }));
+        match known {
+            Some(at) if put => state.overwrites[at] = written,
+            Some(at) => drop(state.overwrites.remove(at)),
+            None => state.overwrites.push(written),
         }
     }
     if let Some(guild) = guild {

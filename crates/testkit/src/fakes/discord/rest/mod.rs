@@ -103,6 +103,7 @@ impl Refusal {
             10_004 => "Unknown Guild",
             10_007 => "Unknown Member",
             10_008 => "Unknown Message",
+            10_009 => "Unknown Permission Overwrite",
             10_011 => "Unknown Role",
             10_013 => "Unknown User",
             10_026 => "Unknown Ban",
