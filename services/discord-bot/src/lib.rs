@@ -11,6 +11,7 @@ mod gateway;
 mod intake;
 mod read;
 mod rest;
+mod words;
 
 pub use effects::Discord;
 
@@ -91,12 +92,12 @@ async fn begin(ctx: &Context, bus: Bus, rest: Arc<Rest>, gateway: Gateway, own: 
     let places = Arc::new(places.await.context("could not learn how far Discord was read")?);
     let discord = Discord::new(Arc::clone(&rest), Arc::clone(&guilds), ctx.clock.clone());
     hands::start(ctx, &bus, Arc::new(discord.clone())).await?;
-    Removals::start(ctx, bus.clone(), discord)
+    Removals::start(ctx, bus.clone(), discord.clone())
         .await
         .context("could not consume verdicts")?;
     let (events, heard) = mpsc::channel(AHEAD);
     let (interactions, asked) = mpsc::channel(INTERACTIONS);
-    let commands = Commands::start(bus.clone(), Arc::clone(&rest), ctx.clock.clone(), own).await?;
+    let commands = Commands::start(bus.clone(), discord, ctx.clock.clone()).await?;
     ctx.tasks.spawn("commands", commands.run(asked, ctx.clone()));
     let intake = Intake {
         bus,

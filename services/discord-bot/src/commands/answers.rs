@@ -2,18 +2,21 @@
 
 use chrono::{DateTime, Utc};
 use lockdown_events::{Action, DirectMessage, UserId};
+use lockdown_moderation::words::Tongue;
 
 /// Discord takes no more.
 const MOST: usize = 1_900;
 
-/// An answer.
+/// An answer, and what does not go into its one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Told {
     text: String,
+    more: Vec<String>,
 }
 
 /// An answer about a case, before it is known what came of it.
 pub(super) struct About {
+    tongue: &'static Tongue,
     action: Action,
     user: UserId,
     case: u64,
@@ -24,15 +27,45 @@ pub(super) struct About {
 
 impl Told {
     pub(super) fn plain(text: String) -> Self {
-        Self { text }
+        Self {
+            text,
+            more: Vec::new(),
+        }
     }
 
-    pub(super) fn refused(why: impl AsRef<str>) -> Self {
-        Self::plain(format!("❌ Not done: {}", escape(why.as_ref())))
+    pub(super) fn done(text: &str) -> Self {
+        Self::plain(format!("✅ {text}"))
     }
 
-    pub(super) fn about(action: Action, user: &UserId, case: u64) -> About {
+    /// It is so already, or there is nothing to do.
+    pub(super) fn nothing(text: &str) -> Self {
+        Self::plain(format!("ℹ️ {text}"))
+    }
+
+    /// `why` may hold mentions: other people's words in it are escaped.
+    pub(super) fn refused(tongue: &Tongue, why: impl AsRef<str>) -> Self {
+        Self::plain(format!("❌ {}", tongue.say("refused", &[("why", &why.as_ref())])))
+    }
+
+    /// Lines below the first, in as many messages as it takes.
+    pub(super) fn with_lines(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        let mut last = std::mem::take(&mut self.text);
+        for line in lines {
+            if last.chars().count() + line.chars().count() >= MOST {
+                self.more.push(std::mem::take(&mut last));
+            } else if !last.is_empty() {
+                last.push('\n');
+            }
+            last.push_str(&line);
+        }
+        self.more.push(last);
+        self.text = self.more.remove(0);
+        self
+    }
+
+    pub(super) fn about(tongue: &'static Tongue, action: Action, user: &UserId, case: u64) -> About {
         About {
+            tongue,
             action,
             user: user.clone(),
             case,
@@ -41,8 +74,17 @@ impl Told {
     }
 
     pub(super) fn text(&self) -> String {
-        self.text.chars().take(MOST).collect()
+        cut(&self.text)
     }
+
+    /// For messages of their own after the first.
+    pub(super) fn more(&self) -> impl Iterator<Item = String> {
+        self.more.iter().map(|text| cut(text))
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MOST).collect()
 }
 
 // === impl About ===
@@ -52,59 +94,61 @@ impl About {
         Self { until, ..self }
     }
 
-    fn say(&self, sign: &str, what: &str, more: &str) -> Told {
-        let (user, case) = (&self.user, self.case);
-        let until = self.until.map_or_else(String::new, |at| {
-            let at = at.timestamp();
-            format!(" until <t:{at}:f> (<t:{at}:R>)")
-        });
-        Told::plain(format!("{sign} {what} <@{user}>{until} (Case #{case}){more}"))
+    fn say(&self, sign: &str, key: &str, more: &str) -> Told {
+        let until = self.until.map_or_else(String::new, |at| until(self.tongue, at));
+        let act = self.tongue.action(self.action);
+        let user = format!("<@{}>", self.user);
+        let text = self.tongue.say(
+            key,
+            &[
+                ("act", &act),
+                ("user", &user),
+                ("until", &until),
+                ("case", &self.case),
+            ],
+        );
+        Told::plain(format!("{sign} {text}{more}"))
     }
 
     /// Discord did it.
     pub(super) fn done(self, notified: Option<DirectMessage>) -> Told {
-        let what = match self.action {
-            Action::Ban => "Banned",
-            Action::Unban => "Unbanned",
-            Action::Kick => "Kicked",
-            Action::Mute => "Muted",
-            Action::Unmute => "Unmuted",
-            Action::Warn => "Warned",
-            Action::Unwarn => "Took back the warning of",
-            Action::Note => "Noted about",
-            Action::Softban => "Softbanned",
-        };
         let told = match notified {
-            None | Some(DirectMessage::Skipped) => "",
-            Some(DirectMessage::Sent) => ", who was told",
-            Some(DirectMessage::Closed) => ", who takes no messages",
-            Some(DirectMessage::NoMutualGuild) => ", who cannot be written to from here",
-            Some(DirectMessage::Blocked) => ", who has blocked the bot",
-            Some(DirectMessage::Failed) => ", who could not be told",
+            None | Some(DirectMessage::Skipped) => String::new(),
+            Some(told) => self.tongue.say(&format!("told.{told}"), &[]),
         };
-        self.say("✅", what, told)
+        self.say("✅", &format!("done.{}", self.action), &told)
     }
 
     /// It is so already.
     pub(super) fn already(self) -> Told {
-        let what = format!("Already so: {} of", self.action);
-        self.say("ℹ️", &what, "")
+        self.say("ℹ️", "about.already", "")
     }
 
     pub(super) fn superseded(self) -> Told {
-        let what = format!("Not done, since a newer decision stands: {} of", self.action);
-        self.say("ℹ️", &what, "")
+        self.say("ℹ️", "about.superseded", "")
     }
 
     pub(super) fn failed(self, why: &str) -> Told {
-        let what = format!("Discord did not do it: {} of", self.action);
-        self.say("❌", &what, &format!(": {}", escape(why)))
+        self.say("❌", "about.failed", &format!(": {}", escape(why)))
     }
 
     pub(super) fn waiting(self) -> Told {
-        let what = format!("Recorded, and Discord has not answered yet: {} of", self.action);
-        self.say("⏳", &what, "")
+        self.say("⏳", "about.waiting", "")
     }
+}
+
+/// ` until 20 November 2026 (in an hour)`, as each reader's own client says it.
+pub(super) fn until(tongue: &Tongue, at: DateTime<Utc>) -> String {
+    let at = at.timestamp();
+    tongue.say(
+        "until",
+        &[("at", &format!("<t:{at}:f>")), ("left", &format!("<t:{at}:R>"))],
+    )
+}
+
+/// An error that says more than one text could: in the language of the records as it is, in others by the text of `key`.
+pub(super) fn exact(tongue: &Tongue, error: &dyn std::fmt::Display, key: &str) -> String {
+    tongue.exact(&escape(&error.to_string()), key)
 }
 
 /// Other people's words, with nothing in them that Discord would do something with.
@@ -129,27 +173,50 @@ pub(super) fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::WORDS;
 
     #[test]
     fn an_answer_is_one_line_that_calls_nobody() {
         let user = UserId::new("5").unwrap();
         let until = "2026-11-20T10:06:00Z".parse().unwrap();
-        let about = || Told::about(Action::Mute, &user, 17).until(Some(until));
+        let (english, portuguese) = (WORDS.tongue(None), WORDS.tongue(Some("pt-BR")));
+        let about = |tongue| Told::about(tongue, Action::Mute, &user, 17).until(Some(until));
         assert_eq!(
-            about().done(Some(DirectMessage::Closed)).text(),
+            about(english).done(Some(DirectMessage::Closed)).text(),
             "✅ Muted <@5> until <t:1795169160:f> (<t:1795169160:R>) (Case #17), who takes no messages"
         );
+        assert_eq!(
+            about(portuguese).done(Some(DirectMessage::Closed)).text(),
+            "✅ <@5> foi silenciado até <t:1795169160:f> (<t:1795169160:R>) (caso #17) e não aceita mensagens"
+        );
         assert!(
-            about()
+            about(english)
                 .waiting()
                 .text()
                 .starts_with("⏳ Recorded, and Discord has not answered yet: mute of <@5>")
         );
         assert_eq!(
-            Told::refused("@everyone *look*").text(),
+            Told::refused(english, escape("@everyone *look*")).text(),
             "❌ Not done: \\@everyone \\*look\\*"
         );
         assert_eq!(escape("https://x.test"), "https:\u{200b}//x.test");
-        assert!(Told::refused("x".repeat(5_000)).text().chars().count() <= MOST);
+        assert!(Told::refused(english, "x".repeat(5_000)).text().chars().count() <= MOST);
+        for tongue in WORDS.tongues() {
+            for action in Action::ALL {
+                for told in DirectMessage::ALL {
+                    Told::about(tongue, *action, &user, 1).done(Some(*told));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn many_lines_are_several_messages() {
+        let lines = (0..300).map(|n| format!("line {n} {}", "x".repeat(20)));
+        let told = Told::done("Many").with_lines(lines.clone());
+        let all: Vec<String> = [told.text()].into_iter().chain(told.more()).collect();
+        assert!(all.len() > 3);
+        let together = all.join("\n");
+        assert!(together.starts_with("✅ Many\n") && lines.into_iter().all(|line| together.contains(&line)));
     }
 }

@@ -1,21 +1,36 @@
-//! What a moderator typed.
+//! What a moderator asked for, and where.
 
+use crate::intake::role_ids;
 use crate::read;
-use lockdown_events::{GuildId, UserId};
+use crate::words::WORDS;
+use lockdown_events::{ChannelId, GuildId, UserId};
+use lockdown_moderation::words::Tongue;
 use serde_json::Value;
 
 /// A slash command, as it was used in a guild.
 pub(super) struct Input {
     pub(super) id: u64,
     pub(super) token: String,
-    pub(super) name: String,
-    pub(super) guild: GuildId,
-    pub(super) moderator: UserId,
+    /// `lockdown start`
+    pub(super) path: String,
+    pub(super) guild: Numbered<GuildId>,
+    pub(super) channel: Numbered<ChannelId>,
+    pub(super) moderator: Numbered<UserId>,
+    /// The moderator's roles.
+    pub(super) roles: Vec<u64>,
+    /// What Discord lets the moderator do in this channel, as of now.
+    pub(super) permissions: u64,
+    /// Their language.
+    pub(super) tongue: &'static Tongue,
     options: Vec<Value>,
+    resolved: Value,
 }
 
-/// The options of a command.
-pub(super) struct Given<'a>(pub(super) &'a Input);
+/// An id, and Discord's number of it.
+pub(super) struct Numbered<T> {
+    pub(super) id: T,
+    pub(super) number: u64,
+}
 
 // === impl Input ===
 
@@ -25,25 +40,33 @@ impl Input {
         if interaction["type"].as_u64() != Some(2) {
             return None;
         }
+        let data = &interaction["data"];
+        let (mut path, mut options) = (data["name"].as_str()?.to_owned(), &data["options"]);
+        // A group holds a command, which holds its options.
+        while let Some(inner) = options
+            .get(0)
+            .filter(|option| matches!(option["type"].as_u64(), Some(1 | 2)))
+        {
+            path = format!("{path} {}", inner["name"].as_str()?);
+            options = &inner["options"];
+        }
         Some(Self {
             id: read::id(&interaction["id"])?,
             token: interaction["token"].as_str()?.to_owned(),
-            name: interaction["data"]["name"].as_str()?.to_owned(),
-            guild: GuildId::new(&read::id(&interaction["guild_id"])?.to_string()).ok()?,
-            moderator: read::user_id(&interaction["member"]["user"])?,
-            options: interaction["data"]["options"]
-                .as_array()
-                .cloned()
-                .unwrap_or_default(),
+            path,
+            guild: Numbered::read(&interaction["guild_id"], GuildId::new)?,
+            channel: Numbered::read(&interaction["channel_id"], ChannelId::new)?,
+            moderator: Numbered::read(&interaction["member"]["user"]["id"], UserId::new)?,
+            roles: role_ids(&interaction["member"]),
+            permissions: all_of(read::id(&interaction["member"]["permissions"]).unwrap_or(0)),
+            tongue: WORDS.tongue(interaction["locale"].as_str()),
+            options: options.as_array().cloned().unwrap_or_default(),
+            resolved: data["resolved"].clone(),
         })
     }
-}
 
-// === impl Given ===
-
-impl Given<'_> {
     fn value(&self, name: &str) -> Option<&Value> {
-        let option = self.0.options.iter().find(|option| option["name"] == name)?;
+        let option = self.options.iter().find(|option| option["name"] == name)?;
         Some(&option["value"])
     }
 
@@ -60,10 +83,42 @@ impl Given<'_> {
         read::id(self.value(name)?)
     }
 
-    pub(super) fn user(&self, name: &str) -> Result<UserId, String> {
-        let id = self.number(name).filter(|id| *id > 0);
-        let id =
-            id.ok_or_else(|| "that is nobody's id: choose a person, or paste the id of one".to_owned())?;
-        UserId::new(&id.to_string()).map_err(|error| error.to_string())
+    /// The person of the option `user`.
+    pub(super) fn user(&self) -> Result<UserId, String> {
+        let id = self.number("user").filter(|id| *id > 0);
+        id.and_then(|id| UserId::new(&id.to_string()).ok())
+            .ok_or_else(|| self.tongue.say("nobody", &[]))
+    }
+
+    /// What Discord tells of a channel or a role that the options name: `channels`, `roles`.
+    pub(super) fn resolved(&self, kind: &str, id: u64) -> &Value {
+        &self.resolved[kind][id.to_string()]
+    }
+
+    /// What the moderator may do in a channel, where Discord tells it with the command.
+    pub(super) fn permissions_in(&self, channel: u64) -> Option<u64> {
+        if channel == self.channel.number {
+            return Some(self.permissions);
+        }
+        read::id(&self.resolved("channels", channel)["permissions"]).map(all_of)
+    }
+}
+
+// === impl Numbered ===
+
+impl<T> Numbered<T> {
+    fn read<E>(value: &Value, id: impl FnOnce(&str) -> Result<T, E>) -> Option<Self> {
+        let number = read::id(value)?;
+        let id = id(&number.to_string()).ok()?;
+        Some(Self { id, number })
+    }
+}
+
+/// An administrator may do everything.
+fn all_of(permissions: u64) -> u64 {
+    if permissions & crate::effects::permissions::ADMINISTRATOR != 0 {
+        u64::MAX
+    } else {
+        permissions
     }
 }

@@ -1,21 +1,32 @@
 //! Slash commands: read, asked over the bus, answered in one line that only the moderator sees.
 //!
-//! A command decides nothing: it says what is wished for, as the API and the dashboard do, and tells what came of it. Who
-//! may is the desk's to say; what Discord shows in its menus is only a hint. To add one: a row in `list.rs`, and its arm in
-//! [`Commands::answer`].
+//! A command about a person decides nothing: it says what is wished for, as the API and the dashboard do, and tells what
+//! came of it. Who may is the desk's to say; what Discord shows in its menus is only a hint. A command about a channel or a
+//! role goes by what Discord lets the moderator do there, and is told as a `moderation:deed`. To add one: a row in
+//! `list.rs`, its words in the files of words, and its arm in [`Commands::answer`].
 
 mod answers;
+mod channels;
 mod input;
 mod list;
+mod many;
 mod outcomes;
+mod purge;
+mod rights;
+mod roles;
 
+use crate::effects::{Discord, Ended, Locks};
 use crate::rest::{Ask, Priority, Rest, RestError};
-use answers::{Told, escape};
+use answers::{Told, escape, exact};
 use anyhow::Context as _;
-use input::{Given, Input};
+use input::Input;
 use lockdown_bus::{AskError, Bus};
-use lockdown_events::{Action, CaseRequest, ModerationAction, Origin, Outcome, Platform};
-use lockdown_moderation::Term;
+use lockdown_events::{
+    Action, CaseRequest, ChannelId, GuildId, ModerationAction, ModerationDeed, ModerationEvent,
+    ModerationLog, Origin, Outcome, Platform, UserId,
+};
+use lockdown_moderation::words::{Tongue, With};
+use lockdown_moderation::{Limits, Span, Term};
 use lockdown_runtime::{Clock, Context, chain};
 use outcomes::Outcomes;
 use serde::Deserialize;
@@ -33,6 +44,10 @@ const OUTCOME: Duration = Duration::from_secs(8);
 const AT_ONCE: usize = 64;
 /// Only the moderator sees it.
 const EPHEMERAL: u64 = 64;
+/// How often a record is offered to a bus that is away, a second apart.
+const RECORD_TRIES: usize = 15;
+/// How often it is looked whose time is over.
+const SWEEP: Duration = Duration::from_secs(2);
 
 /// Answers commands. Cheap to clone.
 #[derive(Clone)]
@@ -41,6 +56,8 @@ pub(crate) struct Commands {
     rest: Arc<Rest>,
     clock: Clock,
     outcomes: Outcomes,
+    discord: Discord,
+    locks: Locks,
     /// The application, which has the bot's own id.
     own: u64,
 }
@@ -59,19 +76,33 @@ struct Case {
     explanation: Option<String>,
 }
 
+/// What came of a wish.
+enum Came {
+    Refused(String),
+    Already(Case),
+    Done(Case, Option<ModerationLog>),
+    Superseded(Case),
+    Failed(Case, String),
+    Waiting(Case),
+}
+
 // === impl Commands ===
 
 impl Commands {
-    pub(crate) async fn start(bus: Bus, rest: Arc<Rest>, clock: Clock, own: u64) -> anyhow::Result<Self> {
+    pub(crate) async fn start(bus: Bus, discord: Discord, clock: Clock) -> anyhow::Result<Self> {
         let outcomes = Outcomes::listen(&bus)
             .await
             .context("could not listen to outcomes")?;
+        let locks = Locks::open(bus.clone(), discord.clone());
+        let locks = locks.await.context("could not read which channels are locked")?;
         Ok(Self {
             bus,
-            rest,
+            rest: Arc::clone(&discord.rest),
             clock,
             outcomes,
-            own,
+            own: discord.guilds.own(),
+            discord,
+            locks,
         })
     }
 
@@ -81,6 +112,11 @@ impl Commands {
         let (registering, stop) = (self.clone(), stopping.clone());
         ctx.tasks.spawn_finite("register", async move {
             stop.run_until_cancelled(registering.register()).await;
+            Ok(())
+        });
+        let (timing, stop) = (self.clone(), stopping.clone());
+        ctx.tasks.spawn("locks", async move {
+            stop.run_until_cancelled(timing.keep_sweeping()).await;
             Ok(())
         });
         let room = Arc::new(Semaphore::new(AT_ONCE));
@@ -98,6 +134,16 @@ impl Commands {
                 drop(place);
                 Ok(())
             });
+        }
+    }
+
+    /// Ends locks whose time is over.
+    async fn keep_sweeping(&self) {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            for ended in self.locks.sweep().await {
+                self.ended(ended).await;
+            }
         }
     }
 
@@ -145,11 +191,13 @@ impl Commands {
             return;
         }
         let told = self.answer(&input).await;
-        let body = json!({ "content": told.text(), "allowed_mentions": { "parse": [] } });
+        let said =
+            |text: &str| json!({ "content": text, "allowed_mentions": { "parse": [] }, "flags": EPHEMERAL });
         let route = Route::WebhookOriginalInteractionResponse {
             application_id: self.own.into(),
             token: &input.token,
         };
+        let body = said(&told.text());
         let ask = Ask::patch(route, self.own)
             .body(&body)
             .exempt()
@@ -157,11 +205,26 @@ impl Commands {
         if let Err(error) = self.rest.call(ask).await {
             tracing::warn!("A command's answer did not reach the moderator: {error}");
         }
+        for text in told.more() {
+            let route = Route::WebhookFollowupMessages {
+                application_id: self.own.into(),
+                token: &input.token,
+            };
+            let body = said(&text);
+            let ask = Ask::post(route, self.own)
+                .body(&body)
+                .exempt()
+                .priority(Priority::Notice);
+            if let Err(error) = self.rest.call(ask).await {
+                tracing::warn!("The rest of an answer did not reach the moderator: {error}");
+                return;
+            }
+        }
     }
 
     /// What the moderator is told.
     async fn answer(&self, input: &Input) -> Told {
-        let action = match input.name.as_str() {
+        let action = match input.path.as_str() {
             "ban" => Action::Ban,
             "softban" => Action::Softban,
             "unban" => Action::Unban,
@@ -170,49 +233,66 @@ impl Commands {
             "unmute" => Action::Unmute,
             "warn" => Action::Warn,
             "note" => Action::Note,
-            "case" => return self.case(input).await,
-            other => return Told::refused(format!("`/{}` is no command of this version", escape(other))),
+            other => {
+                let told = match other {
+                    "case" => self.case(input).await,
+                    "massban" => self.massban(input).await,
+                    "purge" => self.purge(input).await,
+                    "slowmode" => self.slowmode(input).await,
+                    "lock" => self.lock(input).await,
+                    "unlock" => self.unlock(input).await,
+                    "lockdown start" => self.lockdown_start(input).await,
+                    "lockdown end" => self.lockdown_end(input).await,
+                    "role give" => self.role(input, true).await,
+                    "role take" => self.role(input, false).await,
+                    other => Err(input.tongue.say("no_command", &[("name", &other)])),
+                };
+                return told.unwrap_or_else(|why| Told::refused(input.tongue, why));
+            }
         };
-        match self.wish(input, action) {
-            Ok(wish) => self.carry_out(&wish).await,
-            Err(why) => Told::refused(why),
+        match input.user().and_then(|user| self.wish(input, action, user)) {
+            Ok(wish) => self
+                .carry_out(&wish, input.tongue)
+                .await
+                .told(input.tongue, &wish.user_id),
+            Err(why) => Told::refused(input.tongue, why),
         }
     }
 
-    fn wish(&self, input: &Input, action: Action) -> Result<ModerationAction, String> {
+    fn wish(&self, input: &Input, action: Action, user: UserId) -> Result<ModerationAction, String> {
         let now = self.clock.now();
-        let given = Given(input);
-        let term = match given.text("duration") {
-            Some(text) if matches!(action, Action::Ban | Action::Mute) => {
-                let longest = lockdown_moderation::Span::LONGEST;
-                Term::parse(&text, now, &chrono::Utc, longest).map_err(|error| error.to_string())?
-            }
-            _ => Term::Forever,
+        let within = |text: &str, longest: Span, key: &str| {
+            let term = Term::parse(text, now, &chrono::Utc, longest);
+            term.map_err(|error| exact(input.tongue, &error, key))
         };
-        let delete = match given.text("delete") {
-            Some(text) => {
-                let longest = lockdown_moderation::Span::days(7);
-                let window =
-                    Term::parse(&text, now, &chrono::Utc, longest).map_err(|error| error.to_string())?;
+        let ends = match input.text("duration") {
+            Some(text) if matches!(action, Action::Ban | Action::Mute) => {
+                within(&text, Span::LONGEST, "duration.wrong")?.at()
+            }
+            _ => None,
+        };
+        let delete = match (input.text("delete"), Limits::of(Platform::Discord).delete_window) {
+            (Some(text), Some(longest)) => {
+                let window = within(&text, longest, "delete.wrong")?;
                 window
                     .at()
                     .and_then(|at| u32::try_from((at - now).num_seconds()).ok())
             }
-            None => None,
+            _ => None,
         };
         Ok(ModerationAction {
             platform: Platform::Discord,
-            guild_id: input.guild.clone(),
+            guild_id: input.guild.id.clone(),
             action,
-            user_id: given.user("user")?,
-            moderator_id: Some(input.moderator.clone()),
-            reason: given.text("reason").or_else(|| given.text("text")),
-            expires_at: term.at(),
+            user_id: user,
+            moderator_id: Some(input.moderator.id.clone()),
+            reason: input.text("reason").or_else(|| input.text("text")),
+            expires_at: ends,
             origin: Origin::Command,
             case_number: None,
             points: None,
             delete_message_seconds: delete,
-            notify: given.flag("notify"),
+            notify: input.flag("notify"),
             native_id: None,
             trace_id: None,
             rule: None,
@@ -221,58 +301,138 @@ impl Commands {
         })
     }
 
-    async fn carry_out(&self, wish: &ModerationAction) -> Told {
+    async fn carry_out(&self, wish: &ModerationAction, tongue: &Tongue) -> Came {
         let case: Case = match self.bus.requests().ask("moderation", wish, PATIENCE).await {
             Ok(case) => case,
-            Err(error) => return Told::refused(why(&error)),
+            Err(error) => return Came::Refused(why(tongue, &error)),
         };
-        let told = Told::about(case.action, &wish.user_id, case.case_number).until(case.expires_at);
         if case.new == Some(false) {
-            return told.already();
+            return Came::Already(case);
         }
         // Nobody is asked and nobody is told: the record is all there is.
         if case.action == Action::Note {
-            return told.done(None);
+            return Came::Done(case, None);
         }
         match self.outcomes.of(&wish.guild_id, case.case_number, OUTCOME).await {
-            Some(log) if log.outcome == Outcome::Applied => told.done(log.notified),
-            Some(log) if log.outcome == Outcome::Superseded => told.superseded(),
-            Some(log) => told.failed(log.error.as_deref().unwrap_or("Discord gave no reason")),
-            None => told.waiting(),
+            Some(log) if log.outcome == Outcome::Applied => Came::Done(case, Some(log)),
+            Some(log) if log.outcome == Outcome::Superseded => Came::Superseded(case),
+            Some(log) => Came::Failed(
+                case,
+                log.error.unwrap_or_else(|| tongue.say("about.no_reason", &[])),
+            ),
+            None => Came::Waiting(case),
         }
     }
 
-    async fn case(&self, input: &Input) -> Told {
-        let Some(number) = Given(input).number("number") else {
-            return Told::refused("give the number of a case, such as 17");
-        };
+    async fn case(&self, input: &Input) -> Result<Told, String> {
+        let tongue = input.tongue;
+        let number = input
+            .number("number")
+            .ok_or_else(|| tongue.say("case.number", &[]))?;
         let ask = CaseRequest {
             platform: Platform::Discord,
-            guild_id: input.guild.clone(),
+            guild_id: input.guild.id.clone(),
             case_number: number,
         };
-        match self.bus.requests().ask::<_, Case>("case", &ask, PATIENCE).await {
-            Ok(case) => {
-                let words = case
-                    .explanation
-                    .unwrap_or_else(|| format!("{}: {}", case.action, case.state));
-                Told::plain(format!("Case #{}: {}", case.case_number, escape(&words)))
+        let case = self.bus.requests().ask::<_, Case>("case", &ask, PATIENCE).await;
+        let case = case.map_err(|error| why(tongue, &error))?;
+        let words = case
+            .explanation
+            .unwrap_or_else(|| format!("{}: {}", tongue.action(case.action), case.state));
+        let with: With<'_> = &[("case", &case.case_number), ("words", &escape(&words))];
+        Ok(Told::plain(tongue.say("case.shown", with)))
+    }
+
+    /// The line for Discord's audit log: who and why.
+    fn audit(&self, input: &Input) -> String {
+        let reason = input.text("reason").unwrap_or_else(|| format!("/{}", input.path));
+        let words: Vec<&str> = reason.split_whitespace().collect();
+        let line = format!("{}: {}", input.moderator.id, words.join(" "));
+        let most = Limits::of(Platform::Discord).audit_reason.unwrap_or(512);
+        let mut used = 0;
+        line.chars()
+            .take_while(|c| {
+                used += c.len_utf16();
+                used <= most
+            })
+            .collect()
+    }
+
+    /// What the moderator did, for the record.
+    fn deed(&self, input: &Input, deed: &str, channel: Option<u64>) -> ModerationDeed {
+        ModerationDeed {
+            moderator_id: Some(input.moderator.id.clone()),
+            channel_id: channel.and_then(|channel| ChannelId::new(&channel.to_string()).ok()),
+            reason: input.text("reason"),
+            ..ModerationDeed::new(Platform::Discord, input.guild.id.clone(), deed)
+        }
+    }
+
+    /// Tells of a deed that is no case.
+    async fn record(&self, deed: ModerationDeed) {
+        let event = ModerationEvent::Deed(deed).into();
+        for _ in 0..RECORD_TRIES {
+            match self.bus.publish(&event).await {
+                Ok(_) => return,
+                Err(error) => tracing::info!("The record of a command waits for the bus: {}", chain(&error)),
             }
-            Err(error) => Told::refused(why(&error)),
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        metrics::counter!("lockdown_discord_events_lost_total").increment(1);
+        tracing::error!("What a moderator did is not on record: the bus did not take it");
+    }
+
+    /// A timer of ours ended something.
+    async fn ended(&self, ended: Ended) {
+        let (guild, channel, deed, count) = match ended {
+            Ended::Channel { guild, channel } => (guild, Some(channel), "unlock", None),
+            Ended::Guild { guild, channels } => (guild, None, "lockdown_end", Some(channels as u64)),
+        };
+        let Ok(guild) = GuildId::new(&guild.to_string()) else {
+            return;
+        };
+        let deed = ModerationDeed {
+            channel_id: channel.and_then(|channel| ChannelId::new(&channel.to_string()).ok()),
+            count,
+            ..ModerationDeed::new(Platform::Discord, guild, deed)
+        };
+        self.record(deed).await;
+    }
+}
+
+// === impl Came ===
+
+impl Came {
+    fn told(&self, tongue: &'static Tongue, user: &UserId) -> Told {
+        let about =
+            |case: &Case| Told::about(tongue, case.action, user, case.case_number).until(case.expires_at);
+        match self {
+            Self::Refused(why) => Told::refused(tongue, why),
+            Self::Already(case) => about(case).already(),
+            Self::Done(case, log) => about(case).done(log.as_ref().and_then(|log| log.notified)),
+            Self::Superseded(case) => about(case).superseded(),
+            Self::Failed(case, why) => about(case).failed(why),
+            Self::Waiting(case) => about(case).waiting(),
+        }
+    }
+
+    /// Of what Discord did.
+    fn case(&self) -> Option<u64> {
+        match self {
+            Self::Done(case, _) => Some(case.case_number),
+            _ => None,
         }
     }
 }
 
 /// In words for a moderator.
-fn why(error: &AskError) -> String {
+fn why(tongue: &Tongue, error: &AskError) -> String {
     match error {
-        AskError::Refused(refused) => refused.message.clone(),
-        AskError::NoResponder(_) | AskError::Timeout(_) => {
-            "nobody decides at the moment: is the backend running? Try again in a moment".to_owned()
-        }
+        AskError::Refused(refused) => escape(&tongue.refusal(refused)),
+        AskError::NoResponder(_) | AskError::Timeout(_) => tongue.say("asked.nobody", &[]),
         other => {
             tracing::error!("A command could not be asked: {}", chain(other));
-            "it could not be asked: the bot's log says why".to_owned()
+            tongue.say("asked.failed", &[])
         }
     }
 }

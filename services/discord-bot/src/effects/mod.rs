@@ -1,10 +1,15 @@
 //! What is done on Discord: the `Platform` of `lockdown-moderation`, and the removal of messages that rules ask for.
 
+mod channels;
 mod delete;
 mod errors;
+mod locks;
 mod rank;
 mod removals;
+mod silence;
 
+pub(crate) use locks::{Ended, LockError, Locked, Locks, Wanted};
+pub(crate) use rank::permissions;
 pub(crate) use removals::Removals;
 
 use crate::intake::Guilds;

@@ -11,14 +11,34 @@ use serde_json::Value;
 use serenity::http::Route;
 
 /// Discord's own permissions, as bits.
-pub(super) mod permissions {
+pub(crate) mod permissions {
     use serenity::model::Permissions;
 
     pub(crate) const KICK_MEMBERS: u64 = Permissions::KICK_MEMBERS.bits();
     pub(crate) const BAN_MEMBERS: u64 = Permissions::BAN_MEMBERS.bits();
+    pub(crate) const ADMINISTRATOR: u64 = Permissions::ADMINISTRATOR.bits();
+    pub(crate) const MANAGE_CHANNELS: u64 = Permissions::MANAGE_CHANNELS.bits();
     pub(crate) const MANAGE_GUILD: u64 = Permissions::MANAGE_GUILD.bits();
     pub(crate) const MANAGE_MESSAGES: u64 = Permissions::MANAGE_MESSAGES.bits();
+    pub(crate) const MANAGE_ROLES: u64 = Permissions::MANAGE_ROLES.bits();
     pub(crate) const MODERATE_MEMBERS: u64 = Permissions::MODERATE_MEMBERS.bits();
+    pub(crate) const VIEW_CHANNEL: u64 = Permissions::VIEW_CHANNEL.bits();
+    pub(crate) const READ_MESSAGE_HISTORY: u64 = Permissions::READ_MESSAGE_HISTORY.bits();
+    pub(crate) const SEND_MESSAGES: u64 = Permissions::SEND_MESSAGES.bits();
+    /// Every way to say something in a channel.
+    pub(crate) const SPEAK: u64 = SEND_MESSAGES
+        | Permissions::ADD_REACTIONS.bits()
+        | Permissions::CREATE_PUBLIC_THREADS.bits()
+        | Permissions::CREATE_PRIVATE_THREADS.bits()
+        | Permissions::SEND_MESSAGES_IN_THREADS.bits();
+    /// Who has one of these keeps order, and may speak where others may not.
+    pub(crate) const STAFF: u64 = KICK_MEMBERS
+        | BAN_MEMBERS
+        | ADMINISTRATOR
+        | MANAGE_CHANNELS
+        | MANAGE_GUILD
+        | MANAGE_MESSAGES
+        | MODERATE_MEMBERS;
 }
 
 /// What a permission of Discord's lets its holder do with us.

@@ -32,8 +32,21 @@ pub(crate) struct Role {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Channel {
     pub(crate) name: String,
+    /// Discord's number for what it is: 0 is a text channel.
+    pub(crate) kind: u64,
     /// The channel above, when it is a thread.
     pub(crate) above: Option<u64>,
+    /// What roles and members may there otherwise than elsewhere. For reckoning only: to be written back, they are read
+    /// afresh.
+    pub(crate) overwrites: Vec<Overwrite>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Overwrite {
+    pub(crate) target: u64,
+    pub(crate) of_member: bool,
+    pub(crate) allow: u64,
+    pub(crate) deny: u64,
 }
 
 // === impl Guilds ===
@@ -128,6 +141,33 @@ impl Guilds {
         Some(guild_state.permissions(guild, &guild_state.own_roles))
     }
 
+    /// What somebody with these roles may do in a channel; `None` where it is not known.
+    pub(crate) fn permissions_in(&self, guild: u64, channel: u64, user: u64, roles: &[u64]) -> Option<u64> {
+        let known = self.read();
+        let state = known.get(&guild)?;
+        if state.owner == user {
+            return Some(u64::MAX);
+        }
+        let place = state.channels.get(&channel)?;
+        // A thread has the overwrites of its channel.
+        let place = match place.above {
+            Some(above) => state.channels.get(&above)?,
+            None => place,
+        };
+        let all = state.permissions(guild, roles);
+        Some(if all == u64::MAX {
+            all
+        } else {
+            place.permissions(all, guild, user, roles)
+        })
+    }
+
+    /// What we may do in a channel.
+    pub(crate) fn own_permissions_in(&self, guild: u64, channel: u64) -> Option<u64> {
+        let roles = self.read().get(&guild)?.own_roles.clone();
+        self.permissions_in(guild, channel, self.own, &roles)
+    }
+
     /// Our own member object changed.
     pub(crate) fn own_member(&self, guild: u64, member: &Value) {
         self.change(guild, |guild| guild.own_roles = role_ids(member));
@@ -174,8 +214,44 @@ impl Channel {
         let thread = matches!(body["type"].as_u64(), Some(10..=12));
         Self {
             name: body["name"].as_str().unwrap_or_default().to_owned(),
+            kind: body["type"].as_u64().unwrap_or(0),
             above: read::id(&body["parent_id"]).filter(|_| thread),
+            overwrites: body["permission_overwrites"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Overwrite::read)
+                .collect(),
         }
+    }
+
+    fn permissions(&self, all: u64, guild: u64, user: u64, roles: &[u64]) -> u64 {
+        let of = |wanted: &dyn Fn(&Overwrite) -> bool| {
+            let found = self.overwrites.iter().filter(|overwrite| wanted(overwrite));
+            found.fold((0, 0), |(allow, deny), one| (allow | one.allow, deny | one.deny))
+        };
+        // Everybody first, then the roles together, then the member: what comes later stands above.
+        let steps = [
+            of(&|one| !one.of_member && one.target == guild),
+            of(&|one| !one.of_member && one.target != guild && roles.contains(&one.target)),
+            of(&|one| one.of_member && one.target == user),
+        ];
+        steps
+            .into_iter()
+            .fold(all, |all, (allow, deny)| all & !deny | allow)
+    }
+}
+
+// === impl Overwrite ===
+
+impl Overwrite {
+    fn read(body: &Value) -> Option<Self> {
+        Some(Self {
+            target: read::id(&body["id"])?,
+            of_member: body["type"].as_u64() == Some(1),
+            allow: read::id(&body["allow"]).unwrap_or(0),
+            deny: read::id(&body["deny"]).unwrap_or(0),
+        })
     }
 }
 
@@ -187,4 +263,43 @@ pub(crate) fn role_ids(member: &Value) -> Vec<u64> {
         .flatten()
         .filter_map(read::id)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_stands_nearer_to_somebody_counts_more() {
+        let guilds = Guilds::new(9);
+        guilds.put(1, &json!({
+            "owner_id": "5", "members": [{ "user": { "id": "9" }, "roles": ["2"] }],
+            "roles": [
+                { "id": "1", "permissions": "7" }, { "id": "2", "permissions": "8" }, { "id": "3", "permissions": "16" },
+            ],
+            "channels": [{ "id": "20", "type": 0, "permission_overwrites": [
+                { "id": "1", "type": 0, "allow": "0", "deny": "3" },
+                { "id": "3", "type": 0, "allow": "1", "deny": "4" },
+                { "id": "6", "type": 1, "allow": "4", "deny": "0" },
+            ] }],
+            "threads": [{ "id": "21", "type": 11, "parent_id": "20" }],
+        }));
+        let held = |channel, user, roles: &[u64]| guilds.permissions_in(1, channel, user, roles);
+        assert_eq!(held(20, 7, &[]), Some(4));
+        assert_eq!(held(20, 7, &[3]), Some(16 | 1));
+        assert_eq!(held(20, 6, &[3]), Some(16 | 1 | 4));
+        assert_eq!(
+            held(21, 6, &[3]),
+            Some(16 | 1 | 4),
+            "a thread is like its channel"
+        );
+        assert_eq!(held(20, 5, &[]), Some(u64::MAX), "the owner");
+        assert_eq!(
+            guilds.own_permissions_in(1, 21),
+            Some(u64::MAX),
+            "8 is an administrator"
+        );
+        assert_eq!(held(22, 7, &[]), None);
+    }
 }

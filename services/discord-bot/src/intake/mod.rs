@@ -12,7 +12,7 @@ mod native;
 mod places;
 mod repair;
 
-pub(crate) use guilds::{Guilds, role_ids};
+pub(crate) use guilds::{Channel, Guilds, role_ids};
 pub(crate) use places::Places;
 
 use crate::gateway::Dispatch;

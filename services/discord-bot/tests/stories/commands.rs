@@ -9,7 +9,11 @@ use lockdown_events::{
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
-sizes!(a_command_is_wished_for_and_its_outcome_told);
+sizes!(
+    a_command_is_wished_for_and_its_outcome_told,
+    everybody_is_told_in_their_language,
+    many_are_banned_each_with_a_result,
+);
 
 type Wishes = Arc<Mutex<Vec<ModerationAction>>>;
 
@@ -34,10 +38,13 @@ async fn desk(town: &Town) -> (Answering, Wishes) {
     (answering.await.unwrap(), wishes)
 }
 
-async fn told(town: &Town, name: &str, options: Value) -> String {
-    let token = town
-        .discord
-        .command(town.bot, town.owner, town.channel, name, &options);
+/// What the owner is told who uses a command.
+pub(crate) async fn told(town: &Town, name: &str, options: Value) -> String {
+    told_to(town, town.owner, name, options).await
+}
+
+pub(crate) async fn told_to(town: &Town, user: u64, name: &str, options: Value) -> String {
+    let token = town.discord.command(town.bot, user, town.channel, name, &options);
     until("an answer", || async {
         town.discord
             .replies(&token)
@@ -45,9 +52,33 @@ async fn told(town: &Town, name: &str, options: Value) -> String {
             .any(|reply| reply["content"].is_string())
     })
     .await;
-    let reply = town.discord.replies(&token).remove(0);
-    assert_eq!(reply["allowed_mentions"], json!({ "parse": [] }));
-    reply["content"].as_str().unwrap().to_owned()
+    let replies = town.discord.replies(&token);
+    assert!(
+        replies
+            .iter()
+            .all(|reply| reply["allowed_mentions"] == json!({ "parse": [] }))
+    );
+    replies[0]["content"].as_str().unwrap().to_owned()
+}
+
+pub(crate) fn who(user: u64) -> Value {
+    json!({ "name": "user", "type": 6, "value": user.to_string() })
+}
+
+pub(crate) fn text(name: &str, value: &str) -> Value {
+    json!({ "name": name, "type": 3, "value": value })
+}
+
+pub(crate) fn number(name: &str, value: u64) -> Value {
+    json!({ "name": name, "type": 4, "value": value })
+}
+
+pub(crate) fn flag(name: &str) -> Value {
+    json!({ "name": name, "type": 5, "value": true })
+}
+
+pub(crate) fn place(channel: u64) -> Value {
+    json!({ "name": "channel", "type": 7, "value": channel.to_string() })
 }
 
 async fn outcome(town: &Town, outcome: Outcome, error: Option<&str>, notified: Option<DirectMessage>) {
@@ -66,12 +97,10 @@ async fn a_command_is_wished_for_and_its_outcome_told(town: Town) {
     let (_answering, wishes) = desk(&town).await;
     town.start().await;
     until("the commands", || async {
-        town.discord.commands(town.bot).len() == 10
+        !town.discord.commands(town.bot).is_empty()
     })
     .await;
     outcome(&town, Outcome::Applied, None, Some(DirectMessage::Closed)).await;
-    let who = |id: u64| json!({ "name": "user", "type": 6, "value": id.to_string() });
-    let text = |name: &str, value: &str| json!({ "name": name, "type": 3, "value": value });
     let ana = town.ana;
 
     let options = json!([
@@ -143,5 +172,125 @@ async fn a_command_is_wished_for_and_its_outcome_told(town: Town) {
     assert!(said.contains("nobody decides at the moment"), "{said}");
     assert_eq!(town.discord.unanswered(town.bot), 0);
     assert_eq!(town.discord.invalid_requests(), 0);
+    town.stop().await;
+}
+
+async fn everybody_is_told_in_their_language(town: Town) {
+    let (_answering, _) = desk(&town).await;
+    town.start().await;
+    outcome(&town, Outcome::Applied, None, Some(DirectMessage::Sent)).await;
+    town.discord.speak(town.owner, "pt-BR");
+    let said = told(&town, "ban", json!([who(town.ana)])).await;
+    assert_eq!(
+        said,
+        format!("✅ <@{}> foi banido (caso #17) e foi avisado", town.ana)
+    );
+    let said = told(&town, "mute", json!([who(town.ana), text("duration", "10mins!")])).await;
+    assert!(
+        said.starts_with("❌ Não foi feito: isso não é uma duração"),
+        "{said}"
+    );
+    // A language that we do not speak is answered in English.
+    town.discord.speak(town.owner, "ja");
+    let said = told(&town, "ban", json!([who(town.ana)])).await;
+    assert_eq!(
+        said,
+        format!("✅ Banned <@{}> (Case #17), who was told", town.ana)
+    );
+    until("the commands", || async {
+        !town.discord.commands(town.bot).is_empty()
+    })
+    .await;
+    let ban = town.discord.commands(town.bot).remove(0);
+    assert_eq!(
+        (&ban["name"], &ban["name_localizations"]["pt-BR"]),
+        (&json!("ban"), &json!("banir"))
+    );
+    town.stop().await;
+}
+
+async fn many_are_banned_each_with_a_result(town: Town) {
+    let (wishes, owner) = (Wishes::default(), town.owner.to_string());
+    let kept = Arc::clone(&wishes);
+    let bus = town.bus.clone();
+    let answering = town.bus.requests().answer("moderation", move |asked: Asked<ModerationAction>| {
+        let (wish, bus) = (asked.data, bus.clone());
+        let case = {
+            let mut kept = kept.lock().unwrap();
+            kept.push(wish.clone());
+            kept.len() as u64
+        };
+        let refused = wish.user_id.as_str() == owner;
+        async move {
+            if refused {
+                let message = "they own it".to_owned();
+                return Err(RequestError { code: "denied".to_owned(), message });
+            }
+            let log = ModerationLog {
+                platform: wish.platform,
+                guild_id: wish.guild_id.clone(),
+                case_number: case,
+                outcome: Outcome::Applied,
+                error: None,
+                notified: None,
+            };
+            bus.publish(&ModerationEvent::Log(log).into()).await.unwrap();
+            Ok(json!({ "new": true, "caseNumber": case, "action": wish.action, "state": "requested", "expiresAt": null }))
+        }
+    });
+    let _answering = answering.await.unwrap();
+    town.start().await;
+    let people: Vec<u64> = (0..60).map(|n| town.discord.person(&format!("P{n}"))).collect();
+    let pasted = people
+        .iter()
+        .map(|id| format!("<@{id}>"))
+        .collect::<Vec<_>>()
+        .join(" ");
+    let options = json!([
+        text("ids", &format!("{pasted} {} bob {}", town.owner, people[0])),
+        text("reason", "raid")
+    ]);
+    let token = town
+        .discord
+        .command(town.bot, town.owner, town.channel, "massban", &options);
+    until("the whole answer", || async {
+        let replies = town.discord.replies(&token);
+        replies
+            .iter()
+            .any(|reply| reply["content"].as_str().is_some_and(|text| text.contains("bob")))
+    })
+    .await;
+    let replies = town.discord.replies(&token);
+    assert!(
+        replies.len() > 1 && replies.iter().all(|reply| reply["flags"] == 64),
+        "only the moderator sees them"
+    );
+    let said: Vec<&str> = replies
+        .iter()
+        .map(|reply| reply["content"].as_str().unwrap())
+        .collect();
+    let said = said.join("\n");
+    assert!(
+        said.starts_with("✅ Banned 60 of 61 people\nCases #1–#61"),
+        "{said}"
+    );
+    assert!(
+        people
+            .iter()
+            .all(|id| said.contains(&format!("<@{id}> `{id}`: ✅ Banned"))),
+        "{said}"
+    );
+    assert!(
+        said.contains(&format!("`{}`: ❌ Not done: they own it", town.owner)),
+        "{said}"
+    );
+    assert_eq!(wishes.lock().unwrap().len(), 61);
+    assert!(
+        wishes
+            .lock()
+            .unwrap()
+            .iter()
+            .all(|wish| wish.reason.as_deref() == Some("raid"))
+    );
     town.stop().await;
 }

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod channels;
 mod commands;
 mod gateway;
 mod hands;
 mod intake;
 mod judge;
 mod platform;
+mod purge;
 mod removals;
 mod repair;
 mod shapes;

@@ -1,0 +1,114 @@
+//! `/massban`: one result for each person, and one summary.
+
+use super::answers::{Told, escape};
+use super::input::Input;
+use super::{Came, Commands};
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use lockdown_events::{Action, ModerationAction, UserId};
+use std::collections::HashSet;
+
+const MOST: usize = 200;
+/// The desk decides one after the other within a guild; so many questions wait there.
+const AT_ONCE: usize = 16;
+
+/// What was pasted.
+#[derive(Debug, PartialEq, Eq)]
+struct Pasted {
+    users: Vec<UserId>,
+    /// What is nobody's id.
+    others: Vec<String>,
+}
+
+// === impl Commands ===
+
+impl Commands {
+    pub(super) async fn massban(&self, input: &Input) -> Result<Told, String> {
+        let tongue = input.tongue;
+        let pasted = Pasted::read(&input.text("ids").unwrap_or_default());
+        if pasted.users.is_empty() {
+            return Err(tongue.say("massban.nobody", &[]));
+        }
+        if pasted.users.len() > MOST {
+            return Err(tongue.say(
+                "massban.too_many",
+                &[("most", &MOST), ("count", &pasted.users.len())],
+            ));
+        }
+        let wish = self.wish(input, Action::Ban, pasted.users[0].clone())?;
+        let asked = stream::iter(pasted.users.clone()).map(|user| {
+            let wish = ModerationAction {
+                user_id: user.clone(),
+                ..wish.clone()
+            };
+            async move { (user, self.carry_out(&wish, tongue).await) }
+        });
+        let results: Vec<(UserId, Came)> = asked.buffered(AT_ONCE).collect().await;
+        let all = pasted.users.len() as u64;
+        let banned: Vec<&UserId> = results
+            .iter()
+            .filter(|(_, came)| matches!(came, Came::Done(..)))
+            .map(|(user, _)| user)
+            .collect();
+        let mut lines = Vec::new();
+        if !banned.is_empty() {
+            let cases: Vec<u64> = results.iter().filter_map(|(_, came)| came.case()).collect();
+            let span = match (cases.iter().min(), cases.iter().max()) {
+                (Some(first), Some(last)) if first != last => format!("#{first}–#{last}"),
+                (Some(only), _) => format!("#{only}"),
+                _ => String::new(),
+            };
+            lines.push(tongue.say("massban.cases", &[("cases", &span)]));
+        }
+        for (user, came) in &results {
+            lines.push(format!("<@{user}> `{user}`: {}", came.told(tongue, user).text()));
+        }
+        let nobodies = pasted
+            .others
+            .iter()
+            .map(|other| format!("❌ {}: {}", escape(other), tongue.say("nobody", &[])));
+        lines.extend(nobodies);
+        let said = tongue.count("massban.done", all, &[("banned", &banned.len())]);
+        Ok(Told::done(&said).with_lines(lines))
+    }
+}
+
+// === impl Pasted ===
+
+impl Pasted {
+    /// Ids and mentions, with anything that is no digit around them: they come out of logs.
+    fn read(text: &str) -> Self {
+        let (mut users, mut others, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+        for word in text.split(|c: char| c.is_whitespace() || c == ',' || c == ';') {
+            let digits = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+            if digits.is_empty() {
+                continue;
+            }
+            // Discord's ids have 17 to 20 digits; what is shorter is a number of something else.
+            let id = digits.parse::<u64>().ok().filter(|_| digits.len() >= 15);
+            match id.and_then(|id| UserId::new(&id.to_string()).ok()) {
+                Some(user) if seen.insert(user.clone()) => users.push(user),
+                Some(_) => {}
+                None if others.len() < 20 => others.push(word.chars().take(40).collect()),
+                None => {}
+            }
+        }
+        Self { users, others }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_pasted_from_logs_is_read() {
+        let (a, b) = ("175928847299117063", "175928847299117064");
+        let pasted = Pasted::read(&format!(
+            "<@{a}>, <@!{b}>\n{a};  (175928847299117065) bob 17 ,, <@x>"
+        ));
+        let users: Vec<&str> = pasted.users.iter().map(UserId::as_str).collect();
+        assert_eq!(users, [a, b, "175928847299117065"]);
+        assert_eq!(pasted.others, ["bob", "17", "<@x>"]);
+    }
+}
