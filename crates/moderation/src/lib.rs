@@ -22,6 +22,7 @@ pub mod desk;
 mod duration;
 mod escalation;
 pub mod hands;
+pub mod notices;
 mod platform;
 mod reason;
 mod sanction;

@@ -56,7 +56,7 @@ pub struct Mailbox {
 
 /// Whether a notification `n` is in a mailbox: `$2` are the identities, `$3` the guilds.
 macro_rules! visible {
-    (postgres, $head:literal, $tail:literal) => {
+    (postgres, $head:literal, $tail:expr) => {
         concat!(
             $head,
             " (n.recipient_id IN (SELECT CAST(value AS UUID) FROM jsonb_array_elements_text($2)) \
@@ -65,7 +65,7 @@ macro_rules! visible {
             $tail
         )
     };
-    (sqlite, $head:literal, $tail:literal) => {
+    (sqlite, $head:literal, $tail:expr) => {
         concat!(
             $head,
             " (n.recipient_id IN (SELECT unhex(value, '-') FROM json_each($2)) \
@@ -77,12 +77,12 @@ macro_rules! visible {
 }
 
 macro_rules! page {
-    ($engine:ident) => {
+    ($engine:ident, $which:literal) => {
         visible!(
             $engine,
             "SELECT n.id, n.recipient_id, n.guild_id, n.level, n.title, n.body, n.link, n.at, r.at AS read_at \
              FROM notifications n LEFT JOIN notification_reads r ON r.notification_id = n.id AND r.reader_id = $1 WHERE",
-            "AND n.id < $4 ORDER BY n.id DESC LIMIT $5"
+            concat!("AND n.id < $4 ", $which, "ORDER BY n.id DESC LIMIT $5")
         )
     };
 }
@@ -112,7 +112,8 @@ macro_rules! read_up_to {
 sqls! {
     INSERT = "INSERT INTO notifications (id, recipient_id, guild_id, level, title, body, link, at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
-    PAGE => page!(postgres), page!(sqlite);
+    PAGE => page!(postgres, ""), page!(sqlite, "");
+    UNREAD_PAGE => page!(postgres, "AND r.at IS NULL "), page!(sqlite, "AND r.at IS NULL ");
     UNREAD => unread!(postgres), unread!(sqlite);
     READ_UP_TO => read_up_to!(postgres), read_up_to!(sqlite);
     READ = "INSERT INTO notification_reads (reader_id, notification_id, at) \
@@ -139,14 +140,15 @@ impl Mailbox {
 // === impl Conn ===
 
 impl Conn {
-    /// A page, newest first: those before one, or the first ones.
+    /// A page, newest first: those before one, or the first ones; all, or only those that are not read.
     pub async fn notifications(
         &mut self,
         mailbox: &Mailbox,
+        unread: bool,
         before: Option<NotificationId>,
         limit: u64,
     ) -> Result<Vec<Received>, StoreError> {
-        self.query(&PAGE)
+        self.query(if unread { &UNREAD_PAGE } else { &PAGE })
             .bind(mailbox.reader)
             .bind(mailbox.identities())
             .bind(mailbox.guilds())

@@ -52,7 +52,7 @@ async fn titles(fixture: &Fixture, mailbox: &Mailbox) -> Vec<String> {
     let (mut before, mut titles) = (None, Vec::new());
     loop {
         let page = in_read!(fixture.store, |conn| {
-            conn.notifications(mailbox, before, 2).await
+            conn.notifications(mailbox, false, before, 2).await
         })
         .unwrap();
         assert!(page.len() <= 2);
@@ -84,7 +84,7 @@ pub(crate) async fn a_mailbox_has_what_is_for_it(fixture: Fixture) {
     };
     assert_eq!(titles(&fixture, &nobody).await, ["all"]);
     let page = in_read!(fixture.store, |conn| {
-        conn.notifications(&nobody, None, 9).await
+        conn.notifications(&nobody, false, None, 9).await
     })
     .unwrap();
     assert_eq!(
@@ -133,9 +133,14 @@ pub(crate) async fn reading_counts_once_for_each_reader(fixture: Fixture) {
         "not what is another's"
     );
     assert_eq!(unread(&fixture, &alice).await, 1, "what came since is not read");
+    let page = in_read!(fixture.store, |conn| {
+        conn.notifications(&alice, true, None, 9).await
+    });
+    let left: Vec<_> = page.unwrap().iter().map(|one| one.id).collect();
+    assert_eq!(left, [third]);
     assert_eq!(read_up_to(third).await, 1);
     let page = in_read!(fixture.store, |conn| {
-        conn.notifications(&alice, None, 9).await
+        conn.notifications(&alice, false, None, 9).await
     })
     .unwrap();
     let read: Vec<_> = page.iter().map(|one| (one.id, one.read_at.unwrap())).collect();

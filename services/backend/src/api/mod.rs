@@ -23,6 +23,7 @@ mod limits;
 mod live;
 mod me;
 mod members;
+mod notifications;
 mod once;
 pub(crate) mod openapi;
 pub(crate) mod page;
@@ -121,6 +122,7 @@ pub(crate) fn routes() -> Vec<Route> {
         access_log::routes(),
         dead_letters::routes(),
         presence::routes(),
+        notifications::routes(),
         tokens::routes(),
         sessions::routes(),
         me::routes(),
@@ -157,7 +159,7 @@ impl Api {
             recent: Board::default(),
             refusals: Rates::new("refusal", 1.0 / REFUSAL.as_secs_f64(), REFUSAL),
             desk: Desk::new(store.clone(), ctx.clock.clone(), ctx.ids.clone()),
-            live: Live::new(ctx, &bus),
+            live: Live::new(ctx),
             ctx: ctx.clone(),
             store,
             bus,

@@ -18,20 +18,29 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LIVE: &str = "/events/live";
 
 /// One client, by either way.
-enum Client {
+pub(crate) enum Client {
     Events(Response, String),
     Socket(Box<WebSocketStream<MaybeTlsStream<TcpStream>>>, Option<CloseCode>),
 }
 
 /// What is said, and from where to go on after it.
 #[derive(Debug, Clone)]
-struct Told {
-    place: String,
-    body: Value,
+pub(crate) struct Told {
+    pub(crate) place: String,
+    pub(crate) body: Value,
 }
 
 async fn events(house: &House, token: &str, query: &str, after: Option<&str>) -> Client {
-    let mut request = house.ask(token, Method::GET, &format!("{LIVE}{query}"));
+    events_of(house, token, &format!("{LIVE}{query}"), after).await
+}
+
+async fn socket(house: &House, token: &str, query: &str) -> Client {
+    socket_of(house, token, &format!("{LIVE}{query}")).await
+}
+
+/// Listens by server-sent events, after a place.
+pub(crate) async fn events_of(house: &House, token: &str, path: &str, after: Option<&str>) -> Client {
+    let mut request = house.ask(token, Method::GET, path);
     if let Some(after) = after {
         request = request.header("Last-Event-ID", after);
     }
@@ -43,8 +52,9 @@ async fn events(house: &House, token: &str, query: &str, after: Option<&str>) ->
     client
 }
 
-async fn socket(house: &House, token: &str, query: &str) -> Client {
-    let url = format!("ws://{}/api/v1{LIVE}{query}", house.addr);
+/// Listens over a WebSocket.
+pub(crate) async fn socket_of(house: &House, token: &str, path: &str) -> Client {
+    let url = format!("ws://{}/api/v1{path}", house.addr);
     let mut request = url.into_client_request().unwrap();
     let bearer = format!("Bearer {}", house.secret(token));
     request
@@ -93,7 +103,7 @@ impl Client {
     }
 
     /// The next that is no word of the stream's own.
-    async fn event(&mut self) -> Told {
+    pub(crate) async fn event(&mut self) -> Told {
         loop {
             let told = self.next().await.expect("the stream ended");
             assert_ne!(told.kind(), "live:missed", "who keeps up misses nothing");

@@ -15,6 +15,7 @@ mod events;
 mod house;
 mod limits;
 mod live;
+mod notifications;
 mod once;
 mod operator;
 mod platforms;
@@ -58,6 +59,9 @@ macro_rules! cases {
             live: no_more_listen_than_may;
             live: a_stop_ends_every_stream;
             live: who_does_not_keep_up_is_told_and_dropped;
+            notifications: everybody_has_their_own_notifications;
+            notifications: notifications_are_heard_by_whom_they_are_for;
+            notifications: a_notification_says_something_to_somebody;
             undo: a_case_is_undone_as_it_was_shown;
             undo: a_decision_is_reviewed;
             once: the_same_request_again_has_the_same_answer;

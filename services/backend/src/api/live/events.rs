@@ -1,33 +1,25 @@
 //! Events as they come: one reader of the streams for the process, and what each client makes of it.
 
-use super::mailbox::{Frame, Mailbox, Table, Taken, Ticket};
+use super::feed::{Feed, Reading};
+use super::mailbox::{Frame, Mailbox, Taken, Ticket};
 use super::outlet::{Message, Source, block};
 use super::scope::Scope;
 use crate::api::events::body;
 use bytes::Bytes;
 use compact_str::CompactString;
 use lockdown_bus::{Cursor, EngineError, Follow, Glob, History, Key, Position, Query, Start, Stored};
-use lockdown_runtime::{Shutdown, chain};
+use lockdown_runtime::chain;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_util::task::TaskTracker;
 
-/// How long the streams are read on when nobody listens any more: whoever reconnects comes soon.
-const LINGER: Duration = Duration::from_secs(10);
 /// Read at once of what somebody did not hear.
 const PAGE: usize = 128;
 /// Before the streams are asked again that could not be read.
 const REST: Duration = Duration::from_millis(500);
 
-/// Reads the streams as long as somebody listens.
-pub(super) struct EventFeed {
-    table: Arc<Table<EventFrame>>,
-    history: History,
-    starting: tokio::sync::Mutex<()>,
-    tasks: TaskTracker,
-    shutdown: Shutdown,
-}
+/// Every stream, and what is said in it.
+pub(super) struct Events(Follow);
 
 pub(super) struct EventFrame {
     key: Key,
@@ -46,7 +38,8 @@ pub(super) struct EventWish {
 
 /// One client's events: first, what came after its place, read from the streams; then what is said.
 pub(super) struct EventSource {
-    feed: Arc<EventFeed>,
+    feed: Arc<Feed<Events>>,
+    history: History,
     mailbox: Arc<Mailbox<EventFrame>>,
     wish: EventWish,
     query: Query,
@@ -64,6 +57,13 @@ enum State {
     /// Hears, and reads what came before that.
     Closing(Ticket<EventFrame>),
     Hearing(Ticket<EventFrame>),
+}
+
+/// Reads all streams from now on.
+async fn read(history: &History) -> Result<(Events, Cursor), EngineError> {
+    let follow = history.follow(&Query::default(), Start::Now).await?;
+    let at = follow.cursor();
+    Ok((Events(follow), at))
 }
 
 // === impl EventFrame ===
@@ -95,64 +95,20 @@ impl Frame for EventFrame {
     }
 }
 
-// === impl EventFeed ===
+// === impl Events ===
 
-impl EventFeed {
-    pub(super) fn new(history: History, tasks: TaskTracker, shutdown: Shutdown) -> Arc<Self> {
-        Arc::new(Self {
-            table: Arc::new(Table::new()),
-            history,
-            starting: tokio::sync::Mutex::default(),
-            tasks,
-            shutdown,
-        })
-    }
+impl Reading for Events {
+    type Frame = EventFrame;
 
-    async fn join(
-        self: &Arc<Self>,
-        wish: &EventWish,
-        mailbox: &Arc<Mailbox<EventFrame>>,
-    ) -> Result<(Ticket<EventFrame>, Cursor), EngineError> {
-        loop {
-            if let Some(joined) = self.table.join(wish, mailbox) {
-                return Ok(joined);
-            }
-            let _starting = self.starting.lock().await;
-            if self.table.at().is_some() {
-                continue;
-            }
-            let follow = self.history.follow(&Query::default(), Start::Now).await?;
-            self.table.begin(follow.cursor());
-            self.tasks.spawn(Arc::clone(self).read(follow));
-        }
-    }
-
-    async fn read(self: Arc<Self>, mut follow: Follow) {
-        let mut look = tokio::time::interval(LINGER);
-        look.tick().await;
-        loop {
-            tokio::select! {
-                stored = follow.next() => match stored {
-                    Ok(stored) => {
-                        let frame = EventFrame::of(&stored).map(Arc::new);
-                        self.table.say(frame, |at| {
-                            at.pass(stored.position);
-                        });
-                        // Much at once is heard while it is read.
-                        tokio::task::consume_budget().await;
-                    }
-                    Err(error) => {
-                        tracing::warn!("The live events end, since the bus cannot be read: {}", chain(&error));
-                        return self.table.end();
-                    }
-                },
-                _ = look.tick() => {
-                    if self.table.end_if_empty() {
-                        return;
-                    }
-                }
-                // Whoever listens is seen out by others.
-                () = self.shutdown.soft() => return,
+    async fn next(&mut self) -> Option<(Option<EventFrame>, Cursor)> {
+        match self.0.next().await {
+            Ok(stored) => Some((EventFrame::of(&stored), self.0.cursor())),
+            Err(error) => {
+                tracing::warn!(
+                    "The live events end, since the bus cannot be read: {}",
+                    chain(&error)
+                );
+                None
             }
         }
     }
@@ -163,7 +119,8 @@ impl EventFeed {
 impl EventSource {
     /// Goes on after a cursor, or begins now.
     pub(super) async fn begin(
-        feed: &Arc<EventFeed>,
+        feed: &Arc<Feed<Events>>,
+        history: History,
         wish: EventWish,
         query: Query,
         after: Option<Cursor>,
@@ -172,12 +129,13 @@ impl EventSource {
         let (state, cursor) = match after {
             Some(after) => (State::Reading, after),
             None => {
-                let (ticket, at) = feed.join(&wish, &mailbox).await?;
+                let (ticket, at) = feed.join(&wish, &mailbox, || read(&history)).await?;
                 (State::Hearing(ticket), at.for_query(&query))
             }
         };
         Ok(Self {
             feed: Arc::clone(feed),
+            history,
             mailbox,
             wish,
             query,
@@ -215,12 +173,13 @@ impl EventSource {
 
     /// Reads on, and goes over to hearing when there is no more.
     async fn read_on(&mut self) -> Result<(), EngineError> {
-        let page = self.feed.history.page(&self.query, Some(&self.cursor), PAGE);
+        let page = self.history.page(&self.query, Some(&self.cursor), PAGE);
         let page = page.await?;
         if page.next.is_none() {
             match std::mem::replace(&mut self.state, State::Reading) {
                 State::Reading => {
-                    let (ticket, _) = self.feed.join(&self.wish, &self.mailbox).await?;
+                    let open = || read(&self.history);
+                    let (ticket, _) = self.feed.join(&self.wish, &self.mailbox, open).await?;
                     self.state = State::Closing(ticket);
                 }
                 State::Closing(ticket) | State::Hearing(ticket) => self.state = State::Hearing(ticket),
@@ -250,7 +209,7 @@ impl Source for EventSource {
                 continue;
             }
             match self.mailbox.take().await? {
-                Taken::Missed(count) => return Some(Message::missed(self.cursor.to_string(), count)),
+                Taken::Missed(count) => return Some(Message::missed(self.cursor.to_string(), Some(count))),
                 // What was read is not told again.
                 Taken::Frame(frame) => {
                     if self.cursor.pass(frame.position) {
@@ -263,7 +222,7 @@ impl Source for EventSource {
 
     fn place(&mut self) -> String {
         // Everything up to there was put into the mailbox before, and taken out of it.
-        if let (State::Hearing(_), Some(at)) = (&self.state, self.feed.table.at())
+        if let (State::Hearing(_), Some(at)) = (&self.state, self.feed.at())
             && self.read.is_empty()
             && self.mailbox.is_empty()
         {

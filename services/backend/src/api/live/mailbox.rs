@@ -185,17 +185,17 @@ impl<F: Frame> Table<F> {
         lock(&self.0).at = Some(at);
     }
 
-    /// Tells everybody whom it concerns; `pass` moves the place on.
-    pub(super) fn say(&self, frame: Option<Arc<F>>, pass: impl FnOnce(&mut F::Place)) {
+    /// Tells everybody whom it concerns, if anybody, and is then so far.
+    pub(super) fn say(&self, frame: Option<F>, at: F::Place) {
         let mut seats = lock(&self.0);
-        if let Some(frame) = frame {
+        if let Some(frame) = frame.map(Arc::new) {
             for (wish, mailbox) in seats.seats.values() {
                 if frame.is_for(wish) {
                     mailbox.put(&frame);
                 }
             }
         }
-        seats.at.as_mut().map(pass);
+        seats.at = Some(at);
     }
 
     /// Nobody feeds any more, if nobody hears; says whether it is so.
@@ -243,7 +243,7 @@ mod tests {
 
     fn say(table: &Table<Word>, about: char, length: usize) {
         let word = Word(about, Bytes::from(vec![0; length]));
-        table.say(Some(Arc::new(word)), |at| *at += 1);
+        table.say(Some(word), table.at().unwrap() + 1);
     }
 
     fn table() -> Arc<Table<Word>> {

@@ -8,7 +8,9 @@
 //! To add a stream: a [`mailbox::Frame`] with its feed, an [`outlet::Source`] over it, and its route in [`routes`].
 
 mod events;
+mod feed;
 mod mailbox;
+mod notices;
 mod outlet;
 mod scope;
 mod seat;
@@ -17,27 +19,34 @@ use super::Api;
 use super::access::{Caller, Needs};
 use super::events::types;
 use super::input::{Shape, Take, bad_query, cursor, parse_query};
+use super::notifications::Reader;
 use super::route::{Call, Raw, Route, Streamed, Wire};
 use crate::problem::{Code, Problem};
 use axum::http::StatusCode;
-use events::{EventFeed, EventSource, EventWish};
-use lockdown_bus::{Bus, Cursor, Query};
-use lockdown_events::{GuildId, Platform};
+use events::{EventSource, EventWish, Events};
+use feed::Feed;
+use lockdown_bus::{Cursor, Query};
+use lockdown_events::{GuildId, NotificationId, Platform};
 use lockdown_runtime::Context;
 use lockdown_store::in_read;
 use lockdown_store::tokens::{ApiToken, TokenState};
 use mailbox::Behind;
+use notices::{NoticeSource, NoticeWish, Notices};
 use outlet::{Source, Talk};
 use schemars::{JsonSchema, SchemaGenerator};
+pub(super) use scope::guilds_heard;
 use scope::{Only, Scope};
 use seat::{End, Seat};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 /// How often seats are looked at: so long may somebody listen on whose token was revoked.
 const LOOK: Duration = Duration::from_secs(2);
@@ -46,7 +55,8 @@ const LAST_EVENT_ID: &str = "Last-Event-ID";
 /// Everybody who listens to this process.
 pub(super) struct Live {
     ctx: Context,
-    events: Arc<EventFeed>,
+    events: Arc<Feed<Events>>,
+    notices: Feed<Notices>,
     places: Arc<Semaphore>,
     seats: Mutex<Vec<Weak<Seat>>>,
     /// Feeds and sockets, whose ends are waited for.
@@ -67,10 +77,22 @@ struct Which {
     cursor: Option<String>,
 }
 
-/// What to listen to, and from where on.
-struct Listening {
-    which: Which,
-    after: Option<Cursor>,
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Since {
+    /// Go on after this one: the id of the notification that was heard last.
+    cursor: Option<String>,
+}
+
+/// What to listen to, and from where on: a place of this kind.
+struct Listening<W, P> {
+    which: W,
+    after: Option<P>,
+}
+
+/// A query that may have a place in it.
+trait HasCursor: DeserializeOwned + JsonSchema {
+    fn cursor(&self) -> Option<&str>;
 }
 
 pub(super) fn routes() -> Vec<Route> {
@@ -78,6 +100,9 @@ pub(super) fn routes() -> Vec<Route> {
         \"0199c2d4-0000-7000-8000-000000000001\",\"eventType\":\"ban:created\",\"timestamp\":\"2026-11-20T09:06:00.123Z\",\
         \"source\":\"backend\",\"correlationId\":\"0199c2d3-0000-7000-8000-000000000001\",\"version\":1,\"data\":\
         {\"platform\":\"discord\",\"guildId\":\"81384788765712384\",\"caseNumber\":17,\"userId\":\"531122\"}}\n\n";
+    let notice = "id: 0199c2d4-0000-7000-8000-000000000001\ndata: {\"eventType\":\"notifications:broadcast\",\"data\":\
+        {\"id\":\"0199c2d4-0000-7000-8000-000000000001\",\"level\":\"info\",\"title\":\"We restart at noon\",\"body\":\"\",\
+        \"at\":\"2026-11-20T09:06:00Z\"}}\n\n";
     vec![
         Route::streaming(
             "/events/live",
@@ -93,10 +118,27 @@ pub(super) fn routes() -> Vec<Route> {
              of that word; `live:end` has the reason of the end: `slow`, `flood`, `rights`, `stopping` or `gone`.",
         )
         .answer(json!(sample)),
+        Route::streaming(
+            "/notifications/live",
+            "streamNotifications",
+            Needs::AnyRightSomewhere,
+            notifications_live,
+        )
+        .says(
+            "Listen to notifications",
+            "Those of the reader, of the guilds where they moderate, and to all, as they are said; in the way of \
+             `/events/live`. Whoever was away goes on with `Last-Event-ID` or `cursor`: the id of the notification that was \
+             heard last.",
+        )
+        .answer(json!(notice)),
     ]
 }
 
-async fn events_live(call: Call, listening: Listening, wire: Wire) -> Result<Streamed, Problem> {
+async fn events_live(
+    call: Call,
+    listening: Listening<Which, Cursor>,
+    wire: Wire,
+) -> Result<Streamed, Problem> {
     let Listening { which, after } = listening;
     let only = match (which.platform, which.guild_id) {
         (Some(platform), Some(id)) => Some(Only { platform, id }),
@@ -119,9 +161,39 @@ async fn events_live(call: Call, listening: Listening, wire: Wire) -> Result<Str
         scope: scope.clone(),
         types: types.into(),
     };
-    let source = EventSource::begin(&live.events, wish, query, after).await?;
+    let source = EventSource::begin(&live.events, call.api.bus.history().clone(), wish, query, after).await?;
     let mailbox = Arc::clone(source.mailbox());
     let seat = live.sit(call.caller, only, scope, mailbox, &wire, place);
+    Ok(live.talk(source, seat, wire))
+}
+
+async fn notifications_live(
+    call: Call,
+    listening: Listening<Since, Uuid>,
+    wire: Wire,
+) -> Result<Streamed, Problem> {
+    let live = &call.api.live;
+    let scope = Scope::of(&call.api, &call.caller, None).await?;
+    let reader = Reader::of(&call).await?;
+    let place = live.place()?;
+    let wish = NoticeWish {
+        accounts: reader
+            .identities
+            .iter()
+            .map(|identity| (identity.platform, identity.native_id.clone()))
+            .collect(),
+        scope: scope.clone(),
+    };
+    let after = listening.after.map(NotificationId);
+    let begin = after.unwrap_or_else(|| NotificationId(call.api.ctx.ids.next()));
+    // Before what was kept is read, so that nothing is said between.
+    let mut source = NoticeSource::begin(&live.notices, &call.api.bus, &wish, begin).await?;
+    if let Some(after) = after {
+        let (kept, whole) = reader.since(&call, after).await?;
+        source = source.with_kept(kept, whole);
+    }
+    let mailbox = Arc::clone(source.mailbox());
+    let seat = live.sit(call.caller, None, scope, mailbox, &wire, place);
     Ok(live.talk(source, seat, wire))
 }
 
@@ -155,13 +227,13 @@ pub(super) fn keep(api: &Arc<Api>) {
 // === impl Live ===
 
 impl Live {
-    pub(super) fn new(ctx: &Context, bus: &Bus) -> Arc<Self> {
+    pub(super) fn new(ctx: &Context) -> Arc<Self> {
         let tasks = TaskTracker::new();
-        let events = EventFeed::new(bus.history().clone(), tasks.clone(), ctx.shutdown.clone());
         let most = usize::try_from(ctx.config.http.live_clients).unwrap_or(Semaphore::MAX_PERMITS);
         Arc::new(Self {
             ctx: ctx.clone(),
-            events,
+            events: Arc::new(Feed::new(tasks.clone(), ctx.shutdown.clone())),
+            notices: Feed::new(tasks.clone(), ctx.shutdown.clone()),
             places: Arc::new(Semaphore::new(most)),
             seats: Mutex::default(),
             tasks,
@@ -270,26 +342,38 @@ async fn scope_now(api: &Api, seat: &Seat) -> Result<Option<Scope>, Problem> {
 
 // === impl Listening ===
 
-impl Take for Listening {
+impl<W: HasCursor, P: FromStr> Take for Listening<W, P> {
     fn take(raw: &Raw) -> Result<Self, Problem> {
-        let which: Which = parse_query(&raw.query)?;
+        let which: W = parse_query(&raw.query)?;
         // A browser that comes again by itself says where it was, whatever address it was given at first.
         let last = raw.headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
         let after = match last.filter(|last| !last.is_empty()) {
             Some(last) => cursor(Some(last))?,
-            None => cursor(which.cursor.as_deref())?,
+            None => cursor(which.cursor())?,
         };
         Ok(Self { which, after })
     }
 
     fn describe(generator: &mut SchemaGenerator) -> Shape {
         Shape {
-            query: Some(Which::json_schema(generator)),
+            query: Some(W::json_schema(generator)),
             headers: &[(
                 LAST_EVENT_ID,
                 "Go on after this place. It comes before `cursor` in the query.",
             )],
             ..Shape::default()
         }
+    }
+}
+
+impl HasCursor for Which {
+    fn cursor(&self) -> Option<&str> {
+        self.cursor.as_deref()
+    }
+}
+
+impl HasCursor for Since {
+    fn cursor(&self) -> Option<&str> {
+        self.cursor.as_deref()
     }
 }

@@ -78,7 +78,8 @@ impl Message {
         }
     }
 
-    pub(super) fn missed(place: String, count: u64) -> Self {
+    /// So many were missed; without a number, nobody knows how many.
+    pub(super) fn missed(place: String, count: Option<u64>) -> Self {
         Self::word(place, "missed", &json!({ "count": count }))
     }
 
@@ -142,7 +143,7 @@ impl<S: Source> Talk<S> {
         let reason = json!({ "reason": end.as_str() });
         let mut last = vec![Message::word(place.clone(), "end", &reason)];
         if end == End::Slow {
-            last.push(Message::missed(place, self.source.left()));
+            last.push(Message::missed(place, Some(self.source.left())));
         }
         self.last = Some(last);
     }
@@ -284,7 +285,7 @@ mod tests {
             block: block("{}"),
         };
         assert_eq!(empty.text(), r#"{"cursor":"x"}"#);
-        let missed: Value = serde_json::from_str(&Message::missed("x".into(), 3).text()).unwrap();
+        let missed: Value = serde_json::from_str(&Message::missed("x".into(), Some(3)).text()).unwrap();
         assert_eq!(
             missed,
             json!({ "cursor": "x", "eventType": "live:missed", "data": { "count": 3 } })
