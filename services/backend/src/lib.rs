@@ -12,6 +12,7 @@ mod relay;
 mod remember;
 mod server;
 mod sign_in;
+mod webhooks;
 
 pub use api::access::{Role, Scope};
 pub use api::person::ACCOUNT;
@@ -132,6 +133,11 @@ pub async fn remember(ctx: &Context, store: Store, bus: &Bus) -> anyhow::Result<
     remember::start(ctx, store, bus).await
 }
 
+/// Sends events to the webhooks that want them, until the process stops.
+pub async fn send_webhooks(ctx: &Context, store: Store, bus: &Bus) -> anyhow::Result<()> {
+    webhooks::start(ctx, store, bus).await
+}
+
 /// Publishes over the bus what the store decided, until the process stops.
 pub fn relay(ctx: &Context, store: Store, bus: Bus) {
     relay::start(ctx, store, bus);
@@ -148,6 +154,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let facts: Arc<dyn Facts> = Arc::new(ranks);
     decide(&ctx, store.clone(), &bus, Arc::clone(&facts)).await?;
     remember(&ctx, store.clone(), &bus).await?;
+    send_webhooks(&ctx, store.clone(), &bus).await?;
     if let Some(token) = front.open(&ctx, store.clone(), bus.clone(), facts).await? {
         // For the person at the terminal, and never for the log.
         println!("{token}");

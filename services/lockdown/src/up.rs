@@ -25,6 +25,7 @@ pub(crate) async fn up(ctx: Context) -> anyhow::Result<Bus> {
     let facts: Arc<dyn Facts> = Arc::new(ranks);
     lockdown_backend::decide(&backend, store.clone(), &bus, Arc::clone(&facts)).await?;
     lockdown_backend::remember(&backend, store.clone(), &bus).await?;
+    lockdown_backend::send_webhooks(&backend, store.clone(), &bus).await?;
     let first_token = front.open(&backend, store.clone(), bus.clone(), facts).await?;
     lockdown_backend::relay(&backend, store.clone(), bus.clone());
     let worker = ctx.service("worker");

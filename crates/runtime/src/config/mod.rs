@@ -51,6 +51,8 @@ pub struct Http {
     pub rate: u32,
     /// Live streams that may be open at once.
     pub live_clients: u32,
+    /// Events may be sent to private and loopback addresses.
+    pub webhooks_private: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -169,6 +171,7 @@ impl Config {
         let admin_token = reader.read(&var::ADMIN_TOKEN, parse::admin_token);
         let rate = reader.read(&var::API_RATE, parse::count);
         let live_clients = reader.read(&var::LIVE_CLIENTS, parse::count);
+        let webhooks_private = reader.read(&var::WEBHOOKS_PRIVATE, parse::yes_or_no);
         let database_url = reader.read(&var::DATABASE_URL, parse::postgres_url);
         let audit_key = reader.read(&var::AUDIT_KEY, parse::audit_key);
         let redis_url = reader.read(&var::REDIS_URL, parse::redis_url);
@@ -202,6 +205,7 @@ impl Config {
             Some(addr),
             Some(rate),
             Some(live_clients),
+            Some(webhooks_private),
             Some(webhook_addr),
             Some(sign_in),
             Some(filter),
@@ -212,6 +216,7 @@ impl Config {
             addr,
             rate,
             live_clients,
+            webhooks_private,
             webhook_addr,
             sign_in,
             filter,
@@ -236,6 +241,7 @@ impl Config {
                 admin_token,
                 rate,
                 live_clients,
+                webhooks_private,
             },
             store: Store {
                 url: database_url,

@@ -86,6 +86,14 @@ pub(super) fn count(text: &str) -> Result<u32, Refused> {
     }
 }
 
+pub(super) fn yes_or_no(text: &str) -> Result<bool, Refused> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(None),
+    }
+}
+
 pub(super) fn audit_key(text: &str) -> Result<Secret, Refused> {
     if text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         Ok(Secret::new(text))

@@ -107,6 +107,15 @@ pub(super) const LIVE_CLIENTS: Variable = Variable {
     shown: Shown::Whole,
 };
 
+pub(super) const WEBHOOKS_PRIVATE: Variable = Variable {
+    name: "LOCKDOWN_WEBHOOKS_PRIVATE",
+    section: Section::Http,
+    meaning: "Whether webhooks may send events to private and loopback addresses.",
+    expects: "true or false",
+    default: Default::Value("false"),
+    shown: Shown::Whole,
+};
+
 pub(super) const DATABASE_URL: Variable = Variable {
     name: "DATABASE_URL",
     section: Section::Store,
@@ -295,6 +304,7 @@ pub const VARIABLES: &[Variable] = &[
     ADMIN_TOKEN,
     API_RATE,
     LIVE_CLIENTS,
+    WEBHOOKS_PRIVATE,
     DATABASE_URL,
     AUDIT_KEY,
     REDIS_URL,

@@ -2,11 +2,12 @@
 
 use super::{WebhookId, WebhookState};
 use crate::dbx::query::row;
-use crate::dbx::{Conn, Tx, sqls, text_enum, uuid_ids};
+use crate::dbx::{Conn, Json, Tx, sqls, text_enum, uuid_ids};
 use crate::error::StoreError;
 use crate::people::storable;
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_events::EventId;
+use uuid::Uuid;
 
 uuid_ids! {
     DeliveryId;
@@ -122,12 +123,14 @@ macro_rules! columns {
 }
 
 macro_rules! claim {
-    ($lock:literal) => {
+    ($full:literal, $lock:literal) => {
         columns!(
             concat!(
                 "UPDATE webhook_deliveries SET next_attempt_at = $3, lease_by = $2, attempts = attempts + 1 \
                  WHERE id IN (SELECT id FROM webhook_deliveries WHERE state = 'pending' AND next_attempt_at <= $1 \
-                     ORDER BY next_attempt_at LIMIT $4",
+                     AND webhook_id NOT IN (",
+                $full,
+                ") ORDER BY next_attempt_at LIMIT $4",
                 $lock,
                 ") RETURNING"
             ),
@@ -140,7 +143,10 @@ sqls! {
     INSERT = "INSERT INTO webhook_deliveries \
             (id, webhook_id, event_id, topic, payload, state, next_attempt_at, created_at) \
         VALUES ($1, $2, $3, $4, $5, 'pending', $6, $6) ON CONFLICT (webhook_id, event_id) DO NOTHING";
-    CLAIM => claim!(" FOR UPDATE SKIP LOCKED"), claim!("");
+    CLAIM =>
+        claim!("SELECT CAST(value AS UUID) FROM jsonb_array_elements_text($5)", " FOR UPDATE SKIP LOCKED"),
+        claim!("SELECT unhex(value, '-') FROM json_each($5)", "");
+    FIND = columns!("SELECT", "FROM webhook_deliveries WHERE webhook_id = $1 AND id = $2");
     NEXT_DUE = "SELECT MIN(next_attempt_at) AS due FROM webhook_deliveries WHERE state = 'pending'";
     PAGE = columns!("SELECT", "FROM webhook_deliveries WHERE webhook_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
     NEWEST = columns!("SELECT", "FROM webhook_deliveries WHERE webhook_id = $1 ORDER BY id DESC LIMIT $2");
@@ -176,6 +182,15 @@ impl Conn {
         Ok(due.flatten())
     }
 
+    /// One of a webhook's.
+    pub async fn delivery(
+        &mut self,
+        webhook: WebhookId,
+        id: DeliveryId,
+    ) -> Result<Option<Delivery>, StoreError> {
+        self.query(&FIND).bind(webhook).bind(id).optional().await
+    }
+
     /// A page of a webhook's, newest first.
     pub async fn deliveries(
         &mut self,
@@ -209,19 +224,22 @@ impl Tx {
         Ok(query.execute().await? == 1)
     }
 
-    /// Takes what is due, so that nobody else takes it until `lease_until`.
+    /// Takes what is due, so that nobody else takes it until `lease_until`; but nothing of those that are `full`.
     pub async fn claim_deliveries(
         &mut self,
         now: DateTime<Utc>,
         by: &str,
         lease_until: DateTime<Utc>,
+        full: &[WebhookId],
         limit: u64,
     ) -> Result<Vec<Delivery>, StoreError> {
+        let full: Vec<Uuid> = full.iter().map(|id| id.0).collect();
         self.query(&CLAIM)
             .bind(now)
             .bind(by)
             .bind(lease_until)
             .bind(limit)
+            .bind(Json(full))
             .all()
             .await
     }

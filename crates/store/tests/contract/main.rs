@@ -190,6 +190,7 @@ macro_rules! contract {
             webhooks: an_event_goes_to_those_it_concerns_once;
             webhooks: a_secret_is_changed_over;
             webhooks: what_is_due_is_sent_by_one;
+            webhooks: one_that_is_full_holds_up_no_other;
             webhooks: a_failed_delivery_is_tried_on_schedule_and_given_up;
             webhooks: a_success_ends_a_row_of_failures;
             webhooks: what_fails_for_long_is_disabled_and_goes_on_later;

@@ -66,7 +66,7 @@ async fn send_new(fixture: &Fixture, to: WebhookId) {
 async fn claim(fixture: &Fixture, by: &str, limit: u64) -> Vec<Delivery> {
     let now = fixture.now();
     in_tx!(fixture.store, |tx| {
-        tx.claim_deliveries(now, by, now + LEASE, limit).await
+        tx.claim_deliveries(now, by, now + LEASE, &[], limit).await
     })
     .unwrap()
 }
@@ -170,7 +170,7 @@ pub(crate) async fn what_is_due_is_sent_by_one(fixture: Fixture) {
             let mut taken = Vec::new();
             loop {
                 let some = in_tx!(store, |tx| {
-                    tx.claim_deliveries(now, &by, now + LEASE, 3).await
+                    tx.claim_deliveries(now, &by, now + LEASE, &[], 3).await
                 });
                 let some = some.unwrap();
                 if some.is_empty() {
@@ -187,6 +187,24 @@ pub(crate) async fn what_is_due_is_sent_by_one(fixture: Fixture) {
     let again = claim(fixture, "after a crash", 100).await;
     assert_eq!(again.len(), 20);
     assert!(again.iter().all(|delivery| delivery.attempts == 2));
+}
+
+pub(crate) async fn one_that_is_full_holds_up_no_other(fixture: Fixture) {
+    let (full, other) = (add(&fixture, None).await.id, add(&fixture, None).await.id);
+    for to in [full, full, full, other] {
+        send_new(&fixture, to).await;
+    }
+    let now = fixture.now();
+    let taken = in_tx!(fixture.store, |tx| {
+        tx.claim_deliveries(now, "worker", now + LEASE, &[full], 2).await
+    });
+    let taken = taken.unwrap();
+    assert_eq!((taken.len(), taken[0].webhook_id), (1, other));
+    assert_eq!(claim(&fixture, "worker", 10).await.len(), 3);
+    let find =
+        async |webhook, id| in_read!(fixture.store, |conn| { conn.delivery(webhook, id).await }).unwrap();
+    assert_eq!(find(other, taken[0].id).await.unwrap(), taken[0]);
+    assert!(find(full, taken[0].id).await.is_none(), "it is another's");
 }
 
 pub(crate) async fn a_failed_delivery_is_tried_on_schedule_and_given_up(fixture: Fixture) {

@@ -39,6 +39,7 @@ mod threads;
 pub(crate) mod tokens;
 mod undo;
 mod version;
+mod webhooks;
 
 pub(crate) use gate::{Peer, address, read as read_body};
 pub(crate) use route::Cut;

@@ -195,7 +195,7 @@ async fn list(call: Call, Query(page): Query<PageQuery>) -> Result<Found<Page>, 
     Ok(Found(Page { tokens, next_cursor }))
 }
 
-async fn slug(
+pub(super) async fn slug(
     conn: &mut Reader,
     known: &mut BTreeMap<CommunityId, Option<String>>,
     id: Option<CommunityId>,
@@ -279,7 +279,7 @@ async fn create(call: Call, Body(new): Body<NewToken>) -> Result<Created, Proble
     })
 }
 
-fn invalid(path: &str, message: String) -> Problem {
+pub(super) fn invalid(path: &str, message: String) -> Problem {
     Problem::new(Code::Invalid, message.clone()).at(path, message)
 }
 
@@ -297,8 +297,11 @@ fn read(words: &BTreeSet<String>) -> Result<Vec<Scope>, Problem> {
         .collect()
 }
 
-/// The community of a new token. Whoever speaks for one need not name it.
-async fn community(call: &Call, wanted: Option<&str>) -> Result<Option<(CommunityId, String)>, Problem> {
+/// The community of a new token, or of something else that is made for one. Whoever speaks for one need not name it.
+pub(super) async fn community(
+    call: &Call,
+    wanted: Option<&str>,
+) -> Result<Option<(CommunityId, String)>, Problem> {
     let reach = call.caller.reach();
     let found = match (reach.these(), wanted) {
         (_, Some(slug)) => in_read!(call.api.store, |conn| { conn.community_by_slug(slug).await })?,

@@ -28,6 +28,7 @@ mod threads;
 mod tokens;
 mod trace;
 mod undo;
+mod webhooks;
 
 use house::House;
 
@@ -62,6 +63,11 @@ macro_rules! cases {
             notifications: everybody_has_their_own_notifications;
             notifications: notifications_are_heard_by_whom_they_are_for;
             notifications: a_notification_says_something_to_somebody;
+            webhooks: a_webhook_is_sent_what_it_wants;
+            webhooks: what_is_not_taken_comes_again;
+            webhooks: a_webhook_that_is_gone_is_disabled_and_told;
+            webhooks: nothing_is_sent_to_private_addresses;
+            webhooks: webhooks_are_of_their_community;
             undo: a_case_is_undone_as_it_was_shown;
             undo: a_decision_is_reviewed;
             once: the_same_request_again_has_the_same_answer;

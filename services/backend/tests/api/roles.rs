@@ -59,6 +59,14 @@ const TABLE: &[(&str, &str)] = &[
     ("readNotification", "moderator"),
     ("readNotifications", "moderator"),
     ("streamNotifications", "moderator"),
+    ("listWebhooks", "admin"),
+    ("createWebhook", "admin"),
+    ("getWebhook", "admin"),
+    ("changeWebhook", "admin"),
+    ("deleteWebhook", "admin"),
+    ("rotateWebhookSecret", "admin"),
+    ("listDeliveries", "admin"),
+    ("redeliver", "admin"),
     ("listTokens", "owner"),
     ("createToken", "owner"),
     ("revokeToken", "owner"),
@@ -87,6 +95,7 @@ async fn operations(house: &House) -> Vec<Operation> {
             .replace("{guildId}", "100")
             .replace("{userId}", "666")
             .replace("{caseNumber}", "1")
+            .replace("{deliveryId}", "0199c2d4-0000-7000-8000-000000000001")
             .replace("{id}", "0199c2d4-0000-7000-8000-000000000001");
         for (method, operation) in methods.as_object().unwrap() {
             all.push(Operation {
