@@ -23,6 +23,7 @@ pub mod dead_letters;
 mod error;
 pub mod evidence;
 pub mod guilds;
+pub mod hooks;
 pub mod idempotency;
 pub mod inbox;
 pub mod jobs;
@@ -74,6 +75,7 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
         dead_letters::TEXTS,
         evidence::TEXTS,
         guilds::TEXTS,
+        hooks::TEXTS,
         idempotency::TEXTS,
         inbox::TEXTS,
         jobs::TEXTS,

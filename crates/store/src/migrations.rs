@@ -44,6 +44,7 @@ pub const CHANGES: &[Change] = changes! {
     24 "0024_outbox_parked"
     30 "0030_erasures"
     31 "0031_retention"
+    40 "0040_hooks"
     45 "0045_sign_in"
     46 "0046_access_log"
     47 "0047_case_threads"

@@ -56,6 +56,7 @@ codes! {
     Conflict = "conflict", CONFLICT, "There is or was another one of this name.";
     Already = "already", CONFLICT, "It is so already, and no case of ours made it so.";
     KeyReused = "key_reused", CONFLICT, "The `Idempotency-Key` was used for another request.";
+    Replayed = "replayed", CONFLICT, "It was taken before, under the same `webhook-id`.";
     InFlight = "in_flight", CONFLICT, "The request with this `Idempotency-Key` is still being worked at.";
     Overtaken = "overtaken", CONFLICT, "Somebody decided otherwise meanwhile.";
     Banned = "banned", CONFLICT, "They are banned: that comes first.";

@@ -184,6 +184,11 @@ pub static TABLES: &[Table] = &[
         ..NOTHING
     },
     Table {
+        name: "hooks",
+        free: &["name", "topic", "secret"],
+        ..NOTHING
+    },
+    Table {
         name: "idempotency_keys",
         free: &["caller", "route", "lease_by", "content_type"],
         kept: &[

@@ -17,6 +17,7 @@ mod dead_letters;
 mod events;
 mod export;
 mod fixture;
+mod hooks;
 mod idempotency;
 mod jobs;
 mod labels;
@@ -187,6 +188,7 @@ macro_rules! contract {
             reports: an_appeal_waits_for_its_cooldown;
             reports: an_appeal_is_talked_about_until_it_ends;
             reports: appeals_are_listed_page_by_page;
+            hooks: a_hook_has_one_name_and_one_guild;
             webhooks: an_event_goes_to_those_it_concerns_once;
             webhooks: a_secret_is_changed_over;
             webhooks: what_is_due_is_sent_by_one;

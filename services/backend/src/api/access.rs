@@ -13,6 +13,7 @@ use lockdown_moderation::{Actor, Doer, Grant, GuildRef, Rank, Right, Rights, Use
 use lockdown_runtime::Secret;
 use lockdown_store::audit::ActorKind;
 use lockdown_store::guilds::{CommunityId, Guild};
+use lockdown_store::hooks::Hook;
 use lockdown_store::roles::Holder;
 use lockdown_store::tokens::ApiToken;
 use lockdown_store::{Bearer, Store, StoreError, in_read, in_tx};
@@ -46,6 +47,8 @@ pub enum Role {
 /// What a route needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Needs {
+    /// No token: a signature by the secret of the hook in the path.
+    Signature,
     /// Any token that opens something.
     Token,
     /// Any token of the community.
@@ -79,6 +82,8 @@ pub(crate) enum Caller {
     Person(UserRef),
     /// Somebody who signed in with a browser.
     SignedIn(Arc<Person>),
+    /// With a signature.
+    Hook(Hook),
 }
 
 // === impl Scope ===
@@ -153,7 +158,7 @@ impl Role {
 impl Needs {
     pub(crate) fn met_by(self, powers: &Powers) -> bool {
         match self {
-            Self::Token | Self::Sight | Self::AnyRightSomewhere => true,
+            Self::Signature | Self::Token | Self::Sight | Self::AnyRightSomewhere => true,
             Self::AnyRight => !powers.rights.is_empty(),
             Self::Right(right) => powers.rights.has(right),
             Self::Own => powers.own,
@@ -174,6 +179,7 @@ impl Needs {
     /// As the documents say it.
     pub(crate) fn words(self) -> String {
         match self {
+            Self::Signature => "no token, but a signature".into(),
             Self::Token => "any token or session".into(),
             Self::Sight => "any token or role of the community".into(),
             Self::AnyRight => "any right of a moderator".into(),
@@ -314,6 +320,7 @@ impl Caller {
             Self::Token(token) => format!("token:{}", token.id),
             Self::Person(who) => format!("person:{}:{}", who.platform, who.id),
             Self::SignedIn(person) => format!("account:{}", person.account.id),
+            Self::Hook(hook) => format!("hook:{}", hook.id),
         }
     }
 
@@ -324,13 +331,16 @@ impl Caller {
             Self::Token(token) => &token.name,
             Self::Person(who) => who.id.as_str(),
             Self::SignedIn(person) => &person.account.login,
+            Self::Hook(hook) => &hook.name,
         }
     }
 
     /// By which records of a platform know it. Somebody who is signed in is the one that they are there, if they are one.
     pub(crate) fn actor(&self, platform: Option<Platform>) -> Actor {
         match self {
-            Self::Bootstrap | Self::Token(_) => Actor::Token(CompactString::from(self.name())),
+            Self::Bootstrap | Self::Token(_) | Self::Hook(_) => {
+                Actor::Token(CompactString::from(self.name()))
+            }
             Self::Person(who) => Actor::Person(who.clone()),
             Self::SignedIn(person) => person.actor(platform),
         }
@@ -339,7 +349,7 @@ impl Caller {
     /// By what it came that they ask for.
     pub(crate) fn origin(&self) -> Origin {
         match self {
-            Self::Bootstrap | Self::Token(_) | Self::SignedIn(_) => Origin::Api,
+            Self::Bootstrap | Self::Token(_) | Self::SignedIn(_) | Self::Hook(_) => Origin::Api,
             Self::Person(_) => Origin::Command,
         }
     }
@@ -347,7 +357,7 @@ impl Caller {
     /// By which the log of access knows it. Through a bot nobody does what stands there.
     pub(crate) fn in_log(&self) -> (ActorKind, String) {
         match self {
-            Self::Bootstrap | Self::Token(_) => (ActorKind::Token, self.name().to_owned()),
+            Self::Bootstrap | Self::Token(_) | Self::Hook(_) => (ActorKind::Token, self.name().to_owned()),
             Self::Person(who) => (ActorKind::Person, who.platform.to_string()),
             Self::SignedIn(person) => (ActorKind::Person, person.account.id.to_string()),
         }
@@ -361,7 +371,7 @@ impl Caller {
             Self::Token(token) => token
                 .community_id
                 .map_or(Reach::All, |community| Reach::These(vec![community])),
-            Self::Person(_) => Reach::These(Vec::new()),
+            Self::Person(_) | Self::Hook(_) => Reach::These(Vec::new()),
             Self::SignedIn(person) => person.reach(),
         }
     }
@@ -369,14 +379,14 @@ impl Caller {
     pub(crate) fn token(&self) -> Option<&ApiToken> {
         match self {
             Self::Token(token) => Some(token),
-            Self::Bootstrap | Self::Person(_) | Self::SignedIn(_) => None,
+            Self::Bootstrap | Self::Person(_) | Self::SignedIn(_) | Self::Hook(_) => None,
         }
     }
 
     pub(crate) fn person(&self) -> Option<&Person> {
         match self {
             Self::SignedIn(person) => Some(person),
-            Self::Bootstrap | Self::Token(_) | Self::Person(_) => None,
+            Self::Bootstrap | Self::Token(_) | Self::Person(_) | Self::Hook(_) => None,
         }
     }
 
@@ -386,6 +396,7 @@ impl Caller {
             Self::Bootstrap | Self::Token(_) => self.reach().has(guild.community_id),
             Self::Person(who) => who.platform == guild.platform,
             Self::SignedIn(person) => person.sees(guild),
+            Self::Hook(hook) => hook.guild_id == guild.id,
         }
     }
 
@@ -394,7 +405,7 @@ impl Caller {
         match self {
             Self::Bootstrap => Powers::ALL,
             Self::Token(token) => Powers::of(&token.scopes.0, 0, token.community_id.is_none()),
-            Self::Person(_) => Powers::NONE,
+            Self::Person(_) | Self::Hook(_) => Powers::NONE,
             Self::SignedIn(person) => person.powers(),
         }
     }
@@ -420,6 +431,7 @@ impl Caller {
             Self::Bootstrap => return Ok(Powers::ALL),
             Self::Person(who) => return Powers::of_person(who, facts, guild).await,
             Self::SignedIn(person) => return Ok(person.powers_in(guild)),
+            Self::Hook(_) => return Ok(Powers::NONE),
             Self::Token(token) => token,
         };
         let held = in_read!(store, |conn| {

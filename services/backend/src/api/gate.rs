@@ -1,6 +1,7 @@
 //! The way of every request to its handler, and of the answer back: load, token, limits, guild, rights, body, key.
 
-use super::access::Caller;
+use super::access::{Caller, Needs};
+use super::hooks;
 use super::limits::{Standing, Wait};
 use super::once::{self, Keyed};
 use super::person::Person;
@@ -129,7 +130,16 @@ async fn answer(
     let slot = slot.map_err(|_| Problem::of(Code::Overloaded))?;
     let (mut head, body) = request.into_parts();
     let peer = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
-    let caller = admit(api, &head.headers, peer, standing).await?;
+    let (signed, sent) = match route.needs {
+        // What is signed has to be there before it is known who did.
+        Needs::Signature => (Some(read(body, &head.headers).await?), None),
+        _ => (None, Some(body)),
+    };
+    let name = params.iter().flatten().find(|(name, _)| name == "name");
+    let hook = signed
+        .as_ref()
+        .map(|body| (name.map(|(_, name)| name.as_str()), body));
+    let caller = admit(api, &head.headers, hook, peer, standing).await?;
     let is_look = matches!(head.method, Method::GET | Method::HEAD);
     if let (false, Some(person)) = (is_look, caller.person()) {
         let sent = text(&head.headers, &CSRF).unwrap_or_default();
@@ -150,10 +160,12 @@ async fn answer(
     let raw = Raw {
         wire: wire(&mut head).await?,
         query: head.uri.query().unwrap_or_default().to_owned(),
-        body: if matches!(head.method, Method::GET | Method::HEAD | Method::DELETE) {
-            Bytes::new()
-        } else {
-            read(body, &head.headers).await?
+        body: match (signed, sent) {
+            (Some(body), _) => body,
+            (None, Some(sent)) if !matches!(head.method, Method::GET | Method::HEAD | Method::DELETE) => {
+                read(sent, &head.headers).await?
+            }
+            _ => Bytes::new(),
         },
         headers: head.headers,
     };
@@ -263,10 +275,11 @@ async fn wire(head: &mut Parts) -> Result<Wire, Problem> {
     Ok(Wire { upgrade, cut })
 }
 
-/// Who asks, if they may ask now. Good tokens have a bucket each; wrong ones take from that of their address.
+/// Who asks, if they may ask now. Good tokens and hooks have a bucket each; wrong ones take from that of their address.
 async fn admit(
     api: &Api,
     headers: &HeaderMap,
+    hook: Option<(Option<&str>, &Bytes)>,
     peer: Option<IpAddr>,
     standing: &mut Option<Standing>,
 ) -> Result<Caller, Problem> {
@@ -279,7 +292,9 @@ async fn admit(
     api.strangers.look(&address, now).map_err(&mut limited)?;
     let at = api.ctx.clock.now();
     // Whoever sends a token means the token, whatever their browser adds.
-    let caller = if headers.contains_key(header::AUTHORIZATION) {
+    let caller = if let Some((name, body)) = hook {
+        hooks::admit(api, name, headers, body).await?
+    } else if headers.contains_key(header::AUTHORIZATION) {
         match bearer(headers) {
             Some(sent) => Caller::of(&api.store, api.admin.as_ref(), sent, at).await?,
             None => None,
@@ -294,15 +309,20 @@ async fn admit(
     };
     let Some(caller) = caller else {
         // Without a token nothing is guessed; and a session that is over is sent by its browser again and again.
-        if headers.contains_key(header::AUTHORIZATION) {
+        if hook.is_some() || headers.contains_key(header::AUTHORIZATION) {
             api.strangers.take(&address, now).map_err(&mut limited)?;
         }
-        if let Some(sent) = bearer(headers) {
+        if let (None, Some(sent)) = (hook, bearer(headers)) {
             tokens::refuse(api, sent).await?;
         }
         return Err(Problem::new(
             Code::Unauthorized,
-            "Send a token that is in force as `Authorization: Bearer <token>`, or sign in.",
+            match hook {
+                None => "Send a token that is in force as `Authorization: Bearer <token>`, or sign in.",
+                Some(_) => {
+                    "There is no hook of this name, or it was not signed with its secret within the last five minutes."
+                }
+            },
         ));
     };
     *standing = Some(api.rates.take(&caller.key(), now).map_err(&mut limited)?);

@@ -17,6 +17,7 @@ mod dead_letters;
 mod events;
 mod gate;
 mod guilds;
+mod hooks;
 mod input;
 mod knowing;
 mod limits;
@@ -124,6 +125,8 @@ pub(crate) fn routes() -> Vec<Route> {
         dead_letters::routes(),
         presence::routes(),
         notifications::routes(),
+        webhooks::routes(),
+        hooks::routes(),
         tokens::routes(),
         sessions::routes(),
         me::routes(),

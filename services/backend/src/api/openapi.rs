@@ -78,7 +78,7 @@ pub(crate) fn document() -> Value {
 /// Every code with which a route may answer.
 pub(super) fn codes(route: &Route, has_body: bool) -> BTreeSet<Code> {
     let mut codes: BTreeSet<Code> = ALWAYS.iter().chain(&route.codes).copied().collect();
-    if !matches!(route.needs, Needs::Token | Needs::Sight) {
+    if !matches!(route.needs, Needs::Signature | Needs::Token | Needs::Sight) {
         codes.insert(Code::Forbidden);
     }
     if route.is_of_guild() {
@@ -120,7 +120,10 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         responses.insert(status.to_string(), failure(&codes));
     }
     let needs = route.needs.words();
-    let role = route.needs.role().as_str();
+    let role = match route.needs {
+        Needs::Signature => None,
+        needs => Some(needs.role().as_str()),
+    };
     let gap = if route.about.is_empty() { "" } else { " " };
     let mut operation = json!({
         "operationId": route.id,
@@ -132,7 +135,9 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         "parameters": parameters(route, shape.query, shape.headers),
         "responses": responses,
     });
-    if route.method == Method::GET {
+    if role.is_none() {
+        operation["security"] = json!([]);
+    } else if route.method == Method::GET {
         operation["security"] = json!([{ "token": [] }, { "session": [] }]);
     }
     if let Some(body) = shape.body {

@@ -1,5 +1,6 @@
 //! The page `/docs`: every route in the words of its table, for people. No script, and nothing from elsewhere.
 
+use super::access::Needs;
 use super::openapi::{codes, tag};
 use super::route::Route;
 use super::{PREFIX, routes};
@@ -53,9 +54,12 @@ fn section(page: &mut String, route: &Route) {
         line(&format!("<p>{}</p>\n", escaped(route.about)));
     }
     line(&format!(
-        "<p>Needs {}: a role of {} or above has it.</p>\n",
+        "<p>Needs {}{}.</p>\n",
         escaped(&route.needs.words()),
-        route.needs.role().as_str()
+        match route.needs {
+            Needs::Signature => String::new(),
+            needs => format!(": a role of {} or above has it", needs.role().as_str()),
+        }
     ));
     if let Some(query) = &shape.query {
         let names = query.get("properties").and_then(Value::as_object);

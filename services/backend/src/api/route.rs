@@ -331,7 +331,9 @@ impl InGuild {
         let grant = match self.call.caller {
             // How they stand is read afresh for each decision.
             Caller::Person(_) => None,
-            Caller::Bootstrap | Caller::Token(_) | Caller::SignedIn(_) => Some(self.call.powers.grant()),
+            Caller::Bootstrap | Caller::Token(_) | Caller::SignedIn(_) | Caller::Hook(_) => {
+                Some(self.call.powers.grant())
+            }
         };
         Knowing {
             facts: &*self.call.api.facts,

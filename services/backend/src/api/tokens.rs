@@ -251,7 +251,7 @@ async fn create(call: Call, Body(new): Body<NewToken>) -> Result<Created, Proble
         prefix: secret.prefix(),
         scopes: Json(words.collect()),
         created_by: match &call.caller {
-            Caller::Bootstrap | Caller::Person(_) => None,
+            Caller::Bootstrap | Caller::Person(_) | Caller::Hook(_) => None,
             Caller::Token(token) => token.created_by,
             Caller::SignedIn(person) => Some(person.account.id),
         },

@@ -12,6 +12,7 @@ mod bad;
 mod browser;
 mod cases;
 mod events;
+mod hooks;
 mod house;
 mod limits;
 mod live;
@@ -68,6 +69,9 @@ macro_rules! cases {
             webhooks: a_webhook_that_is_gone_is_disabled_and_told;
             webhooks: nothing_is_sent_to_private_addresses;
             webhooks: webhooks_are_of_their_community;
+            hooks: what_is_signed_becomes_an_event;
+            hooks: what_is_not_signed_rightly_is_not_taken;
+            hooks: a_hook_tells_of_its_guild_alone;
             undo: a_case_is_undone_as_it_was_shown;
             undo: a_decision_is_reviewed;
             once: the_same_request_again_has_the_same_answer;

@@ -67,6 +67,9 @@ const TABLE: &[(&str, &str)] = &[
     ("rotateWebhookSecret", "admin"),
     ("listDeliveries", "admin"),
     ("redeliver", "admin"),
+    ("listHooks", "admin"),
+    ("createHook", "admin"),
+    ("deleteHook", "admin"),
     ("listTokens", "owner"),
     ("createToken", "owner"),
     ("revokeToken", "owner"),
@@ -95,6 +98,7 @@ async fn operations(house: &House) -> Vec<Operation> {
             .replace("{guildId}", "100")
             .replace("{userId}", "666")
             .replace("{caseNumber}", "1")
+            .replace("{name}", "ci")
             .replace("{deliveryId}", "0199c2d4-0000-7000-8000-000000000001")
             .replace("{id}", "0199c2d4-0000-7000-8000-000000000001");
         for (method, operation) in methods.as_object().unwrap() {
@@ -124,6 +128,10 @@ pub(crate) async fn every_route_asks_for_its_role(house: House) {
     let csrf = nobody.csrf().await;
     for operation in &operations {
         let Operation { id, method, path } = operation;
+        // No token opens it.
+        if id == "tellHook" {
+            continue;
+        }
         let least = table
             .get(id.as_str())
             .unwrap_or_else(|| panic!("{id} is not in the table"));

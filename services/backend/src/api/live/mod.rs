@@ -330,8 +330,8 @@ async fn scope_now(api: &Api, seat: &Seat) -> Result<Option<Scope>, Problem> {
             Some(person) => Caller::SignedIn(Arc::new(person)),
             None => return Ok(None),
         },
-        // Nobody listens through a bot.
-        Caller::Person(_) => return Ok(None),
+        // Nobody listens through a bot, nor by a hook.
+        Caller::Person(_) | Caller::Hook(_) => return Ok(None),
     };
     match Scope::of(api, &caller, seat.only.as_ref()).await {
         Ok(scope) => Ok(Some(scope)),
