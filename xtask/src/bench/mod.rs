@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: the figures, each beside its goal.
 
+mod api;
 mod bus;
 mod detect;
 mod events;
@@ -43,6 +44,8 @@ enum Bench {
     Bus,
     /// Cases, pages, due sanctions and the outbox, beside pgbench on the same server
     Store,
+    /// The API: reads beside an axum server that answers a constant, bans at a steady rate, and who listens
+    Api,
     /// What the detectors see of labelled messages that lie beside the repository
     Detect,
     /// Rules: what judging costs, and what compiling takes
@@ -71,6 +74,7 @@ impl Bench {
         Self::Events,
         Self::Bus,
         Self::Store,
+        Self::Api,
         Self::Policy,
         Self::Detect,
         Self::Whole,
@@ -81,6 +85,7 @@ impl Bench {
             Self::Events => events::run(quick),
             Self::Bus => bus::run(quick),
             Self::Store => store::run(quick),
+            Self::Api => api::run(quick),
             Self::Detect => detect::run(),
             Self::Policy => policy::run(quick),
             Self::Whole => whole::run(quick),
