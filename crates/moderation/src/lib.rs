@@ -47,8 +47,8 @@ pub use platform::{
 pub use reason::{Reason, ReasonError};
 pub use sanction::{Effect, Lasting, Profile};
 pub use settings::{
-    BadSetting, Captcha, DiscordSettings, JoinRequests, LadderText, Settings, StepText, TelegramSettings,
-    Zone, zone,
+    BadSetting, Captcha, DiscordSettings, JoinRequests, LadderText, LogCategory, Settings, StepText,
+    TelegramSettings, Zone, zone,
 };
 pub use standing::{Decided, Lane, Sanction, Standing, TwoInForce, Warning};
 pub use undo::{Left, Plan, Reversal, ReversalAct, Scope, plan};

@@ -6,7 +6,7 @@
 
 mod telegram;
 
-pub use telegram::{Captcha, JoinRequests, TelegramSettings};
+pub use telegram::{Captcha, JoinRequests, LogCategory, TelegramSettings};
 
 use crate::duration::{Span, SpanError};
 use crate::escalation::{Ladder, LadderError, Step};

@@ -4,6 +4,7 @@ use lockdown_bus::{AskError, Bus};
 use lockdown_events::{
     Action, CaseRequest, GuildId, ModerationAction, Platform, RequestError, RouteAnswer, RouteRequest, UserId,
 };
+use lockdown_moderation::Settings;
 use lockdown_moderation::words::Tongue;
 use lockdown_runtime::chain;
 use serde::Deserialize;
@@ -47,6 +48,9 @@ pub(crate) struct Told {
     pub(crate) state: String,
     pub(crate) error: Option<String>,
     pub(crate) explanation: String,
+    /// All of it.
+    #[serde(skip)]
+    pub(crate) case: Value,
 }
 
 /// Asks the backend. Cheap to clone.
@@ -126,7 +130,9 @@ impl Asking {
             guild_id: guild.clone(),
             case_number,
         };
-        Ok(self.bus.requests().ask("case", &question, PATIENCE).await?)
+        let case: Value = self.bus.requests().ask("case", &question, PATIENCE).await?;
+        let told = Told::deserialize(&case).map_err(|error| Unanswered::Away(error.to_string()))?;
+        Ok(Told { case, ..told })
     }
 
     pub(crate) async fn route(&self, route: Route<'_>) -> Result<RouteAnswer, Unanswered> {
@@ -150,20 +156,24 @@ impl Asking {
         Ok(self.bus.requests().ask("route", &question, PATIENCE).await?)
     }
 
-    /// Changes what a community chose for Telegram: the members of `change` come in place of what was there, and `null`
-    /// is what nobody chose.
+    /// Changes what a community chose: these come in place of what was there, and `null` is what nobody chose. What is
+    /// chosen then.
     pub(crate) async fn choose(
         &self,
         guild: &GuildId,
         moderator: &UserId,
         change: &[(&str, Value)],
-    ) -> Result<(), Unanswered> {
+    ) -> Result<Settings, Unanswered> {
         let mut tries = 0;
         loop {
             let shown = self.route(Route::new(guild, moderator, "getSettings")).await?;
             let mut settings = shown.body.unwrap_or_default();
-            for (name, value) in change {
-                settings["telegram"][*name] = value.clone();
+            for (path, value) in change {
+                let mut at = &mut settings;
+                for name in path.split('.') {
+                    at = &mut at[name];
+                }
+                *at = value.clone();
             }
             let put = Route {
                 body: Some(settings),
@@ -173,7 +183,11 @@ impl Asking {
             tries += 1;
             match self.route(put).await {
                 Err(Unanswered::Refused(refused)) if refused.code == "stale" && tries < TRIES => {}
-                other => return other.map(drop),
+                Err(why) => return Err(why),
+                Ok(answer) => {
+                    let settings = Settings::deserialize(answer.body.unwrap_or_default());
+                    return settings.map_err(|error| Unanswered::Away(error.to_string()));
+                }
             }
         }
     }

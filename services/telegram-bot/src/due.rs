@@ -134,7 +134,7 @@ impl Due {
         }
     }
 
-    /// Puts a note in place of another, if that still stands there or nothing does; says whether it did.
+    /// Puts a note in place of another, if that still stands there; says whether it did.
     pub(crate) async fn replace(
         &self,
         name: &str,
@@ -142,10 +142,7 @@ impl Due {
         text: &str,
         lasts: Duration,
     ) -> Result<bool, EngineError> {
-        let stands = self
-            .engine
-            .mark(name, text, lasts, Standing::AbsentOr(before))
-            .await?;
+        let stands = self.engine.mark(name, text, lasts, Standing::Is(before)).await?;
         Ok(stands.is_none())
     }
 

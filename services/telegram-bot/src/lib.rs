@@ -4,7 +4,7 @@
 //! - `speaker` says things, `words` has them; `due` does what has its time.
 //! - `client` makes the calls; `platform` is what the domain may ask for, and its hands carry decisions out;
 //!   `verdicts` does what the rules want with messages, `commands` what moderators write, `door` looks after
-//!   who comes.
+//!   who comes, `log` tells what was decided.
 //!
 //! To handle another kind of update, see `reading`; to call another method, `client/methods.rs`.
 
@@ -15,6 +15,7 @@ mod client;
 mod commands;
 mod door;
 mod due;
+mod log;
 mod platform;
 mod reading;
 mod speaker;
@@ -34,6 +35,7 @@ use due::{Due, Task};
 use lockdown_bus::Bus;
 use lockdown_moderation::{Platform, hands};
 use lockdown_runtime::{Context, chain, probe};
+use log::Log;
 use platform::Telegram;
 use speaker::Speaker;
 use std::sync::Arc;
@@ -70,17 +72,28 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
         Arc::clone(&memory),
     ));
     hands::start(&ctx, &bus, Arc::clone(&telegram) as Arc<dyn Platform>).await?;
+    let due = Due::new(Arc::clone(bus.engine()), ctx.ids.clone());
+    let book = hands::SettingsBook::open(&ctx, &bus).await?;
+    let speaker = Speaker::new(client.clone(), due.clone(), book);
+    let asking = Asking::new(bus.clone());
+    let log = Arc::new(Log {
+        client: client.clone(),
+        bus: bus.clone(),
+        clock: ctx.clock.clone(),
+        memory: Arc::clone(&memory),
+        speaker: speaker.clone(),
+        due: due.clone(),
+        asking: asking.clone(),
+    });
+    Arc::clone(&log).start().await?;
     let verdicts = Verdicts {
         administrators: Arc::clone(&administrators),
         memory: Arc::clone(&memory),
         sweeper: Arc::clone(&sweeper),
         telegram: Arc::clone(&telegram),
+        log: Arc::clone(&log),
     };
     verdicts.start(&bus).await?;
-    let due = Due::new(Arc::clone(bus.engine()), ctx.ids.clone());
-    let book = hands::SettingsBook::open(&ctx, &bus).await?;
-    let speaker = Speaker::new(client.clone(), due.clone(), book);
-    let asking = Asking::new(bus.clone());
     let door = Arc::new(Door {
         client: client.clone(),
         bus: bus.clone(),
@@ -104,6 +117,7 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
         speaker: speaker.clone(),
         due: due.clone(),
         asking,
+        log,
         username: OnceCell::new(),
     };
     commands.start().await?;

@@ -12,7 +12,7 @@ use lockdown_moderation::{GuildRef, Settings};
 use lockdown_runtime::chain;
 use std::sync::Arc;
 use std::time::Duration;
-use teloxide::payloads::{AnswerCallbackQuery, SendMessage, SendMessageSetters};
+use teloxide::payloads::{AnswerCallbackQuery, EditMessageText, SendMessage, SendMessageSetters};
 use teloxide::prelude::ChatId;
 use teloxide::types::{
     self, CallbackQueryId, InlineKeyboardButton, InlineKeyboardMarkup, ParseMode, ReplyParameters, ThreadId,
@@ -78,11 +78,12 @@ impl Speaker {
 
     /// What a community chose.
     pub(crate) async fn settings(&self, guild: &GuildId) -> Arc<Settings> {
-        let guild = GuildRef {
-            platform: Platform::Telegram,
-            id: guild.clone(),
-        };
-        self.book.of(&guild).await
+        self.book.of(&of(guild)).await
+    }
+
+    /// Somebody chose something by a command.
+    pub(crate) fn chosen(&self, guild: &GuildId) {
+        self.book.changed(&of(guild));
     }
 
     /// The language that is spoken in a community.
@@ -146,6 +147,30 @@ impl Speaker {
         Ok(id.and_then(|id| MessageId::new(&id.to_string()).ok()))
     }
 
+    /// Changes what stands there.
+    pub(crate) async fn change(
+        &self,
+        guild: &GuildId,
+        message: &MessageId,
+        line: &Line,
+    ) -> Result<(), CallError> {
+        let chat = self.client.chat(guild)?;
+        let Ok(number) = message.as_str().parse() else {
+            return Ok(());
+        };
+        let (words, markup) = (cut(&line.words, LONGEST), line.markup());
+        let make = |chat: ChatId| {
+            let mut edit = EditMessageText::new(chat, types::MessageId(number), words.clone());
+            edit.parse_mode = line.html.then_some(ParseMode::Html);
+            edit.reply_markup.clone_from(&markup);
+            edit
+        };
+        match self.client.call(Class::Delete, chat, make).await {
+            Err(CallError::Refused { words, .. }) if words.contains("not modified") => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
     /// Answers whoever pressed a button, alone. Telegram waits for it a short while only, so that it fails is no loss.
     pub(crate) async fn answer(&self, pressed: &ButtonPressed, words: &str) {
         let (Some(query), Ok(chat)) = (&pressed.query_id, pressed.channel_id.as_str().parse()) else {
@@ -163,6 +188,13 @@ impl Speaker {
         if let Err(error) = self.client.call(Class::Sanction, ChatId(chat), make).await {
             tracing::debug!("Could not answer a press: {error}");
         }
+    }
+}
+
+fn of(guild: &GuildId) -> GuildRef {
+    GuildRef {
+        platform: Platform::Telegram,
+        id: guild.clone(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::administrators::Administrators;
 use crate::client::CallError;
+use crate::log::Log;
 use crate::platform::Telegram;
 use crate::sweeper::Sweeper;
 use crate::updates::Memory;
@@ -26,6 +27,7 @@ pub(crate) struct Verdicts {
     pub(crate) memory: Arc<Memory>,
     pub(crate) sweeper: Arc<Sweeper>,
     pub(crate) telegram: Arc<Telegram>,
+    pub(crate) log: Arc<Log>,
 }
 
 // === impl Verdicts ===
@@ -83,6 +85,7 @@ impl Verdicts {
             return done.map_err(|error| settle(&error, verdict));
         }
         for (guild, messages) in self.targets(verdict, &wanted) {
+            self.log.keep_evidence(&guild, &messages).await;
             let done = self.sweeper.delete(&guild, &messages).await;
             done.map_err(|error| failed(error, verdict))?;
         }

@@ -98,6 +98,11 @@ impl SettingsBook {
         }
     }
 
+    /// Somebody changed it through us: the next who asks hears of it, whenever the event comes.
+    pub fn changed(&self, guild: &GuildRef) {
+        self.forget(|known| known == guild);
+    }
+
     /// What this guild chose. While nobody answers, what was known last, or else what nobody chose.
     pub async fn of(&self, guild: &GuildRef) -> Arc<Settings> {
         let now = self.clock.now();

@@ -24,6 +24,20 @@ pub struct TelegramSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 3000))]
     pub rules: Option<String>,
+    /// What is told in the log chat.
+    pub log_categories: Vec<LogCategory>,
+}
+
+/// What is told in the log chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum LogCategory {
+    /// Cases, and what becomes of them.
+    Sanctions,
+    /// What rules deleted, shown before it goes.
+    Rules,
+    /// Calls for the administrators.
+    Reports,
 }
 
 /// What is asked of who comes in.
@@ -51,6 +65,20 @@ pub enum JoinRequests {
     Captcha,
 }
 
+// === impl LogCategory ===
+
+impl LogCategory {
+    pub const ALL: [Self; 3] = [Self::Sanctions, Self::Rules, Self::Reports];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sanctions => "sanctions",
+            Self::Rules => "rules",
+            Self::Reports => "reports",
+        }
+    }
+}
+
 // === impl TelegramSettings ===
 
 impl Default for TelegramSettings {
@@ -61,6 +89,7 @@ impl Default for TelegramSettings {
             join_requests: JoinRequests::Queue,
             welcome: None,
             rules: None,
+            log_categories: LogCategory::ALL.to_vec(),
         }
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod door;
+mod log;
 mod town;
 
 use lockdown_testkit::fakes::telegram::{Fault, Permissions, Status};

@@ -23,9 +23,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use teloxide::RequestError;
+use teloxide::payloads::GetChat;
 use teloxide::prelude::{Bot, Request as _};
 use teloxide::requests::{JsonRequest, Payload};
-use teloxide::types::ChatId;
+use teloxide::types::{ChatId, Recipient};
 
 /// Telegram answers a call within a second or two. After a fault of its own the library rests for ten before it says so:
 /// whoever waits for a sanction has given up by then.
@@ -152,6 +153,38 @@ impl Client {
                 Err(error) => return Err(CallError::of(P::NAME, error)),
             }
         }
+    }
+
+    /// Makes a call if its turn is now, and once.
+    pub(crate) async fn call_now<P>(
+        &self,
+        class: Class,
+        chat: ChatId,
+        make: impl Fn(ChatId) -> P + Send + Sync,
+    ) -> Result<Value, CallError>
+    where
+        P: Payload + Serialize + Send + Sync + 'static,
+    {
+        let pass = self.limiter.enter(class, P::NAME, chat.0, Duration::ZERO).await?;
+        let answer = self.send(make(chat), pass).await;
+        if let Err(RequestError::RetryAfter(seconds)) = &answer {
+            self.limiter.block(P::NAME, chat.0, seconds.duration());
+        }
+        answer.map_err(|error| CallError::of(P::NAME, error))
+    }
+
+    /// The number of a public chat, by its name without the `@`.
+    pub(crate) async fn public(&self, name: &str) -> Result<i64, CallError> {
+        let chat = GetChat::new(Recipient::ChannelUsername(format!("@{name}")));
+        let pass = self
+            .limiter
+            .enter(Class::Delete, GetChat::NAME, 0, LONGEST_WAIT)
+            .await?;
+        let answer = self.send(chat, pass).await;
+        let about = answer.map_err(|error| CallError::of(GetChat::NAME, error))?;
+        about["id"]
+            .as_i64()
+            .ok_or_else(|| CallError::Away("Telegram does not tell the number of a chat".to_owned()))
     }
 
     async fn send<P>(&self, payload: P, pass: Pass) -> Result<Value, RequestError>

@@ -3,16 +3,76 @@
 use super::deed::Chosen;
 use super::parse::Command;
 use super::{Commands, LOOK_STAYS, No, OUTCOME_STAYS, Said, Stop};
+use crate::client::CallError;
 use crate::speaker::Line;
 use crate::words::seconds;
+use lockdown_events::GuildId;
 use lockdown_moderation::words::Tongue;
-use lockdown_moderation::{Captcha, JoinRequests, Span, TelegramSettings};
+use lockdown_moderation::{
+    Captcha, JoinRequests, LogCategory, Platform as _, Settings, Span, TelegramSettings,
+};
+use lockdown_runtime::chain;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 // === impl Commands ===
 
 impl Commands {
+    /// Has decisions told in another chat, if whoever wants it keeps order there, too: what is told there is nobody
+    /// else's business.
+    pub(super) async fn set_log(self: &Arc<Self>, said: &Said, command: &Command) -> Result<(), Stop> {
+        let (guild, by) = (&said.message.guild_id, &said.message.author_id);
+        let tongue = self.speaker.tongue(guild).await;
+        let usage = || No::Words(tongue.say("log.usage", &[]));
+        let text = command.reason.as_deref().unwrap_or_default().trim();
+        let chat = match text.parse::<i64>() {
+            Ok(id) if id < 0 => GuildId::new(text).map_err(|_| usage())?,
+            _ => self.public(text).await?.ok_or_else(usage)?,
+        };
+        let no_chat = |error: CallError| No::Words(tongue.say("log.no_chat", &[("why", &chain(&error))]));
+        let staff = match self.administrators.of(&chat).await {
+            Ok(staff) => staff,
+            Err(error @ (CallError::Limited(_) | CallError::Away(_))) => return Err(error.into()),
+            Err(error) => return Err(no_chat(error).into()),
+        };
+        let id: i64 = by.as_str().parse().unwrap_or_default();
+        if !staff.ranks.contains_key(&id) {
+            return Err(No::Words(tongue.say("lacks_log_chat", &[])).into());
+        }
+        let title = self.telegram.title(guild).await.unwrap_or_default();
+        let here = Line {
+            words: tongue.say("log.here", &[("chat", &title)]),
+            ..Line::default()
+        };
+        if let Err(error) = self.speaker.say(&chat, &here).await {
+            return Err(no_chat(error).into());
+        }
+        self.asking
+            .choose(guild, by, &[("logChannel", json!(chat))])
+            .await?;
+        self.speaker.chosen(guild);
+        let name = staff.title.clone().unwrap_or_else(|| chat.to_string());
+        let what = tongue.say("log.on", &[("chat", &name)]);
+        let words = tongue.say("changed", &[("what", &what)]);
+        self.tell_later(
+            &said.message,
+            Line::answer(&said.message, words).staying(LOOK_STAYS),
+        );
+        Ok(())
+    }
+
+    /// The number of a public chat.
+    async fn public(&self, text: &str) -> Result<Option<GuildId>, Stop> {
+        let Some(name) = text.strip_prefix('@').filter(|name| !name.is_empty()) else {
+            return Ok(None);
+        };
+        match self.client.public(name).await {
+            Ok(id) => Ok(GuildId::new(&id.to_string()).ok()),
+            Err(error @ (CallError::Limited(_) | CallError::Away(_))) => Err(error.into()),
+            Err(_) => Ok(None),
+        }
+    }
+
     pub(super) async fn choose(
         self: &Arc<Self>,
         said: &Said,
@@ -34,17 +94,11 @@ impl Commands {
                         No::Words(tongue.say("too_long", &[("most", &TelegramSettings::LONGEST)])).into(),
                     );
                 }
-                self.asking.choose(guild, by, &change).await?;
-                let mut now = (*self.speaker.settings(guild).await).clone();
-                // What was just chosen is told, whether or not the bot heard of it yet.
-                let mut telegram = serde_json::to_value(&now.telegram).unwrap_or_default();
-                for (name, value) in change {
-                    telegram[name] = value;
-                }
-                now.telegram = serde_json::from_value(telegram).unwrap_or(now.telegram);
-                tongue.say("changed", &[("what", &state(what, &now.telegram, tongue))])
+                let now = self.asking.choose(guild, by, &change).await?;
+                self.speaker.chosen(guild);
+                tongue.say("changed", &[("what", &state(what, &now, tongue))])
             }
-            None => state(what, &self.speaker.settings(guild).await.telegram, tongue),
+            None => state(what, &*self.speaker.settings(guild).await, tongue),
         };
         let stays = if what == Chosen::ShowRules {
             OUTCOME_STAYS
@@ -72,14 +126,14 @@ fn change(what: Chosen, text: &str) -> Result<Option<Vec<(&'static str, Value)>>
                 "question" | "math" => Captcha::Question,
                 _ => return Err(()),
             };
-            let mut change = vec![("captcha", json!(kind))];
+            let mut change = vec![("telegram.captcha", json!(kind))];
             if let Some(time) = second {
                 let span: Span = time.parse().map_err(|_| ())?;
                 let time = span.delta().num_seconds().unsigned_abs();
                 if !TelegramSettings::TIMES.contains(&time) {
                     return Err(());
                 }
-                change.push(("captchaSeconds", json!(time)));
+                change.push(("telegram.captchaSeconds", json!(time)));
             }
             change
         }
@@ -91,17 +145,36 @@ fn change(what: Chosen, text: &str) -> Result<Option<Vec<(&'static str, Value)>>
                 "captcha" => JoinRequests::Captcha,
                 _ => return Err(()),
             };
-            vec![("joinRequests", json!(kind))]
+            vec![("telegram.joinRequests", json!(kind))]
         }
-        (Chosen::Welcome, Some("off" | "no" | "false")) => vec![("welcome", Value::Null)],
+        (Chosen::Welcome, Some("off" | "no" | "false")) => vec![("telegram.welcome", Value::Null)],
         (Chosen::Welcome, Some(_)) | (Chosen::SetWelcome | Chosen::SetRules, None) => return Err(()),
-        (Chosen::SetWelcome, Some(_)) => vec![("welcome", json!(text))],
-        (Chosen::SetRules, Some("off" | "no")) => vec![("rules", Value::Null)],
-        (Chosen::SetRules, Some(_)) => vec![("rules", json!(text))],
+        (Chosen::SetWelcome, Some(_)) => vec![("telegram.welcome", json!(text))],
+        (Chosen::SetRules, Some("off" | "no")) => vec![("telegram.rules", Value::Null)],
+        (Chosen::LogCategories, None) => return Ok(None),
+        (Chosen::LogCategories, Some(_)) => {
+            let words = text.to_lowercase();
+            let wanted: Vec<LogCategory> = match words.as_str() {
+                "all" => LogCategory::ALL.to_vec(),
+                "none" => Vec::new(),
+                words => {
+                    let known =
+                        |word: &str| LogCategory::ALL.into_iter().find(|known| known.as_str() == word);
+                    let words = words.split([' ', ',', '\n']).filter(|word| !word.is_empty());
+                    words
+                        .map(|word| known(word).ok_or(()))
+                        .collect::<Result<_, ()>>()?
+                }
+            };
+            vec![("telegram.logCategories", json!(wanted))]
+        }
+        (Chosen::UnsetLog, _) => vec![("logChannel", Value::Null)],
+        (Chosen::SetRules, Some(_)) => vec![("telegram.rules", json!(text))],
     }))
 }
 
-fn state(what: Chosen, chosen: &TelegramSettings, tongue: &Tongue) -> String {
+fn state(what: Chosen, settings: &Settings, tongue: &Tongue) -> String {
+    let chosen = &settings.telegram;
     let time = tongue.span(seconds(chosen.captcha_seconds));
     match what {
         Chosen::Captcha => match chosen.captcha {
@@ -120,6 +193,24 @@ fn state(what: Chosen, chosen: &TelegramSettings, tongue: &Tongue) -> String {
             None => tongue.say("welcome.off", &[]),
         },
         Chosen::SetRules => tongue.say("rules_set", &[]),
+        Chosen::UnsetLog => tongue.say("log.off", &[]),
+        Chosen::LogCategories => {
+            let names = |told: bool| {
+                let categories = LogCategory::ALL.into_iter();
+                let categories = categories.filter(|known| chosen.log_categories.contains(known) == told);
+                let names: Vec<&str> = categories.map(LogCategory::as_str).collect();
+                if names.is_empty() {
+                    tongue.say("log.none", &[])
+                } else {
+                    names.join(", ")
+                }
+            };
+            let all = LogCategory::ALL.map(LogCategory::as_str).join(", ");
+            tongue.say(
+                "log.categories",
+                &[("on", &names(true)), ("off", &names(false)), ("all", &all)],
+            )
+        }
         Chosen::ShowRules => {
             let rules = chosen.rules.clone();
             rules.unwrap_or_else(|| tongue.say("no_rules", &[]))
@@ -137,5 +228,6 @@ fn usage(what: Chosen, tongue: &Tongue) -> String {
         Chosen::Requests => tongue.say("requests.usage", &[]),
         Chosen::Welcome | Chosen::SetWelcome => tongue.say("welcome.usage", &[]),
         Chosen::SetRules | Chosen::ShowRules => tongue.say("no_rules", &[]),
+        Chosen::UnsetLog | Chosen::LogCategories => state(what, &Settings::default(), tongue),
     }
 }

@@ -86,6 +86,9 @@ impl Commands {
             }
             error => No::Words(chain(&error)).into(),
         })?;
+        let deed = if what == Clean::One { "delete" } else { "purge" };
+        let count = u64::try_from(cleaned.deleted).unwrap_or(u64::MAX);
+        self.did(said, deed, count).await?;
         if command.silent || what == Clean::One && cleaned.too_old.is_empty() {
             return Ok(());
         }

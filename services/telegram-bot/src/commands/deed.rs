@@ -26,6 +26,18 @@ pub(super) enum Deed {
     /// Takes back all warnings.
     Forgive,
     Choose(Chosen),
+    /// Has decisions told in another chat.
+    SetLog,
+    Lock(Lock),
+}
+
+/// What is done about content that nobody may post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lock {
+    On,
+    Off,
+    Show,
+    Types,
 }
 
 /// What a community chooses.
@@ -37,6 +49,8 @@ pub(super) enum Chosen {
     SetWelcome,
     ShowRules,
     SetRules,
+    UnsetLog,
+    LogCategories,
 }
 
 /// Which messages go.
@@ -86,7 +100,7 @@ const fn row(word: &'static str, deed: Deed, forms: &'static str) -> Row {
     Row { word, deed, forms }
 }
 
-const ROWS: [Row; 41] = [
+const ROWS: [Row; 48] = [
     row("ban", Deed::Act(Action::Ban), "sdt"),
     row("unban", Deed::Act(Action::Unban), "s"),
     row("softban", Deed::Act(Action::Softban), "sd"),
@@ -128,6 +142,13 @@ const ROWS: [Row; 41] = [
     row("setwelcome", Deed::Choose(Chosen::SetWelcome), ""),
     row("rules", Deed::Choose(Chosen::ShowRules), ""),
     row("setrules", Deed::Choose(Chosen::SetRules), ""),
+    row("lock", Deed::Lock(Lock::On), ""),
+    row("unlock", Deed::Lock(Lock::Off), ""),
+    row("locks", Deed::Lock(Lock::Show), ""),
+    row("locktypes", Deed::Lock(Lock::Types), ""),
+    row("setlog", Deed::SetLog, ""),
+    row("unsetlog", Deed::Choose(Chosen::UnsetLog), ""),
+    row("logcategories", Deed::Choose(Chosen::LogCategories), ""),
 ];
 
 // === impl Deed ===
@@ -149,7 +170,7 @@ impl Deed {
             Self::Case | Self::Info | Self::Warnings => Needs::Right(Right::Note),
             Self::Forgive => Needs::Right(Right::Warn),
             Self::Choose(Chosen::ShowRules) => Needs::Nothing,
-            Self::Choose(_) => Needs::Right(Right::Configure),
+            Self::Choose(_) | Self::SetLog | Self::Lock(_) => Needs::Right(Right::Configure),
             Self::Clean(_) => Needs::Right(Right::Delete),
             Self::Pin | Self::Unpin | Self::UnpinAll => Needs::Pin,
             Self::Report | Self::KickMe | Self::Id | Self::Administrators | Self::Help => Needs::Nothing,
@@ -171,7 +192,9 @@ impl Deed {
             | Self::Id
             | Self::Administrators
             | Self::Help
-            | Self::Choose(_) => Takes::Nothing,
+            | Self::Choose(_)
+            | Self::SetLog
+            | Self::Lock(_) => Takes::Nothing,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::client::{CallError, Class};
 use crate::speaker::{Line, escape};
 use lockdown_events::{GuildId, UserId};
 use lockdown_moderation::words::{Tongue, With};
-use lockdown_moderation::{Platform as _, Rank, Right, Term};
+use lockdown_moderation::{LogCategory, Platform as _, Rank, Right, Term};
 use lockdown_runtime::chain;
 use std::sync::Arc;
 use std::time::Duration;
@@ -171,6 +171,16 @@ impl Commands {
             ..Line::default()
         };
         self.tell_later(message, line);
+        // In a private supergroup a message has an address, too.
+        let chat = guild.as_str().trim_start_matches("-100");
+        let told: With<'_> = &[
+            ("by", &self.name(&message.author_id)),
+            ("chat", &staff.title.as_deref().unwrap_or_default()),
+            ("link", &format!("https://t.me/c/{chat}/{about}")),
+        ];
+        let words = tongue.say("log.reported", told);
+        let (log, guild) = (Arc::clone(&self.log), guild.clone());
+        tokio::spawn(async move { log.note(&guild, LogCategory::Reports, words).await });
         Ok(())
     }
 }

@@ -2,12 +2,14 @@
 //! said of them is what came of them.
 //!
 //! - `deed.rs`: the words that are understood; `parse.rs` reads a message.
-//! - `sanction.rs`, `warnings.rs`, `clean.rs`, `look.rs`, `choose.rs`: what each does; `confirm.rs`: administrators who hide.
+//! - `sanction.rs`, `warnings.rs`, `clean.rs`, `look.rs`, `choose.rs`,
+//!   `locks.rs`: what each does; `confirm.rs`: administrators who hide.
 
 mod choose;
 mod clean;
 mod confirm;
 mod deed;
+mod locks;
 mod look;
 mod parse;
 mod sanction;
@@ -17,6 +19,7 @@ use crate::administrators::Administrators;
 use crate::ask::{Asking, Unanswered};
 use crate::client::{CallError, Client};
 use crate::due::Due;
+use crate::log::Log;
 use crate::platform::Telegram;
 use crate::speaker::{Line, Speaker};
 use crate::sweeper::Sweeper;
@@ -25,7 +28,10 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use deed::{Deed, Needs};
 use lockdown_bus::{Bus, ConsumerOptions, Did, GroupName, Handler, HandlerError, OnceError, Received, Start};
-use lockdown_events::{AuthorKind, Event, EventId, GuildId, Message, MessageEvent, Platform, UserId};
+use lockdown_events::{
+    AuthorKind, Envelope, Event, EventId, GuildId, Message, MessageEvent, ModerationDeed, ModerationEvent,
+    Platform, Source, UserId,
+};
 use lockdown_moderation::words::Tongue;
 use lockdown_moderation::{Rank, Right};
 use lockdown_runtime::{Clock, chain};
@@ -56,6 +62,7 @@ pub(crate) struct Commands {
     pub(crate) speaker: Speaker,
     pub(crate) due: Due,
     pub(crate) asking: Asking,
+    pub(crate) log: Arc<Log>,
     /// The bot's own username, once somebody named one.
     pub(crate) username: OnceCell<String>,
 }
@@ -248,7 +255,10 @@ impl Commands {
                     Line::answer(&said.message, words).staying(LOOK_STAYS),
                 );
             }
-            Deed::Pin => self.pin(said).await?,
+            Deed::Pin => {
+                self.pin(said).await?;
+                self.did(said, "pin", 1).await?;
+            }
             Deed::Unpin => self.unpin(said).await?,
             Deed::UnpinAll => self.unpin_all(said).await?,
             Deed::Report => self.report(said).await?,
@@ -258,6 +268,8 @@ impl Commands {
             Deed::Help => self.help(said).await,
             Deed::Warnings => self.warnings(said, command).await?,
             Deed::Forgive => self.forgive(said, command).await?,
+            Deed::Lock(lock) => self.lock(said, command, lock).await?,
+            Deed::SetLog => self.set_log(said, command).await?,
             Deed::Choose(what) => self.choose(said, command, what).await?,
         }
         if command.silent {
@@ -266,6 +278,22 @@ impl Commands {
                 .delete_unasked(&message.guild_id, &message.message_id);
         }
         Ok(())
+    }
+
+    /// Puts on record what was done that is nobody's case, once for each command.
+    async fn did(&self, said: &Said, deed: &str, count: u64) -> Result<(), Stop> {
+        let deed = ModerationDeed {
+            moderator_id: Some(said.message.author_id.clone()),
+            channel_id: Some(said.message.channel_id.clone()),
+            count: Some(count),
+            ..ModerationDeed::new(Platform::Telegram, said.message.guild_id.clone(), deed)
+        };
+        let (id, now) = (said.event.follow_up("deed"), self.clock.now());
+        let event = ModerationEvent::Deed(deed).into();
+        let envelope = Envelope::new(id, now, Source::TelegramBot, None, &event)
+            .map_err(|error| Stop::Again(chain(&error)))?;
+        let published = self.bus.publish_as_it_is(&envelope, true).await;
+        published.map(drop).map_err(|error| Stop::Again(chain(&error)))
     }
 
     /// Whether somebody may command this. The backend decides in the end; this spares it what need not be asked.

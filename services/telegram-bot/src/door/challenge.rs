@@ -65,6 +65,7 @@ fn name(guild: &GuildId, user: &UserId) -> String {
     format!("telegram.door/{guild}/{user}")
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands where an error is mapped")]
 fn engine(error: EngineError) -> String {
     chain(&error)
 }
@@ -154,14 +155,11 @@ impl Door {
 
     /// Decides a challenge that is open; says whether it was.
     async fn decide(&self, challenge: &mut Challenge, state: State) -> Result<bool, String> {
-        let name = name(&challenge.guild, &challenge.user);
         let decided = Challenge {
             state,
             ..challenge.clone()
         };
-        let (before, after) = (challenge.text(), decided.text());
-        let set = self.due.replace(&name, &before, &after, challenge.lasts()).await;
-        if set.map_err(engine)? {
+        if self.stands_at(challenge, &decided).await? {
             *challenge = decided;
             return Ok(true);
         }
@@ -231,6 +229,7 @@ impl Door {
         };
         self.keep(&challenge).await?;
         self.ends_in(&challenge, time).await?;
+        let before = challenge.clone();
         let line = Line {
             words: question.words,
             html: true,
@@ -250,7 +249,11 @@ impl Door {
                 return Ok(false);
             }
         }
-        self.keep(&challenge).await?;
+        // Who went meanwhile is not asked any more.
+        if !self.stands_at(&before, &challenge).await? {
+            self.tidy(&challenge);
+            return Ok(true);
+        }
         // The time counts from when it is shown.
         self.ends_in(&challenge, time).await?;
         Ok(true)
@@ -290,6 +293,7 @@ impl Door {
         };
         self.keep(&challenge).await?;
         self.ends_in(&challenge, time).await?;
+        let before = challenge.clone();
         let line = Line {
             words: question.words,
             buttons: question.buttons,
@@ -307,8 +311,16 @@ impl Door {
                 return Ok(false);
             }
         }
-        self.keep(&challenge).await?;
+        self.stands_at(&before, &challenge).await?;
         Ok(true)
+    }
+
+    /// Notes where a challenge is asked; says whether it stands still.
+    async fn stands_at(&self, before: &Challenge, challenge: &Challenge) -> Result<bool, String> {
+        let name = name(&challenge.guild, &challenge.user);
+        let (before, after) = (before.text(), challenge.text());
+        let set = self.due.replace(&name, &before, &after, challenge.lasts()).await;
+        set.map_err(engine)
     }
 
     async fn ends_in(&self, challenge: &Challenge, time: Duration) -> Result<(), String> {

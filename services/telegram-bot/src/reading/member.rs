@@ -152,9 +152,9 @@ pub(super) fn changed(mut record: Record, own: i64, native_id: &str) -> Option<V
     }
     let rights = before.rights != after.rights || before.administrator != after.administrator;
     let silence = before.speaks != after.speaks || (!after.speaks && before.until != after.until);
-    // Whoever keeps order no more is told of in any case: others act on it at once.
-    let dismissed = before.administrator && !after.administrator;
-    if dismissed || (before.present == after.present && (rights || silence)) {
+    // Who begins or ceases to keep order is told of in any case: others act on it at once.
+    let keeps_order = before.administrator != after.administrator;
+    if keeps_order || (before.present == after.present && (rights || silence)) {
         tell(
             "updated",
             UserEvent::Updated(UserUpdated {

@@ -1,6 +1,7 @@
 //! What moderators clean up, and what everybody may ask for. None of it needs a backend.
 
 use crate::town::{Town, until};
+use lockdown_events::{Event, ModerationEvent};
 use lockdown_testkit::fakes::telegram::{Permissions, Status};
 use serde_json::json;
 use std::time::Duration;
@@ -20,7 +21,7 @@ fn reply(town: &Town, who: i64, to: i64, text: &str) -> i64 {
         .post(town.chat, who, &json!({ "text": text, "reply_to_message": to }))
 }
 
-pub(crate) async fn a_purge_takes_few_calls_and_says_what_stays(town: Town) {
+pub(crate) async fn a_purge_takes_few_calls_and_says_what_stays(mut town: Town) {
     let (chat, mallory, owner) = (town.chat, town.mallory, town.owner);
     let long_ago = town.telegram.now().timestamp() - 49 * 3600;
     let old: Vec<i64> = (0..50)
@@ -49,6 +50,11 @@ pub(crate) async fn a_purge_takes_few_calls_and_says_what_stays(town: Town) {
     let left = town.telegram.messages(chat);
     assert!(old.iter().all(|id| left.contains(id)));
     assert!(young.iter().chain([&command]).all(|id| !left.contains(id)));
+    let (_, Event::Moderation(ModerationEvent::Deed(deed))) = town.event("moderation:deed").await else {
+        panic!("another type")
+    };
+    assert_eq!((deed.deed.as_str(), deed.count), ("purge", Some(201)));
+    assert_eq!(deed.moderator_id.unwrap().as_str(), owner.to_string());
     // So many, without a word of it.
     let more: Vec<i64> = (0..5).map(|_| town.telegram.say(chat, mallory, "more")).collect();
     let said = town.telegram.said(chat, town.bot).len();

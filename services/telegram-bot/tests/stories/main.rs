@@ -14,6 +14,7 @@ sizes! {
     cleaning: a_purge_stays_in_its_topic;
     cleaning: everybody_may_call_for_help;
     cleaning: what_is_pinned_and_who_is_who;
+    door: a_challenge_outlives_the_process;
     verdicts: a_bad_message_goes_and_so_does_its_album;
     verdicts: who_keeps_order_is_left_alone;
     verdicts: a_flood_goes_in_few_calls;
@@ -21,5 +22,6 @@ sizes! {
 
 mod cleaning;
 mod commands;
+mod door;
 mod intake;
 mod verdicts;

@@ -364,7 +364,9 @@ impl FakeTelegram {
 
     /// The numbers of the messages that stand in a chat.
     pub fn messages(&self, chat: i64) -> Vec<i64> {
-        lock(&self.state).chats[&chat].messages.keys().copied().collect()
+        let world = lock(&self.state);
+        let chat = world.chats.get(&chat);
+        chat.map_or_else(Vec::new, |chat| chat.messages.keys().copied().collect())
     }
 
     pub fn message(&self, chat: i64, id: i64) -> Option<Value> {

@@ -5,7 +5,7 @@ use super::super::params::{Params, need};
 use super::super::refusal::{Answer, Refusal};
 use super::super::world::World;
 use super::{chat, done, group_with};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// In UTF-16 units, as everything is counted there.
 const LONGEST: usize = 4_096;
@@ -148,9 +148,44 @@ pub(super) fn copy(world: &mut World, bot: i64, params: &mut Params) -> Answer {
 
 pub(super) fn forward(world: &mut World, bot: i64, params: &mut Params) -> Answer {
     let chat = to(world, bot, params)?;
-    let (from, mut forwarded) = original(world, params)?;
+    let (from, forwarded) = original(world, params)?;
     let around = around(world, chat, params)?;
     params.nothing_left()?;
+    Ok(Value::Object(
+        forward_one(world, bot, chat, (from, forwarded), &around).1,
+    ))
+}
+
+/// What cannot be found is skipped without a word.
+pub(super) fn forward_many(world: &mut World, bot: i64, params: &mut Params) -> Answer {
+    let chat = to(world, bot, params)?;
+    let from = need(params.chat("from_chat_id")?, "from_chat_id")?;
+    let from = world.named(from)?;
+    let ids = need(params.integers("message_ids")?, "message_ids")?;
+    let around = around(world, chat, params)?;
+    params.nothing_left()?;
+    if ids.is_empty() || ids.len() > 100 || !ids.is_sorted_by(|one, next| one < next) {
+        return Err(Refusal::bad("wrong message identifiers specified"));
+    }
+    let mut sent = Vec::new();
+    for id in ids {
+        let found = world.chats.get(&from).and_then(|chat| chat.messages.get(&id));
+        let found = found.map(|posted| (posted.from, Value::Object(posted.json.clone())));
+        if let Some(found) = found {
+            let (id, _) = forward_one(world, bot, chat, found, &around);
+            sent.push(json!({ "message_id": id }));
+        }
+    }
+    Ok(Value::Array(sent))
+}
+
+fn forward_one(
+    world: &mut World,
+    bot: i64,
+    chat: i64,
+    (from, mut forwarded): (i64, Value),
+    around: &Value,
+) -> (i64, Map<String, Value>) {
     let origin = json!({ "type": "user", "sender_user": world.user(from), "date": forwarded["date"] });
     if let (Some(forwarded), Some(around)) = (forwarded.as_object_mut(), around.as_object()) {
         for name in OF_THE_PLACE {
@@ -159,8 +194,7 @@ pub(super) fn forward(world: &mut World, bot: i64, params: &mut Params) -> Answe
         forwarded.insert("forward_origin".into(), origin);
         forwarded.extend(around.clone());
     }
-    let (_, json) = world.put(chat, bot, None, &forwarded);
-    Ok(Value::Object(json))
+    world.put(chat, bot, None, &forwarded)
 }
 
 /// A message of the bot's own.

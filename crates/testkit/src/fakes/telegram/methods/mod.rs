@@ -33,6 +33,7 @@ pub(super) fn call(world: &mut World, bot: i64, method: &str, params: &mut Param
         "sendmessage" => messages::send,
         "copymessage" => messages::copy,
         "forwardmessage" => messages::forward,
+        "forwardmessages" => messages::forward_many,
         "editmessagetext" => messages::edit_text,
         "editmessagereplymarkup" => messages::edit_markup,
         "deletemessage" => messages::delete,
