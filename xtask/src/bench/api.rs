@@ -38,6 +38,10 @@ pub(super) fn run(quick: bool) -> Result<Vec<Figure>> {
     API.run(quick, &[("LOCKDOWN_BENCH_LOAD", tool.into())])
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a program is looked for where the shell looks"
+)]
 fn tool() -> Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let found = TOOLS
