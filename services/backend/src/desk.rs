@@ -61,6 +61,8 @@ struct Told {
     history: Vec<Line>,
     /// Whether no newer decision of its kind stands about the person: what is not the last word is not carried out.
     last_word: bool,
+    /// The cases that it ended.
+    ended_case_numbers: Vec<u64>,
 }
 
 #[derive(Serialize)]
@@ -295,6 +297,7 @@ async fn answer_case(desk: Desk, bus: &Bus) -> anyhow::Result<Answering> {
                 explanation: found.to_string(),
                 history: lines.collect(),
                 last_word,
+                ended_case_numbers: found.record.ended.iter().map(|number| number.0).collect(),
             })
         }
     });
