@@ -50,6 +50,84 @@ impl FakeDiscord {
         world.ask(bot, (user, channel), 2, &json!({ "data": data }))
     }
 
+    /// Somebody types an option of a command, the one that is `focused`; what they are offered is in the answer's `choices`.
+    pub fn typing(&self, bot: u64, user: u64, channel: u64, name: &str, options: &Value) -> String {
+        let data = json!({ "id": "1", "name": name, "type": 1, "options": options });
+        lock(&self.world).ask(bot, (user, channel), 4, &json!({ "data": data }))
+    }
+
+    /// Somebody chooses a line in the menu of a person; the bot has to have registered it.
+    pub fn user_menu(&self, bot: u64, user: u64, channel: u64, name: &str, target: u64) -> String {
+        let mut world = lock(&self.world);
+        let command = world.menu(bot, name, 2);
+        let options = json!([{ "type": 6, "value": target.to_string() }]);
+        let resolved = world.resolved(user, channel, bot, &options);
+        let data = json!({ "id": command, "name": name, "type": 2, "target_id": target.to_string(), "resolved": resolved });
+        world.ask(bot, (user, channel), 2, &json!({ "data": data }))
+    }
+
+    /// Somebody chooses a line in the menu of a message.
+    pub fn message_menu(&self, bot: u64, user: u64, channel: u64, name: &str, message: u64) -> String {
+        let mut world = lock(&self.world);
+        let command = world.menu(bot, name, 3);
+        let target = message.to_string();
+        let found = world.channels[&channel].messages[&message].clone();
+        let mut messages = json!({});
+        messages[&target] = found;
+        let data = json!({
+            "id": command, "name": name, "type": 3, "target_id": target, "resolved": { "messages": messages },
+        });
+        world.ask(bot, (user, channel), 2, &json!({ "data": data }))
+    }
+
+    /// Somebody presses a button of the bot's message, found by what its id begins with.
+    ///
+    /// # Panics
+    ///
+    /// When the message has no such button, or it cannot be pressed.
+    pub fn press(&self, bot: u64, user: u64, channel: u64, message: u64, button: &str) -> String {
+        let mut world = lock(&self.world);
+        let found = world.channels[&channel].messages[&message].clone();
+        let rows = found["components"].as_array().into_iter().flatten();
+        let mut buttons = rows.flat_map(|row| row["components"].as_array().into_iter().flatten());
+        let pressed = buttons.find(|one| one["custom_id"].as_str().is_some_and(|id| id.starts_with(button)));
+        let pressed = pressed.unwrap_or_else(|| panic!("there is no button `{button}`"));
+        assert!(
+            pressed["disabled"] != true,
+            "the button `{button}` cannot be pressed"
+        );
+        let data = json!({ "custom_id": pressed["custom_id"], "component_type": 2 });
+        world.ask(
+            bot,
+            (user, channel),
+            3,
+            &json!({ "data": data, "message": found }),
+        )
+    }
+
+    /// Somebody fills in the form that an interaction was answered with, and sends it.
+    ///
+    /// # Panics
+    ///
+    /// When it was not answered with a form that has these fields.
+    pub fn fill_in(&self, bot: u64, user: u64, channel: u64, token: &str, fields: &[(&str, &str)]) -> String {
+        let mut world = lock(&self.world);
+        let known = world
+            .interactions
+            .get(token)
+            .filter(|known| known.acknowledged == Some(9));
+        let form = known.and_then(|known| known.original.clone());
+        let mut form = form.expect("it was answered with a form");
+        for (name, value) in fields {
+            let mut rows = form["components"].as_array_mut().into_iter().flatten();
+            let row = rows.find(|row| row["components"][0]["custom_id"] == *name);
+            let row = row.unwrap_or_else(|| panic!("the form has no field `{name}`"));
+            row["components"][0]["value"] = json!(value);
+        }
+        let data = json!({ "custom_id": form["custom_id"], "components": form["components"] });
+        world.ask(bot, (user, channel), 5, &json!({ "data": data }))
+    }
+
     /// What the command was answered, as it stands now; follow-ups after it.
     pub fn replies(&self, token: &str) -> Vec<Value> {
         let world = lock(&self.world);
@@ -74,6 +152,15 @@ impl FakeDiscord {
 // === impl World ===
 
 impl World {
+    /// The id of a menu's line that the bot has registered.
+    fn menu(&self, bot: u64, name: &str, kind: u8) -> String {
+        let of_bot = self.commands.get(&bot).into_iter().flatten();
+        let mut found = of_bot.filter(|command| command["name"] == name && command["type"] == kind);
+        let id = found.next().and_then(|command| command["id"].as_str());
+        id.unwrap_or_else(|| panic!("the bot has no menu `{name}`"))
+            .to_owned()
+    }
+
     /// Sends an interaction of this type to the bot.
     fn ask(&mut self, bot: u64, (user, channel): (u64, u64), kind: u8, rest: &Value) -> String {
         let id = self.id();

@@ -12,6 +12,7 @@ pub const VIEW_AUDIT_LOG: u64 = 1 << 7;
 pub const VIEW_CHANNEL: u64 = 1 << 10;
 pub const SEND_MESSAGES: u64 = 1 << 11;
 pub const MANAGE_MESSAGES: u64 = 1 << 13;
+pub const EMBED_LINKS: u64 = 1 << 14;
 pub const READ_MESSAGE_HISTORY: u64 = 1 << 16;
 pub const MANAGE_NICKNAMES: u64 = 1 << 27;
 pub const MANAGE_ROLES: u64 = 1 << 28;
@@ -27,6 +28,7 @@ pub const BOT: u64 = EVERYBODY
     | MANAGE_GUILD
     | VIEW_AUDIT_LOG
     | MANAGE_MESSAGES
+    | EMBED_LINKS
     | MANAGE_NICKNAMES
     | MANAGE_ROLES
     | MODERATE_MEMBERS;

@@ -1,7 +1,9 @@
 //! Messages and direct conversations.
 
 use super::super::gateway::Audience;
-use super::super::permissions::{MANAGE_MESSAGES, READ_MESSAGE_HISTORY, SEND_MESSAGES, VIEW_CHANNEL};
+use super::super::permissions::{
+    EMBED_LINKS, MANAGE_MESSAGES, READ_MESSAGE_HISTORY, SEND_MESSAGES, VIEW_CHANNEL,
+};
 use super::super::world::{Channel, World, number, time_of};
 use super::{Answer, Call, Outcome, Refusal, ids, log, may_in, member_of};
 use chrono::TimeDelta;
@@ -134,6 +136,9 @@ pub(super) fn create(world: &mut World, bot: u64, channel: u64, call: &Call) -> 
         if world.users.get(&user).is_some_and(|user| user.dms_closed) {
             return Err(Refusal::new(403, 50_007, "Cannot send messages to this user"));
         }
+    }
+    if guild.is_some() && filled("embeds") {
+        may_in(world, bot, channel, EMBED_LINKS)?;
     }
     let nonce = call.body["nonce"].as_str().map(str::to_owned);
     if call.body["enforce_nonce"] == true
