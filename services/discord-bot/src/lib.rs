@@ -1,14 +1,18 @@
 //! The Discord bot: what happens on Discord becomes events, decisions become effects there.
 //!
-//! `gateway` hears, `read` understands, `intake` publishes; `effects` acts, `commands` answers moderators, and every request goes out through `rest`. No
-//! type of the library leaves this crate. To hear one more kind of event: an arm in `intake/events.rs`. To do one more
-//! thing on Discord: a method beside its like in `effects`.
+//! `gateway` hears, `read` understands, `intake` publishes; `effects` acts, `commands` answers moderators, `modlog` keeps
+//! their log, `checkup` says what the bot lacks, and every request goes out through `rest`. No type of the library leaves
+//! this crate. To hear one more kind of event: an arm in `intake/events.rs`. To do one more thing on Discord: a method
+//! beside its like in `effects`.
 
 mod account;
+mod case;
+mod checkup;
 mod commands;
 mod effects;
 mod gateway;
 mod intake;
+mod modlog;
 mod read;
 mod rest;
 mod words;
@@ -20,11 +24,14 @@ use anyhow::Context as _;
 use commands::Commands;
 use effects::Removals;
 use gateway::Gateway;
-use intake::{Guilds, Intake, Places};
+use intake::{Guilds, Intake, Places, Recent};
 use lockdown_bus::Bus;
-use lockdown_moderation::hands;
-use lockdown_runtime::{Context, probe};
-use rest::Rest;
+use lockdown_moderation::hands::{self, SettingsBook};
+use lockdown_runtime::{Clock, Context, Secret, SecretUrl, probe};
+use modlog::ModLog;
+use rest::{Ask, Rest};
+use serde::Serialize;
+use serenity::http::Route;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
@@ -32,6 +39,68 @@ use tokio::sync::{mpsc, watch};
 const AHEAD: usize = 4_096;
 /// Commands that may wait.
 const INTERACTIONS: usize = 1_024;
+
+/// What the bot lacks.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// What the owner of the application has to switch on.
+    pub intents: Vec<String>,
+    pub guilds: Vec<GuildReport>,
+}
+
+/// What the bot lacks in one guild.
+#[derive(Debug, Clone, Serialize)]
+pub struct GuildReport {
+    pub id: String,
+    pub name: String,
+    /// Each with what to do about it.
+    pub lacking: Vec<String>,
+}
+
+/// Looks at everything that the bot needs, without starting it.
+pub async fn doctor(token: &Secret, api_url: Option<&SecretUrl>, clock: &Clock) -> anyhow::Result<Report> {
+    let discord = Discord::connect(token, api_url, clock.clone()).await?;
+    let (rest, guilds) = (&discord.rest, &discord.guilds);
+    let english = words::WORDS.tongue(None);
+    let missing = gateway::missing_intents(rest)
+        .await
+        .context("could not learn which intents the application has")?;
+    let missing: Vec<&str> = missing.iter().map(|(_, name)| *name).collect();
+    let mut report = Report {
+        intents: checkup::intents(english, &missing),
+        guilds: Vec::new(),
+    };
+    let mut after = 0;
+    loop {
+        let ask = Ask::get(Route::UserMeGuilds, 0)
+            .param("limit", 200)
+            .param("after", after);
+        let page = rest.call(ask).await.context("could not learn where the bot is")?;
+        let ids: Vec<u64> = page
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|guild| read::id(&guild["id"]))
+            .collect();
+        for id in &ids {
+            let learned = checkup::learn(rest, guilds, *id).await;
+            let name = guilds.get(*id).map(|guild| guild.name).unwrap_or_default();
+            let lacking = match learned {
+                Ok(()) => {
+                    let log = modlog::usual(guilds, *id);
+                    checkup::guild(english, guilds, *id, checkup::Naming::Names, log)
+                }
+                Err(error) => vec![format!("it could not be looked at: {error}")],
+            };
+            let id = id.to_string();
+            report.guilds.push(GuildReport { id, name, lacking });
+        }
+        match ids.iter().max() {
+            Some(last) if ids.len() == 200 => after = *last,
+            _ => return Ok(report),
+        }
+    }
+}
 
 /// Starts the bot's tasks in `ctx`; they end when it stops.
 pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
@@ -92,18 +161,28 @@ async fn begin(ctx: &Context, bus: Bus, rest: Arc<Rest>, gateway: Gateway, own: 
     let places = Arc::new(places.await.context("could not learn how far Discord was read")?);
     let discord = Discord::new(Arc::clone(&rest), Arc::clone(&guilds), ctx.clock.clone());
     hands::start(ctx, &bus, Arc::new(discord.clone())).await?;
-    Removals::start(ctx, bus.clone(), discord.clone())
-        .await
-        .context("could not consume verdicts")?;
     let (events, heard) = mpsc::channel(AHEAD);
     let (interactions, asked) = mpsc::channel(INTERACTIONS);
-    let commands = Commands::start(bus.clone(), discord, ctx.clock.clone()).await?;
+    let book = SettingsBook::open(ctx, &bus).await?;
+    let log = ModLog::start(bus.clone(), discord.clone(), book.clone()).await?;
+    let recent = Arc::new(Recent::default());
+    Removals::start(
+        ctx,
+        bus.clone(),
+        discord.clone(),
+        Arc::clone(&recent),
+        log.clone(),
+    )
+    .await
+    .context("could not consume verdicts")?;
+    let commands = Commands::start(bus.clone(), discord, ctx.clock.clone(), log, book).await?;
     ctx.tasks.spawn("commands", commands.run(asked, ctx.clone()));
     let intake = Intake {
         bus,
         rest,
         guilds,
         places: Arc::clone(&places),
+        recent,
         clock: ctx.clock.clone(),
         tasks: ctx.tasks.clone(),
         stopping: ctx.shutdown.soft_token(),

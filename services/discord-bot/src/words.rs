@@ -10,6 +10,25 @@ pub(crate) static WORDS: LazyLock<Words> = LazyLock::new(|| {
     ])
 });
 
+/// Other people's words, with nothing in them that Discord would do something with.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(
+            c,
+            '\\' | '*' | '_' | '~' | '`' | '|' | '<' | '>' | '[' | ']' | '(' | ')' | '#' | '@'
+        ) {
+            escaped.push('\\');
+        }
+        // An address is only one with its colon.
+        escaped.push(c);
+        if c == ':' {
+            escaped.push('\u{200b}');
+        }
+    }
+    escaped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,7 @@
 //! What a moderator is told: one line, nobody called, nothing that can be clicked by mistake.
 
+use crate::case::time;
+use crate::words::escape;
 use chrono::{DateTime, Utc};
 use lockdown_events::{Action, DirectMessage, UserId};
 use lockdown_moderation::words::Tongue;
@@ -139,35 +141,12 @@ impl About {
 
 /// ` until 20 November 2026 (in an hour)`, as each reader's own client says it.
 pub(super) fn until(tongue: &Tongue, at: DateTime<Utc>) -> String {
-    let at = at.timestamp();
-    tongue.say(
-        "until",
-        &[("at", &format!("<t:{at}:f>")), ("left", &format!("<t:{at}:R>"))],
-    )
+    tongue.say("until", &[("at", &time(at, 'f')), ("left", &time(at, 'R'))])
 }
 
 /// An error that says more than one text could: in the language of the records as it is, in others by the text of `key`.
 pub(super) fn exact(tongue: &Tongue, error: &dyn std::fmt::Display, key: &str) -> String {
     tongue.exact(&escape(&error.to_string()), key)
-}
-
-/// Other people's words, with nothing in them that Discord would do something with.
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        if matches!(
-            c,
-            '\\' | '*' | '_' | '~' | '`' | '|' | '<' | '>' | '[' | ']' | '(' | ')' | '#' | '@'
-        ) {
-            escaped.push('\\');
-        }
-        // An address is only one with its colon.
-        escaped.push(c);
-        if c == ':' {
-            escaped.push('\u{200b}');
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

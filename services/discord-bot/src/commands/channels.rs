@@ -13,8 +13,6 @@ use lockdown_runtime::chain;
 
 /// Discord's longest.
 const SLOWEST: u64 = 21_600;
-/// Text, voice, announcements, stages, forums, media: what is closed with a guild.
-const CLOSED: [u64; 6] = [0, 2, 5, 13, 15, 16];
 
 // === impl Commands ===
 
@@ -202,7 +200,7 @@ impl Commands {
         let Some(text) = input.text("duration") else {
             return Ok(None);
         };
-        let term = Term::parse(&text, self.clock.now(), &Utc, Span::LONGEST);
+        let term = Term::parse(&text, self.clock.now(), &input.zone, Span::LONGEST);
         term.map(Term::at)
             .map_err(|error| exact(input.tongue, &error, "duration.wrong"))
     }
@@ -212,7 +210,7 @@ impl Commands {
         let mut channels: Vec<u64> = known
             .channels
             .iter()
-            .filter(|(_, channel)| CLOSED.contains(&channel.kind))
+            .filter(|(_, channel)| channel.is_spoken())
             .map(|(id, _)| *id)
             .collect();
         channels.sort_unstable();

@@ -1,16 +1,20 @@
 //! What a moderator asked for, and where.
 
+use super::list;
 use crate::intake::role_ids;
 use crate::read;
 use crate::words::WORDS;
-use lockdown_events::{ChannelId, GuildId, UserId};
+use lockdown_events::{ChannelId, GuildId, MessageId, MessageRef, UserId};
+use lockdown_moderation::Zone;
 use lockdown_moderation::words::Tongue;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-/// A slash command, as it was used in a guild.
+/// What somebody asked for in a guild: by a command, a menu, a button or a form. A button or a form is a command too, with
+/// its options in its id.
 pub(super) struct Input {
     pub(super) id: u64,
     pub(super) token: String,
+    pub(super) kind: Kind,
     /// `lockdown start`
     pub(super) path: String,
     pub(super) guild: Numbered<GuildId>,
@@ -22,8 +26,22 @@ pub(super) struct Input {
     pub(super) permissions: u64,
     /// Their language.
     pub(super) tongue: &'static Tongue,
+    /// The clock by which they mean dates.
+    pub(super) zone: Zone,
     options: Vec<Value>,
     resolved: Value,
+}
+
+/// How it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Command,
+    /// A button, or a line in the menu of a person or a message.
+    Press,
+    /// A form that was filled in.
+    Form,
+    /// Nothing yet: an option is being typed.
+    Typing,
 }
 
 /// An id, and Discord's number of it.
@@ -35,24 +53,31 @@ pub(super) struct Numbered<T> {
 // === impl Input ===
 
 impl Input {
-    /// `None` when it is no command, or was not used in a guild.
+    /// `None` when it is none of these, or was not used in a guild.
     pub(super) fn read(interaction: &Value) -> Option<Self> {
-        if interaction["type"].as_u64() != Some(2) {
-            return None;
-        }
         let data = &interaction["data"];
-        let (mut path, mut options) = (data["name"].as_str()?.to_owned(), &data["options"]);
-        // A group holds a command, which holds its options.
-        while let Some(inner) = options
-            .get(0)
-            .filter(|option| matches!(option["type"].as_u64(), Some(1 | 2)))
-        {
-            path = format!("{path} {}", inner["name"].as_str()?);
-            options = &inner["options"];
-        }
+        let (kind, path, options) = match (interaction["type"].as_u64()?, data["type"].as_u64()) {
+            (2, Some(2 | 3)) => {
+                let (path, options) = menu(data, &interaction["channel_id"])?;
+                (Kind::Press, path, options)
+            }
+            (asked @ (2 | 4), _) => {
+                let kind = if asked == 2 { Kind::Command } else { Kind::Typing };
+                let (path, options) = command(data)?;
+                (kind, path, options)
+            }
+            (asked @ (3 | 5), _) => {
+                let kind = if asked == 3 { Kind::Press } else { Kind::Form };
+                let (path, mut options) = of_custom_id(data["custom_id"].as_str()?);
+                fields(&data["components"], &mut options);
+                (kind, path, options)
+            }
+            _ => return None,
+        };
         Some(Self {
             id: read::id(&interaction["id"])?,
             token: interaction["token"].as_str()?.to_owned(),
+            kind,
             path,
             guild: Numbered::read(&interaction["guild_id"], GuildId::new)?,
             channel: Numbered::read(&interaction["channel_id"], ChannelId::new)?,
@@ -60,8 +85,61 @@ impl Input {
             roles: role_ids(&interaction["member"]),
             permissions: all_of(read::id(&interaction["member"]["permissions"]).unwrap_or(0)),
             tongue: WORDS.tongue(interaction["locale"].as_str()),
-            options: options.as_array().cloned().unwrap_or_default(),
+            zone: Zone::default(),
+            options,
             resolved: data["resolved"].clone(),
+        })
+    }
+
+    /// The id of a button or a form that asks for `path` with the same options as this.
+    pub(super) fn custom_id(&self, path: &str) -> String {
+        let plain = self.options.iter().filter_map(|option| {
+            let value = match &option["value"] {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            Some(format!("{}={value}", option["name"].as_str()?))
+        });
+        let all: Vec<String> = plain.collect();
+        if all.is_empty() {
+            return path.to_owned();
+        }
+        format!("{path}/{}", all.join("&"))
+    }
+
+    /// The option that is being typed, and what stands there so far.
+    pub(super) fn typed(&self) -> Option<(&str, &str)> {
+        let option = self.options.iter().find(|option| option["focused"] == true)?;
+        Some((
+            option["name"].as_str()?,
+            option["value"].as_str().unwrap_or_default(),
+        ))
+    }
+
+    /// The messages that are named as evidence, each as `channel-message`, a link, or an id in this channel.
+    pub(super) fn evidence(&self) -> Result<Vec<MessageRef>, String> {
+        let Some(text) = self.text("evidence") else {
+            return Ok(Vec::new());
+        };
+        let words = text.split([' ', ',', '\n']).filter(|word| !word.is_empty());
+        words
+            .map(|word| {
+                self.message(word)
+                    .ok_or_else(|| self.tongue.say("evidence.wrong", &[]))
+            })
+            .collect()
+    }
+
+    fn message(&self, word: &str) -> Option<MessageRef> {
+        let mut parts = word.rsplit(['/', '-']);
+        let message: u64 = parts.next()?.parse().ok()?;
+        let channel = match parts.next() {
+            Some(channel) => channel.parse().ok()?,
+            None => self.channel.number,
+        };
+        Some(MessageRef {
+            channel_id: ChannelId::new(&channel.to_string()).ok(),
+            message_id: MessageId::new(&message.to_string()).ok()?,
         })
     }
 
@@ -114,11 +192,116 @@ impl<T> Numbered<T> {
     }
 }
 
+/// The path and the options of a command.
+fn command(data: &Value) -> Option<(String, Vec<Value>)> {
+    let (mut path, mut options) = (data["name"].as_str()?.to_owned(), &data["options"]);
+    // A group holds a command, which holds its options.
+    while let Some(inner) = options
+        .get(0)
+        .filter(|option| matches!(option["type"].as_u64(), Some(1 | 2)))
+    {
+        path = format!("{path} {}", inner["name"].as_str()?);
+        options = &inner["options"];
+    }
+    Some((path, options.as_array().cloned().unwrap_or_default()))
+}
+
+/// A line in the menu of a person or of a message: of the message, its author is meant.
+fn menu(data: &Value, channel: &Value) -> Option<(String, Vec<Value>)> {
+    let path = list::menu(data["name"].as_str()?)?;
+    let target = data["target_id"].as_str()?;
+    let message = &data["resolved"]["messages"][target];
+    if data["type"] == 2 {
+        return Some((path.to_owned(), vec![json!({ "name": "user", "value": target })]));
+    }
+    let channel = message["channel_id"].as_str().or(channel.as_str())?;
+    let options = vec![
+        json!({ "name": "user", "value": message["author"]["id"] }),
+        json!({ "name": "evidence", "value": format!("{channel}-{target}") }),
+    ];
+    Some((path.to_owned(), options))
+}
+
+/// `case undo/number=17`
+fn of_custom_id(id: &str) -> (String, Vec<Value>) {
+    let (path, rest) = id.split_once('/').unwrap_or((id, ""));
+    let options = rest.split('&').filter_map(|pair| pair.split_once('='));
+    let options = options.map(|(name, value)| json!({ "name": name, "value": value }));
+    (path.to_owned(), options.collect())
+}
+
+/// What was written into a form, wherever its fields stand.
+fn fields(components: &Value, options: &mut Vec<Value>) {
+    for part in components.as_array().into_iter().flatten() {
+        if let Some(name) = part["custom_id"].as_str()
+            && part["value"].is_string()
+        {
+            options.push(json!({ "name": name, "value": part["value"] }));
+        }
+        fields(&part["components"], options);
+        if part["component"].is_object() {
+            fields(&json!([part["component"]]), options);
+        }
+    }
+}
+
 /// An administrator may do everything.
 fn all_of(permissions: u64) -> u64 {
     if permissions & crate::effects::permissions::ADMINISTRATOR != 0 {
         u64::MAX
     } else {
         permissions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_button_and_a_form_are_commands() {
+        let interaction = |kind: u8, data: Value| {
+            let body = json!({
+                "id": "1", "token": "t", "type": kind, "guild_id": "7", "channel_id": "8", "data": data,
+                "member": { "user": { "id": "9" }, "permissions": "8", "roles": [] }, "locale": "en-US",
+            });
+            Input::read(&body).unwrap()
+        };
+        let button = interaction(3, json!({ "custom_id": "case undo/number=17" }));
+        assert_eq!((button.kind, button.path.as_str()), (Kind::Press, "case undo"));
+        assert_eq!(button.number("number"), Some(17));
+        assert_eq!(button.custom_id("case undo"), "case undo/number=17");
+        let field = json!({ "type": 4, "custom_id": "reason", "value": "wrong = person & all" });
+        for part in [json!({ "components": [field] }), json!({ "component": field })] {
+            let form = interaction(
+                5,
+                json!({ "custom_id": "case undo/number=17", "components": [part] }),
+            );
+            assert_eq!(form.text("reason").as_deref(), Some("wrong = person & all"));
+            assert_eq!((form.kind, form.number("number")), (Kind::Form, Some(17)));
+        }
+        let menu = interaction(
+            2,
+            json!({ "type": 3, "name": "Warn", "target_id": "4", "resolved": {
+                "messages": { "4": { "id": "4", "channel_id": "8", "author": { "id": "5" } } } } }),
+        );
+        assert_eq!((menu.kind, menu.path.as_str()), (Kind::Press, "warn"));
+        assert_eq!(menu.user().unwrap().as_str(), "5");
+        let kept = &menu.evidence().unwrap()[0];
+        assert_eq!(
+            (
+                kept.channel_id.as_ref().unwrap().as_str(),
+                kept.message_id.as_str()
+            ),
+            ("8", "4")
+        );
+        let typing = interaction(
+            4,
+            json!({ "name": "mute", "type": 1, "options": [{ "name": "duration", "type": 3, "value": "1", "focused": true }] }),
+        );
+        assert_eq!(
+            (typing.kind, typing.typed()),
+            (Kind::Typing, Some(("duration", "1")))
+        );
     }
 }

@@ -4,7 +4,7 @@
 //! `option.{command}.{option}` or `option.{option}`.
 
 use crate::effects::permissions::{
-    BAN_MEMBERS, KICK_MEMBERS, MANAGE_CHANNELS, MANAGE_MESSAGES, MANAGE_ROLES, MODERATE_MEMBERS,
+    BAN_MEMBERS, KICK_MEMBERS, MANAGE_CHANNELS, MANAGE_GUILD, MANAGE_MESSAGES, MANAGE_ROLES, MODERATE_MEMBERS,
 };
 use crate::words::WORDS;
 use lockdown_moderation::words::Tongue;
@@ -40,6 +40,9 @@ struct Opt {
     kind: u8,
     needed: bool,
     range: Option<(u64, u64)>,
+    choices: &'static [&'static str],
+    /// What is typed is completed.
+    completed: bool,
 }
 
 // === impl Opt ===
@@ -51,11 +54,32 @@ impl Opt {
             kind,
             needed: false,
             range: None,
+            choices: &[],
+            completed: false,
         }
     }
 
     const fn needed(self) -> Self {
         Self { needed: true, ..self }
+    }
+
+    const fn completed(self) -> Self {
+        Self {
+            completed: true,
+            ..self
+        }
+    }
+
+    /// Without help of what moderators wrote before.
+    const fn plain(self) -> Self {
+        Self {
+            completed: false,
+            ..self
+        }
+    }
+
+    const fn one_of(self, choices: &'static [&'static str]) -> Self {
+        Self { choices, ..self }
     }
 
     const fn within(self, least: u64, most: u64) -> Self {
@@ -67,12 +91,35 @@ impl Opt {
 }
 
 const WHO: Opt = Opt::new("user", USER).needed();
-const REASON: Opt = Opt::new("reason", TEXT);
+const REASON: Opt = Opt::new("reason", TEXT).completed();
 const NOTIFY: Opt = Opt::new("notify", FLAG);
-const DURATION: Opt = Opt::new("duration", TEXT);
-const DELETE: Opt = Opt::new("delete", TEXT);
+const DURATION: Opt = Opt::new("duration", TEXT).completed();
+const DELETE: Opt = Opt::new("delete", TEXT).completed();
+const CASE: Opt = Opt::new("number", NUMBER).needed().completed().within(1, 1 << 50);
 const PLACE: Opt = Opt::new("channel", CHANNEL);
 const GIVEN_ROLE: Opt = Opt::new("role", ROLE).needed();
+
+const ACTIONS: [&str; 9] = [
+    "ban", "unban", "kick", "mute", "unmute", "warn", "unwarn", "note", "softban",
+];
+
+/// The lines in the menus of people and messages: what they are called in the files of words, the command that they are,
+/// and where: 2 in those of people, 3 in those of messages.
+const MENUS: &[(&str, &str, u8, u64)] = &[
+    ("menu.note", "note", 2, MODERATE_MEMBERS),
+    ("menu.warn", "warn", 2, MODERATE_MEMBERS),
+    ("menu.mute", "mute", 2, MODERATE_MEMBERS),
+    ("menu.ban", "ban", 2, BAN_MEMBERS),
+    ("menu.history", "history", 2, MODERATE_MEMBERS),
+    ("menu.note", "note", 3, MODERATE_MEMBERS),
+    ("menu.warn", "warn", 3, MODERATE_MEMBERS),
+    ("menu.mute", "mute", 3, MODERATE_MEMBERS),
+    ("menu.ban", "ban", 3, BAN_MEMBERS),
+    ("menu.remove", "remove", 3, MANAGE_MESSAGES),
+    // Anybody may report.
+    ("menu.report", "report", 2, 0),
+    ("menu.report", "report", 3, 0),
+];
 
 const fn command(name: &'static str, permission: u64, options: &'static [Opt]) -> Command {
     Command {
@@ -97,11 +144,54 @@ const COMMANDS: &[Command] = &[
     command("unmute", MODERATE_MEMBERS, &[WHO, REASON]),
     command("warn", MODERATE_MEMBERS, &[WHO, REASON.needed(), NOTIFY]),
     command("note", MODERATE_MEMBERS, &[WHO, Opt::new("text", TEXT).needed()]),
-    command(
-        "case",
-        MODERATE_MEMBERS,
-        &[Opt::new("number", NUMBER).needed().within(1, 1 << 50)],
-    ),
+    Command {
+        name: "case",
+        permission: MODERATE_MEMBERS,
+        takes: Takes::Commands(&[
+            ("view", &[CASE]),
+            (
+                "list",
+                &[
+                    Opt::new("user", USER),
+                    Opt::new("moderator", USER),
+                    Opt::new("type", TEXT).one_of(&ACTIONS),
+                    Opt::new("before", NUMBER).within(1, 1 << 50),
+                ],
+            ),
+            ("reason", &[CASE, REASON.needed()]),
+            ("duration", &[CASE, DURATION.needed()]),
+            ("evidence", &[CASE, Opt::new("evidence", TEXT).needed()]),
+            ("void", &[CASE, REASON.needed()]),
+            ("undo", &[CASE, REASON]),
+            ("explain", &[CASE]),
+        ]),
+    },
+    command("history", MODERATE_MEMBERS, &[WHO]),
+    command("userinfo", MODERATE_MEMBERS, &[WHO]),
+    // Anybody may report.
+    command("report", 0, &[WHO, REASON.plain(), Opt::new("evidence", TEXT)]),
+    Command {
+        name: "rules",
+        permission: MANAGE_GUILD,
+        takes: Takes::Commands(&[("check", &[]), ("list", &[])]),
+    },
+    command("doctor", MANAGE_GUILD, &[]),
+    Command {
+        name: "config",
+        permission: MANAGE_GUILD,
+        takes: Takes::Commands(&[
+            ("show", &[]),
+            (
+                "set",
+                &[
+                    Opt::new("log", CHANNEL),
+                    Opt::new("language", TEXT).one_of(&["en", "pt-BR"]),
+                    Opt::new("timezone", TEXT),
+                    Opt::new("message_days", NUMBER).within(0, 3_650),
+                ],
+            ),
+        ]),
+    },
     command(
         "purge",
         MANAGE_MESSAGES,
@@ -138,7 +228,30 @@ const COMMANDS: &[Command] = &[
 
 /// All of them, for the one call that registers them.
 pub(super) fn all() -> Value {
-    COMMANDS.iter().map(Command::json).collect()
+    let menus = MENUS.iter().map(|(key, _, kind, permission)| {
+        let names = WORDS.tongues().iter().skip(1);
+        let names = names.map(|tongue| (tongue.tag().to_owned(), json!(tongue.say(key, &[]))));
+        json!({
+            "name": WORDS.tongue(None).say(key, &[]), "name_localizations": names.collect::<Map<_, _>>(), "type": kind,
+            "contexts": [0], "integration_types": [0], "default_member_permissions": allowed(*permission),
+        })
+    });
+    COMMANDS.iter().map(Command::json).chain(menus).collect()
+}
+
+/// The command that a line of a menu is, by its name.
+pub(super) fn menu(name: &str) -> Option<&'static str> {
+    let english = WORDS.tongue(None);
+    let found = MENUS.iter().find(|(key, ..)| english.say(key, &[]) == name);
+    found.map(|(_, path, ..)| *path)
+}
+
+/// `null` is everybody.
+fn allowed(permission: u64) -> Value {
+    match permission {
+        0 => Value::Null,
+        bits => json!(bits.to_string()),
+    }
 }
 
 // === impl Command ===
@@ -161,7 +274,7 @@ impl Command {
         };
         let rest = json!({
             "type": 1, "options": options, "contexts": [0], "integration_types": [0],
-            "default_member_permissions": self.permission.to_string(),
+            "default_member_permissions": allowed(self.permission),
         });
         named(self.name, &[&format!("command.{}", self.name)], rest)
     }
@@ -178,6 +291,13 @@ impl Opt {
         }
         if self.kind == CHANNEL {
             rest["channel_types"] = json!(SPOKEN);
+        }
+        if self.completed {
+            rest["autocomplete"] = json!(true);
+        }
+        if !self.choices.is_empty() {
+            let choice = |name: &&str| json!({ "name": name, "value": name });
+            rest["choices"] = self.choices.iter().map(choice).collect();
         }
         let keys = [
             format!("option.{command}.{}", self.name),
@@ -261,8 +381,16 @@ mod tests {
     fn discord_takes_them_in_every_language() {
         let all = all();
         let all = all.as_array().unwrap();
-        assert!(all.len() <= 100);
-        check(all);
+        let of = |kind: u8| all.iter().filter(move |command| command["type"] == kind);
+        assert!(of(1).count() <= 100 && of(2).count() <= 15 && of(3).count() <= 15);
+        check(&of(1).cloned().collect::<Vec<_>>());
+        for menu in of(2).chain(of(3)) {
+            let name = menu["name"].as_str().unwrap();
+            assert!(
+                (1..=32).contains(&name.chars().count()) && super::menu(name).is_some(),
+                "{name}"
+            );
+        }
         let ban = all.iter().find(|command| command["name"] == "ban").unwrap();
         assert_eq!(ban["name_localizations"]["pt-BR"], "banir");
         assert!(ban["options"][0]["description_localizations"]["pt-BR"].is_string());

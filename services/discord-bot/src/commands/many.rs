@@ -1,8 +1,9 @@
 //! `/massban`: one result for each person, and one summary.
 
-use super::answers::{Told, escape};
+use super::answers::Told;
 use super::input::Input;
 use super::{Came, Commands};
+use crate::words::escape;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use lockdown_events::{Action, ModerationAction, UserId};

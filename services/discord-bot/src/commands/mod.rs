@@ -1,4 +1,5 @@
-//! Slash commands: read, asked over the bus, answered in one line that only the moderator sees.
+//! Commands, and the menus, buttons and forms that are commands by another way: read, asked over the bus, answered so that
+//! only the moderator sees it.
 //!
 //! A command about a person decides nothing: it says what is wished for, as the API and the dashboard do, and tells what
 //! came of it. Who may is the desk's to say; what Discord shows in its menus is only a hint. A command about a channel or a
@@ -6,29 +7,41 @@
 //! `list.rs`, its words in the files of words, and its arm in [`Commands::answer`].
 
 mod answers;
+mod ask;
+mod cases;
 mod channels;
+mod config;
+mod doctor;
+mod forms;
 mod input;
 mod list;
 mod many;
 mod outcomes;
+mod people;
 mod purge;
+mod reports;
 mod rights;
 mod roles;
+mod typing;
 
 use crate::effects::{Discord, Ended, Locks};
+use crate::modlog::{ModLog, of};
 use crate::rest::{Ask, Priority, Rest, RestError};
-use answers::{Told, escape, exact};
+use crate::words::escape;
+use answers::{Told, exact};
 use anyhow::Context as _;
-use input::Input;
+use input::{Input, Kind};
 use lockdown_bus::{AskError, Bus};
 use lockdown_events::{
-    Action, CaseRequest, ChannelId, GuildId, ModerationAction, ModerationDeed, ModerationEvent,
-    ModerationLog, Origin, Outcome, Platform, UserId,
+    Action, ChannelId, GuildId, ModerationAction, ModerationDeed, ModerationEvent, ModerationLog, Origin,
+    Outcome, Platform, UserId,
 };
-use lockdown_moderation::words::{Tongue, With};
-use lockdown_moderation::{Limits, Span, Term};
+use lockdown_moderation::hands::SettingsBook;
+use lockdown_moderation::words::Tongue;
+use lockdown_moderation::{Limits, Span, Term, Zone, zone};
 use lockdown_runtime::{Clock, Context, chain};
 use outcomes::Outcomes;
+use reports::Reporters;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use serenity::http::Route;
@@ -58,6 +71,9 @@ pub(crate) struct Commands {
     outcomes: Outcomes,
     discord: Discord,
     locks: Locks,
+    log: ModLog,
+    book: SettingsBook,
+    reporters: Reporters,
     /// The application, which has the bot's own id.
     own: u64,
 }
@@ -72,8 +88,6 @@ struct Case {
     state: String,
     #[serde(default)]
     expires_at: Option<chrono::DateTime<chrono::Utc>>,
-    #[serde(default)]
-    explanation: Option<String>,
 }
 
 /// What came of a wish.
@@ -89,7 +103,13 @@ enum Came {
 // === impl Commands ===
 
 impl Commands {
-    pub(crate) async fn start(bus: Bus, discord: Discord, clock: Clock) -> anyhow::Result<Self> {
+    pub(crate) async fn start(
+        bus: Bus,
+        discord: Discord,
+        clock: Clock,
+        log: ModLog,
+        book: SettingsBook,
+    ) -> anyhow::Result<Self> {
         let outcomes = Outcomes::listen(&bus)
             .await
             .context("could not listen to outcomes")?;
@@ -103,6 +123,9 @@ impl Commands {
             own: discord.guilds.own(),
             discord,
             locks,
+            log,
+            book,
+            reporters: Reporters::default(),
         })
     }
 
@@ -172,12 +195,24 @@ impl Commands {
     }
 
     async fn take(&self, interaction: &Value) {
-        let Some(input) = Input::read(interaction) else {
+        let Some(mut input) = Input::read(interaction) else {
             metrics::counter!("lockdown_discord_interactions_unused_total").increment(1);
             return;
         };
         // Discord waits three seconds for the first word, and a quarter of an hour for the rest.
-        let deferred = json!({ "type": 5, "data": { "flags": EPHEMERAL } });
+        let form = match input.kind {
+            Kind::Press => forms::form(&input),
+            Kind::Command => forms::of_command(&input),
+            Kind::Form | Kind::Typing => None,
+        };
+        if input.kind == Kind::Typing {
+            input.zone = self.zone(&input).await;
+        }
+        let deferred = match (input.kind, form) {
+            (Kind::Typing, _) => json!({ "type": 8, "data": { "choices": self.offers(&input).await } }),
+            (_, Some(form)) => json!({ "type": 9, "data": form }),
+            _ => json!({ "type": 5, "data": { "flags": EPHEMERAL } }),
+        };
         let route = Route::InteractionResponse {
             interaction_id: input.id.into(),
             token: &input.token,
@@ -190,6 +225,10 @@ impl Commands {
             tracing::info!("A command was not acknowledged in time, and is not carried out: {error}");
             return;
         }
+        if deferred["type"] != 5 {
+            return;
+        }
+        input.zone = self.zone(&input).await;
         let told = self.answer(&input).await;
         let said =
             |text: &str| json!({ "content": text, "allowed_mentions": { "parse": [] }, "flags": EPHEMERAL });
@@ -222,6 +261,12 @@ impl Commands {
         }
     }
 
+    /// The clock of the community, by which dates are read.
+    async fn zone(&self, input: &Input) -> Zone {
+        let settings = self.book.of(&of(&input.guild.id)).await;
+        zone(&settings.timezone).unwrap_or_default()
+    }
+
     /// What the moderator is told.
     async fn answer(&self, input: &Input) -> Told {
         let action = match input.path.as_str() {
@@ -235,7 +280,23 @@ impl Commands {
             "note" => Action::Note,
             other => {
                 let told = match other {
-                    "case" => self.case(input).await,
+                    "case view" => self.case_view(input).await,
+                    "case explain" => self.case_explain(input).await,
+                    "case list" => self.case_list(input).await,
+                    "case reason" => self.case_change(input, "reason").await,
+                    "case duration" => self.case_change(input, "duration").await,
+                    "case evidence" => self.case_change(input, "evidence").await,
+                    "case void" => self.case_void(input).await,
+                    "case undo" => self.case_undo(input).await,
+                    "history" => self.history(input).await,
+                    "userinfo" => self.userinfo(input).await,
+                    "report" => self.report(input).await,
+                    "remove" => self.remove(input).await,
+                    "rules check" => self.rules_check(input).await,
+                    "rules list" => self.rules_list(input).await,
+                    "doctor" => self.doctor(input).await,
+                    "config show" => self.config_show(input).await,
+                    "config set" => self.config_set(input).await,
                     "massban" => self.massban(input).await,
                     "purge" => self.purge(input).await,
                     "slowmode" => self.slowmode(input).await,
@@ -262,7 +323,7 @@ impl Commands {
     fn wish(&self, input: &Input, action: Action, user: UserId) -> Result<ModerationAction, String> {
         let now = self.clock.now();
         let within = |text: &str, longest: Span, key: &str| {
-            let term = Term::parse(text, now, &chrono::Utc, longest);
+            let term = Term::parse(text, now, &input.zone, longest);
             term.map_err(|error| exact(input.tongue, &error, key))
         };
         let ends = match input.text("duration") {
@@ -297,7 +358,7 @@ impl Commands {
             trace_id: None,
             rule: None,
             rule_set_hash: None,
-            evidence: Vec::new(),
+            evidence: input.evidence()?,
         })
     }
 
@@ -322,25 +383,6 @@ impl Commands {
             ),
             None => Came::Waiting(case),
         }
-    }
-
-    async fn case(&self, input: &Input) -> Result<Told, String> {
-        let tongue = input.tongue;
-        let number = input
-            .number("number")
-            .ok_or_else(|| tongue.say("case.number", &[]))?;
-        let ask = CaseRequest {
-            platform: Platform::Discord,
-            guild_id: input.guild.id.clone(),
-            case_number: number,
-        };
-        let case = self.bus.requests().ask::<_, Case>("case", &ask, PATIENCE).await;
-        let case = case.map_err(|error| why(tongue, &error))?;
-        let words = case
-            .explanation
-            .unwrap_or_else(|| format!("{}: {}", tongue.action(case.action), case.state));
-        let with: With<'_> = &[("case", &case.case_number), ("words", &escape(&words))];
-        Ok(Told::plain(tongue.say("case.shown", with)))
     }
 
     /// The line for Discord's audit log: who and why.

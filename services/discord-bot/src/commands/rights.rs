@@ -2,23 +2,11 @@
 //! against the bot.
 
 use super::Commands;
-use super::answers::escape;
 use super::input::Input;
-use crate::effects::permissions::{
-    MANAGE_CHANNELS, MANAGE_GUILD, MANAGE_MESSAGES, MANAGE_ROLES, READ_MESSAGE_HISTORY, VIEW_CHANNEL,
-};
+use crate::checkup;
 use crate::rest::RestError;
+use crate::words::escape;
 use lockdown_moderation::words::Tongue;
-
-/// The permissions that commands need, under the names that Discord gives them.
-const NAMES: [(u64, &str); 6] = [
-    (VIEW_CHANNEL, "view_channel"),
-    (READ_MESSAGE_HISTORY, "read_message_history"),
-    (MANAGE_MESSAGES, "manage_messages"),
-    (MANAGE_CHANNELS, "manage_channels"),
-    (MANAGE_ROLES, "manage_roles"),
-    (MANAGE_GUILD, "manage_guild"),
-];
 
 // === impl Commands ===
 
@@ -87,8 +75,6 @@ impl Commands {
 
 /// The name of the first permission that is missing.
 pub(super) fn lacking(tongue: &Tongue, held: u64, needed: u64) -> Option<String> {
-    let missing = NAMES
-        .iter()
-        .find(|(bit, _)| needed & bit != 0 && held & bit == 0)?;
-    Some(tongue.say(&format!("permission.{}", missing.1), &[]))
+    let missing = checkup::names(tongue, needed & !held);
+    missing.into_iter().next()
 }

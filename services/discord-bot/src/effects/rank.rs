@@ -24,6 +24,8 @@ pub(crate) mod permissions {
     pub(crate) const MODERATE_MEMBERS: u64 = Permissions::MODERATE_MEMBERS.bits();
     pub(crate) const VIEW_CHANNEL: u64 = Permissions::VIEW_CHANNEL.bits();
     pub(crate) const READ_MESSAGE_HISTORY: u64 = Permissions::READ_MESSAGE_HISTORY.bits();
+    pub(crate) const VIEW_AUDIT_LOG: u64 = Permissions::VIEW_AUDIT_LOG.bits();
+    pub(crate) const EMBED_LINKS: u64 = Permissions::EMBED_LINKS.bits();
     pub(crate) const SEND_MESSAGES: u64 = Permissions::SEND_MESSAGES.bits();
     /// Every way to say something in a channel.
     pub(crate) const SPEAK: u64 = SEND_MESSAGES
@@ -39,6 +41,22 @@ pub(crate) mod permissions {
         | MANAGE_GUILD
         | MANAGE_MESSAGES
         | MODERATE_MEMBERS;
+
+    /// What is needed of them, under the names that the files of words have for them.
+    pub(crate) const NAMES: [(u64, &str); 12] = [
+        (VIEW_CHANNEL, "view_channel"),
+        (SEND_MESSAGES, "send_messages"),
+        (EMBED_LINKS, "embed_links"),
+        (READ_MESSAGE_HISTORY, "read_message_history"),
+        (MANAGE_MESSAGES, "manage_messages"),
+        (BAN_MEMBERS, "ban_members"),
+        (KICK_MEMBERS, "kick_members"),
+        (MODERATE_MEMBERS, "moderate_members"),
+        (VIEW_AUDIT_LOG, "view_audit_log"),
+        (MANAGE_CHANNELS, "manage_channels"),
+        (MANAGE_ROLES, "manage_roles"),
+        (MANAGE_GUILD, "manage_guild"),
+    ];
 }
 
 /// What a permission of Discord's lets its holder do with us.

@@ -5,6 +5,8 @@
 //! the next one. To remove twice does no harm.
 
 use super::{Discord, discord_id};
+use crate::intake::{Recent, Said};
+use crate::modlog::ModLog;
 use crate::read::time_of;
 use lockdown_bus::{Bus, ConsumerOptions, GroupName, Handler, HandlerError, Received, Start};
 use lockdown_events::{Event, ModerationEvent, Platform as PlatformName, Verdict, VerdictMode};
@@ -40,6 +42,8 @@ pub(crate) struct Removals {
 struct Shared {
     bus: Bus,
     discord: Discord,
+    recent: Arc<Recent>,
+    log: ModLog,
     /// What waits, by channel. A channel that is here has a task at work.
     waiting: Mutex<HashMap<u64, Vec<Removal>>>,
     /// Channels in which the bot may not remove, and until when they are left alone.
@@ -60,11 +64,19 @@ struct Removal {
 
 impl Removals {
     /// Takes up what was left, and removes what comes, until the process stops.
-    pub(crate) async fn start(ctx: &Context, bus: Bus, discord: Discord) -> anyhow::Result<()> {
+    pub(crate) async fn start(
+        ctx: &Context,
+        bus: Bus,
+        discord: Discord,
+        recent: Arc<Recent>,
+        log: ModLog,
+    ) -> anyhow::Result<()> {
         let removals = Self {
             shared: Arc::new(Shared {
                 bus: bus.clone(),
                 discord,
+                recent,
+                log,
                 waiting: Mutex::default(),
                 forbidden: Mutex::default(),
                 tasks: ctx.tasks.clone(),
@@ -202,6 +214,11 @@ impl Removals {
         };
         let messages: Vec<u64> = batch.iter().map(|removal| removal.message).collect();
         let discord = &self.shared.discord;
+        // As they were: once they are gone, nobody can look.
+        let said: Vec<(u64, Option<Said>)> = messages
+            .iter()
+            .map(|message| (*message, self.shared.recent.of(*message)))
+            .collect();
         let outcome = discord
             .remove(first.guild, channel, &messages, &first.audit)
             .await;
@@ -210,6 +227,13 @@ impl Removals {
                 self.forbidden().remove(&channel);
                 metrics::counter!("lockdown_discord_removed_total").increment(deleted.deleted as u64);
                 self.forget(batch).await;
+                let (log, stopping) = (self.shared.log.clone(), self.shared.stopping.clone());
+                let (guild, why) = (first.guild, first.audit.clone());
+                self.shared.tasks.spawn_finite("archive", async move {
+                    let writing = log.archive(guild, channel, &why, &said);
+                    stopping.run_until_cancelled(writing).await;
+                    Ok(())
+                });
             }
             Err(error @ PlatformError::Forbidden(_)) => self.leave_alone(channel, batch, &error).await,
             // One that Discord never takes away would keep the others.

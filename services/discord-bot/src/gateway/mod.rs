@@ -192,21 +192,14 @@ impl Gateway {
 
     /// Asks for what the application may have, so that the gateway need not refuse it.
     async fn learn_intents(&self, run: &mut Run) {
-        let flags = match self.rest.call(Ask::get(Route::Oauth2ApplicationCurrent, 0)).await {
-            Ok(application) => application["flags"].as_u64(),
-            Err(error) => {
-                tracing::warn!("Could not learn which intents the application has: {error}");
-                None
-            }
-        };
-        for (intent, flag, name) in PRIVILEGED {
-            // Where Discord does not say it, the gateway does.
-            if flags.is_none_or(|flags| flags & flag != 0) {
-                run.intents |= intent;
-            } else {
-                run.missing.push(name);
-            }
-        }
+        // Where Discord does not say it, the gateway does.
+        let missing = missing_intents(&self.rest).await.unwrap_or_else(|error| {
+            tracing::warn!("Could not learn which intents the application has: {error}");
+            Vec::new()
+        });
+        let all = PRIVILEGED.iter().fold(0, |all, (intent, ..)| all | intent);
+        run.intents |= missing.iter().fold(all, |all, (intent, _)| all & !intent);
+        run.missing.extend(missing.iter().map(|(_, name)| *name));
     }
 
     /// Says how it is, now that a session stands.
@@ -220,6 +213,16 @@ impl Gateway {
             ));
         }
     }
+}
+
+/// The intents that the application's owner has not switched on, as far as Discord says it, and what they are called there.
+pub(crate) async fn missing_intents(rest: &Rest) -> Result<Vec<(u64, &'static str)>, RestError> {
+    let application = rest.call(Ask::get(Route::Oauth2ApplicationCurrent, 0)).await?;
+    let flags = application["flags"].as_u64();
+    let missing = PRIVILEGED
+        .iter()
+        .filter(|(_, flag, _)| flags.is_some_and(|flags| flags & flag == 0));
+    Ok(missing.map(|(intent, _, name)| (*intent, *name)).collect())
 }
 
 /// Longer and longer, and never all at once.

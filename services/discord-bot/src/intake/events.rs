@@ -102,6 +102,7 @@ impl Intake {
     pub(super) fn created(&self, guild: u64, channel: u64, body: &Value) -> Option<Box<Envelope>> {
         let id = read::id(&body["id"])?;
         let message = self.read_message(guild, channel, body)?;
+        self.recent.keep(&message);
         self.wrap(
             self.id_of(id),
             read::time_of(id),
@@ -153,6 +154,7 @@ impl Intake {
     }
 
     pub(super) fn edited(&self, name: &str, message: Message) -> Option<Box<Envelope>> {
+        self.recent.keep(&message);
         let said = message
             .message_id
             .as_str()

@@ -209,6 +209,11 @@ impl Role {
 // === impl Channel ===
 
 impl Channel {
+    /// Text, voice, announcements, stages, forums, media: where somebody speaks, threads aside.
+    pub(crate) fn is_spoken(&self) -> bool {
+        matches!(self.kind, 0 | 2 | 5 | 13 | 15 | 16)
+    }
+
     pub(crate) fn read(body: &Value) -> Self {
         // Announcement, public and private threads.
         let thread = matches!(body["type"].as_u64(), Some(10..=12));

@@ -10,10 +10,12 @@ mod guilds;
 mod ids;
 mod native;
 mod places;
+mod recent;
 mod repair;
 
-pub(crate) use guilds::{Channel, Guilds, role_ids};
+pub(crate) use guilds::{Channel, Guild, Guilds, role_ids};
 pub(crate) use places::Places;
+pub(crate) use recent::{Recent, Said};
 
 use crate::gateway::Dispatch;
 use crate::read;
@@ -75,6 +77,7 @@ pub(crate) struct Intake {
     pub(crate) rest: Arc<Rest>,
     pub(crate) guilds: Arc<Guilds>,
     pub(crate) places: Arc<Places>,
+    pub(crate) recent: Arc<Recent>,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
     pub(crate) stopping: CancellationToken,

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 sizes!(a_decision_is_carried_out_once_and_its_outcome_told);
 
-fn decision(town: &Town, case: u64, user: u64, action: Action) -> Decision {
+pub(crate) fn decision(town: &Town, case: u64, user: u64, action: Action) -> Decision {
     Decision {
         platform: Platform::Discord,
         guild_id: town.guild.to_string().parse().unwrap(),

@@ -4,14 +4,18 @@
 
 mod channels;
 mod commands;
+mod doctor;
 mod gateway;
 mod hands;
 mod intake;
 mod judge;
+mod menus;
+mod modlog;
 mod platform;
 mod purge;
 mod removals;
 mod repair;
+mod routes;
 mod shapes;
 mod town;
 

@@ -1,0 +1,73 @@
+//! What is asked of the backend by a route of the API, for the person who speaks to the bot.
+
+use super::input::Input;
+use super::{Commands, PATIENCE, why};
+use lockdown_events::{Platform, RouteAnswer, RouteRequest};
+use lockdown_moderation::words::Tongue;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// A question that is being put together.
+pub(super) struct Question(RouteRequest);
+
+// === impl Question ===
+
+impl Question {
+    pub(super) fn param(mut self, name: &str, value: &impl ToString) -> Self {
+        self.0.params.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    pub(super) fn query(mut self, name: &str, value: &impl ToString) -> Self {
+        self.0.query.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    pub(super) fn body(mut self, body: Value) -> Self {
+        self.0.body = Some(body);
+        self
+    }
+
+    /// The version that the asker has seen.
+    pub(super) fn seen(mut self, version: Option<String>) -> Self {
+        self.0.if_match = version;
+        self
+    }
+}
+
+// === impl Commands ===
+
+impl Commands {
+    pub(super) fn question(&self, input: &Input, route: &str) -> Question {
+        Question(RouteRequest {
+            platform: Platform::Discord,
+            guild_id: input.guild.id.clone(),
+            moderator_id: input.moderator.id.clone(),
+            route: route.to_owned(),
+            params: [].into(),
+            query: [].into(),
+            if_match: None,
+            body: None,
+            // Delivered twice, it is the same interaction.
+            key: Some(format!("discord-{}", input.id)),
+        })
+    }
+
+    /// The answer as it is; an error in words for the moderator.
+    pub(super) async fn route(&self, question: Question, tongue: &Tongue) -> Result<RouteAnswer, String> {
+        let asked = self.bus.requests().ask("route", &question.0, PATIENCE).await;
+        asked.map_err(|error| why(tongue, &error))
+    }
+
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        question: Question,
+        tongue: &Tongue,
+    ) -> Result<T, String> {
+        let answer = self.route(question, tongue).await?;
+        serde_json::from_value(answer.body.unwrap_or_default()).map_err(|error| {
+            tracing::error!("The backend's answer to a command cannot be read: {error}");
+            tongue.say("asked.failed", &[])
+        })
+    }
+}

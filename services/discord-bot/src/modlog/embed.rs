@@ -1,0 +1,219 @@
+//! What the log's message looks like.
+
+use super::Report;
+use crate::case::{Recorded, links, shorten, time};
+use crate::intake::Said;
+use crate::words::escape;
+use lockdown_events::{Action, DirectMessage, GuildId};
+use lockdown_moderation::words::Tongue;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// Discord takes 1,024 characters in a field, and escaping may double them.
+const REASON: usize = 500;
+/// In a description it takes 4,096.
+const ARCHIVE: usize = 3_900;
+
+/// The whole message about a case.
+pub(super) fn body(
+    tongue: &Tongue,
+    guild: &GuildId,
+    case: &Recorded,
+    notified: Option<DirectMessage>,
+) -> Value {
+    let field = |name: &str, value: String, inline: bool| json!({ "name": tongue.say(&format!("field.{name}"), &[]), "value": value, "inline": inline });
+    let mut fields = vec![
+        field("person", format!("<@{0}> `{0}`", case.user_id), true),
+        field("by", case.by(tongue), true),
+        field("reason", case.why(tongue, REASON), false),
+        field("state", case.fate(tongue), true),
+    ];
+    if let Some(notified) = notified {
+        fields.push(field(
+            "told",
+            tongue.say(&format!("notified.{notified}"), &[]),
+            true,
+        ));
+    }
+    if let Some(lifts) = case.lifts_case_number {
+        fields.push(field("lifts", format!("#{lifts}"), true));
+    }
+    let links = links(guild, &case.evidence);
+    if !links.is_empty() {
+        let kept: Vec<String> = links.into_iter().take(10).collect();
+        fields.push(field("evidence", kept.join(" "), true));
+    }
+    let act = capital(&tongue.action(case.action));
+    let title = tongue.say("log.title", &[("act", &act), ("case", &case.case_number)]);
+    let embed = json!({
+        "title": title, "color": color(case), "fields": fields, "timestamp": case.created_at.to_rfc3339(),
+        "footer": { "text": case.user_id },
+    });
+    let button = |style: u8, path: &str, able: bool| {
+        json!({
+            "type": 2, "style": style, "label": tongue.say(&format!("button.{path}"), &[]), "disabled": !able,
+            "custom_id": format!("case {path}/number={}", case.case_number),
+        })
+    };
+    let buttons = [
+        button(4, "undo", case.stands()),
+        button(2, "view", true),
+        button(2, "explain", true),
+    ];
+    json!({
+        "content": "", "embeds": [embed], "components": [{ "type": 1, "components": buttons }],
+        "allowed_mentions": { "parse": [] },
+    })
+}
+
+/// What somebody reported, with what may be done about it.
+pub(super) fn report(tongue: &Tongue, report: &Report<'_>) -> Value {
+    let field = |name: &str, value: String| json!({ "name": tongue.say(&format!("field.{name}"), &[]), "value": value, "inline": true });
+    let reason = report.reason.map(|reason| escape(&shorten(reason, REASON)));
+    let mut fields = vec![
+        field("person", format!("<@{0}> `{0}`", report.user)),
+        field("reporter", format!("<@{0}> `{0}`", report.by)),
+        field("channel", format!("<#{}>", report.channel)),
+        field(
+            "reason",
+            reason.unwrap_or_else(|| tongue.say("case.no_reason", &[])),
+        ),
+    ];
+    let links = links(report.guild, report.evidence);
+    if !links.is_empty() {
+        fields.push(field("evidence", links.join(" ")));
+    }
+    let kept: Vec<String> = report
+        .evidence
+        .iter()
+        .filter_map(|one| Some(format!("{}-{}", one.channel_id.as_ref()?, one.message_id)))
+        .take(1)
+        .collect();
+    let kept = kept
+        .first()
+        .map_or_else(String::new, |one| format!("&evidence={one}"));
+    let button = |style: u8, path: &str| {
+        json!({
+            "type": 2, "style": style, "label": capital(&tongue.action(path.parse().unwrap_or(Action::Note))),
+            "custom_id": format!("{path}/user={}{kept}", report.user),
+        })
+    };
+    let buttons = [
+        button(2, "note"),
+        button(2, "warn"),
+        button(2, "mute"),
+        button(4, "ban"),
+    ];
+    let embed = json!({ "title": tongue.say("report.title", &[]), "color": 0x9b_59_b6, "fields": fields });
+    json!({
+        "embeds": [embed], "components": [{ "type": 1, "components": buttons }], "allowed_mentions": { "parse": [] },
+    })
+}
+
+/// Messages that were taken away.
+pub(super) fn archive(tongue: &Tongue, channel: u64, why: &str, said: &[(u64, Option<Said>)]) -> Value {
+    let (mut text, mut shown) = (String::new(), 0);
+    for (message, said) in said {
+        let line = match said {
+            Some(said) => line(*message, said),
+            None => tongue.say("archive.unknown", &[("message", message)]),
+        };
+        if text.chars().count() + line.chars().count() >= ARCHIVE {
+            break;
+        }
+        text.push_str(&line);
+        text.push('\n');
+        shown += 1;
+    }
+    if shown < said.len() {
+        text.push_str(&tongue.say("and_more", &[("count", &(said.len() - shown))]));
+    }
+    let title = tongue.count("archive.title", said.len() as u64, &[]);
+    let field = |name: &str, value: String| json!({ "name": tongue.say(&format!("field.{name}"), &[]), "value": value, "inline": true });
+    let fields = [
+        field("channel", format!("<#{channel}>")),
+        field("reason", escape(&shorten(why, REASON))),
+    ];
+    let embed = json!({ "title": title, "description": text, "color": 0x95_a5_a6, "fields": fields });
+    json!({ "embeds": [embed], "allowed_mentions": { "parse": [] } })
+}
+
+/// Who said what when, and what was attached.
+fn line(message: u64, said: &Said) -> String {
+    let at = time(crate::read::time_of(message), 'T');
+    let mut line = format!(
+        "<@{}> {at}: {}",
+        said.author,
+        escape(&shorten(&said.text, REASON))
+    );
+    for (name, size) in &said.attachments {
+        let _ = write!(line, " 📎 {} ({size} B)", escape(&shorten(name, 100)));
+    }
+    line
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
+}
+
+fn color(case: &Recorded) -> u32 {
+    if matches!(case.state.as_str(), "failed" | "voided" | "superseded" | "lifted") {
+        return 0x7f_8c_8d;
+    }
+    match case.action {
+        Action::Ban => 0xe7_4c_3c,
+        Action::Softban | Action::Kick => 0xe6_7e_22,
+        Action::Mute => 0xf3_9c_12,
+        Action::Warn => 0xf1_c4_0f,
+        Action::Note => 0x34_98_db,
+        Action::Unban | Action::Unmute | Action::Unwarn => 0x2e_cc_71,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words::WORDS;
+
+    #[test]
+    fn a_case_is_shown_and_nothing_in_it_acts() {
+        let case: Recorded = serde_json::from_value(json!({
+            "caseNumber": 17, "userId": "5", "action": "ban", "state": "applied", "origin": "command",
+            "moderatorId": "9", "actor": "9", "reason": "@everyone **x** https://bad.test", "expiresAt": null,
+            "createdAt": "2026-11-20T09:06:00Z", "evidence": [{ "channelId": "3", "messageId": "4" }],
+        }))
+        .unwrap();
+        let guild = GuildId::new("7").unwrap();
+        let shown = body(WORDS.tongue(None), &guild, &case, Some(DirectMessage::Closed));
+        let embed = &shown["embeds"][0];
+        assert_eq!(embed["title"], "Ban · Case #17");
+        assert_eq!(
+            embed["fields"][2]["value"],
+            "\\@everyone \\*\\*x\\*\\* https:\u{200b}//bad.test"
+        );
+        assert_eq!(
+            embed["fields"][5]["value"],
+            "[1](https://discord.com/channels/7/3/4)"
+        );
+        assert_eq!(shown["allowed_mentions"], json!({ "parse": [] }));
+        let undo = &shown["components"][0]["components"][0];
+        assert_eq!(
+            (&undo["custom_id"], &undo["disabled"]),
+            (&json!("case undo/number=17"), &json!(false))
+        );
+        let long = Recorded {
+            reason: Some("*".repeat(5_000)),
+            state: "voided".to_owned(),
+            ..case
+        };
+        let shown = body(WORDS.tongue(None), &guild, &long, None);
+        let reason = shown["embeds"][0]["fields"][2]["value"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(reason.chars().count() <= 1_024, "{}", reason.len());
+        assert_eq!(shown["components"][0]["components"][0]["disabled"], true);
+    }
+}

@@ -1,0 +1,230 @@
+//! The moderators' log: a message for each case, which always says how it stands, and whose buttons work.
+
+use crate::commands::{desk_of_routes, reply};
+use crate::hands::decision;
+use crate::judge::judge;
+use crate::sizes;
+use crate::town::{Town, until};
+use lockdown_bus::{Answering, Asked};
+use lockdown_events::{
+    Action, AuditLogged, CaseRequest, Decision, ModerationEvent, Outcome, Platform, RequestError, VerdictMode,
+};
+use serde_json::{Value, json};
+use std::slice;
+use std::sync::{Arc, Mutex};
+
+sizes!(
+    a_case_has_one_message_that_says_how_it_stands,
+    its_buttons_work_in_a_new_process,
+    without_a_channel_nothing_is_written,
+    what_the_rules_take_away_is_shown_as_it_was,
+);
+
+type Records = Arc<Mutex<Vec<Value>>>;
+
+fn record(decision: &Decision) -> Value {
+    json!({
+        "id": decision.id, "caseNumber": decision.case_number, "userId": decision.user_id, "action": decision.action,
+        "state": "requested", "origin": "command", "moderatorId": decision.moderator_id, "actor": decision.moderator_id,
+        "reason": "@everyone <@1> *spam*", "expiresAt": null, "createdAt": "2026-11-20T09:06:00Z", "evidence": [],
+        "lastWord": true,
+    })
+}
+
+/// A backend that has these records.
+async fn backend(town: &Town, decisions: &[Decision]) -> (Answering, Records) {
+    let records: Records = Arc::new(Mutex::new(decisions.iter().map(record).collect()));
+    let known = Arc::clone(&records);
+    let answering = town
+        .bus
+        .requests()
+        .answer("case", move |asked: Asked<CaseRequest>| {
+            let number = asked.data.case_number;
+            let found = known
+                .lock()
+                .unwrap()
+                .iter()
+                .find(|case| case["caseNumber"] == number)
+                .cloned();
+            async move {
+                found.ok_or_else(|| RequestError {
+                    code: "unknown_case".to_owned(),
+                    message: "no such case".to_owned(),
+                })
+            }
+        });
+    (answering.await.unwrap(), records)
+}
+
+/// The only message in the log, when it has one that satisfies this.
+async fn shown(town: &Town, log: u64, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    until(what, || async {
+        town.discord.messages(log).first().is_some_and(&holds)
+    })
+    .await;
+    let messages = town.discord.messages(log);
+    assert_eq!(messages.len(), 1, "{what}");
+    messages[0].clone()
+}
+
+fn field(message: &Value, name: &str) -> Option<String> {
+    let mut fields = message["embeds"][0]["fields"].as_array().into_iter().flatten();
+    let found = fields.find(|field| field["name"] == name)?;
+    found["value"].as_str().map(str::to_owned)
+}
+
+fn edited(town: &Town, case: u64) -> ModerationEvent {
+    ModerationEvent::AuditLogged(AuditLogged {
+        platform: Platform::Discord,
+        guild_id: town.guild.to_string().parse().unwrap(),
+        sequence: 1,
+        actor: town.owner.to_string(),
+        act: "case:edit".to_owned(),
+        subject: format!("case:{case}"),
+        hash: "0".repeat(64),
+    })
+}
+
+async fn a_case_has_one_message_that_says_how_it_stands(town: Town) {
+    let log = town.discord.channel(town.guild, "mod-logs");
+    let ban = decision(&town, 17, town.ana, Action::Ban);
+    let (_answering, records) = backend(&town, slice::from_ref(&ban)).await;
+    town.start().await;
+    town.bus
+        .publish(&ModerationEvent::BanCreated(ban).into())
+        .await
+        .unwrap();
+    // What Discord said is shown, although the record does not tell it yet.
+    let message = shown(&town, log, "the outcome", |message| {
+        field(message, "State").as_deref() == Some("until somebody ends it")
+    })
+    .await;
+    assert_eq!(message["embeds"][0]["title"], "Ban · Case #17");
+    assert_eq!(field(&message, "By").unwrap(), format!("<@{}>", town.owner));
+    assert_eq!(field(&message, "Told").as_deref(), Some("was told"));
+    let reason = field(&message, "Why").unwrap();
+    assert_eq!(reason, "\\@everyone \\<\\@1\\> \\*spam\\*");
+    assert_eq!(message["allowed_mentions"], json!({ "parse": [] }));
+
+    records.lock().unwrap()[0]["reason"] = json!("spam, twice");
+    records.lock().unwrap()[0]["state"] = json!("voided");
+    town.bus.publish(&edited(&town, 17).into()).await.unwrap();
+    // A case that has no message gets none by being changed.
+    town.bus.publish(&edited(&town, 16).into()).await.unwrap();
+    let message = shown(&town, log, "the change", |message| {
+        field(message, "Why").as_deref() == Some("spam, twice")
+    })
+    .await;
+    assert_eq!(field(&message, "State").as_deref(), Some("declared a mistake"));
+    assert_eq!(message["components"][0]["components"][0]["disabled"], true);
+    assert_eq!(town.discord.invalid_requests(), 0);
+    town.stop().await;
+}
+
+async fn its_buttons_work_in_a_new_process(mut town: Town) {
+    let log = town.discord.channel(town.guild, "mod-logs");
+    let ban = decision(&town, 17, town.ana, Action::Ban);
+    let (answering, _) = backend(&town, slice::from_ref(&ban)).await;
+    town.start().await;
+    town.bus
+        .publish(&ModerationEvent::BanCreated(ban.clone()).into())
+        .await
+        .unwrap();
+    let message = shown(&town, log, "the message", |message| {
+        field(message, "Told").is_some()
+    })
+    .await;
+    let id: u64 = message["id"].as_str().unwrap().parse().unwrap();
+    answering.stop().await;
+    town.stop().await;
+
+    town.reopen().await;
+    let (_cases, records) = backend(&town, &[ban]).await;
+    let asked = desk_of_routes(&town, move |question| match question.route.as_str() {
+        "explainCase" => json!({
+            "case": records.lock().unwrap()[0], "explanation": "", "ruleSetHash": null, "traceId": null,
+            "followsCaseNumber": null, "endedCaseNumbers": [3],
+        }),
+        "undoCase" => json!({ "results": [], "left": [
+            { "caseNumber": 17, "why": "over", "byCaseNumber": null },
+        ] }),
+        other => panic!("{other}"),
+    })
+    .await;
+    town.start().await;
+    let token = town.discord.press(town.bot, town.owner, log, id, "case explain");
+    let said = reply(&town, &token).await;
+    assert!(
+        said.starts_with(&format!("ban of <@{}> (Case #17)\n", town.ana)),
+        "{said}"
+    );
+    assert!(
+        said.contains("**How**: by a command") && said.contains("**Took the place of**: #3"),
+        "{said}"
+    );
+
+    let token = town.discord.press(town.bot, town.owner, log, id, "case undo");
+    until("the form", || async { !town.discord.replies(&token).is_empty() }).await;
+    let sent = town.discord.fill_in(
+        town.bot,
+        town.owner,
+        log,
+        &token,
+        &[("reason", "the wrong person")],
+    );
+    let said = reply(&town, &sent).await;
+    assert_eq!(
+        said,
+        "ℹ️ There is nothing of case #17 to undo\nCase #17 stays as it is: it is over"
+    );
+    let questions = asked.questions.lock().unwrap().clone();
+    let undo = questions.last().unwrap();
+    assert_eq!(undo.params["caseNumber"], "17");
+    assert_eq!(undo.body, Some(json!({ "reason": "the wrong person" })));
+    assert_eq!(undo.moderator_id.as_str(), town.owner.to_string());
+    town.stop().await;
+}
+
+async fn without_a_channel_nothing_is_written(town: Town) {
+    let ban = decision(&town, 17, town.ana, Action::Ban);
+    let (_answering, _) = backend(&town, slice::from_ref(&ban)).await;
+    town.start().await;
+    town.bus
+        .publish(&ModerationEvent::BanCreated(ban).into())
+        .await
+        .unwrap();
+    let logs = town.heard("moderation:log", 1).await;
+    assert!(matches!(
+        &logs[0],
+        lockdown_events::Event::Moderation(ModerationEvent::Log(log)) if log.outcome == Outcome::Applied
+    ));
+    assert!(town.discord.messages(town.channel).is_empty());
+    assert_eq!(town.discord.invalid_requests(), 0);
+    town.stop().await;
+}
+
+async fn what_the_rules_take_away_is_shown_as_it_was(town: Town) {
+    let log = town.discord.channel(town.guild, "mod-logs");
+    judge(&town.bus, VerdictMode::Live).await;
+    town.start().await;
+    let attached = json!({ "attachments": [{ "id": "1", "filename": "free_nitro.png", "size": 17,
+        "url": "https://cdn.discordapp.com/attachments/1/1/free_nitro.png", "proxy_url": "" }] });
+    let said = town
+        .discord
+        .say_with(town.ana, town.channel, "bad @everyone *nitro*", &attached);
+    until("the archive", || async { town.discord.messages(log).len() == 1 }).await;
+    assert!(!town.discord.has_message(town.channel, said));
+    let archive = town.discord.messages(log).remove(0);
+    let embed = &archive["embeds"][0];
+    assert_eq!(embed["title"], "1 message was removed");
+    let text = embed["description"].as_str().unwrap();
+    assert!(text.starts_with(&format!("<@{}> <t:", town.ana)), "{text}");
+    assert!(
+        text.contains("bad \\@everyone \\*nitro\\* 📎 free\\_nitro.png (17 B)"),
+        "{text}"
+    );
+    assert_eq!(embed["fields"][0]["value"], format!("<#{}>", town.channel));
+    assert_eq!(embed["fields"][1]["value"], "rules:\u{200b} no-bad-words");
+    assert_eq!(archive["allowed_mentions"], json!({ "parse": [] }));
+    town.stop().await;
+}
