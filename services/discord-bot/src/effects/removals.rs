@@ -215,10 +215,11 @@ impl Removals {
         let messages: Vec<u64> = batch.iter().map(|removal| removal.message).collect();
         let discord = &self.shared.discord;
         // As they were: once they are gone, nobody can look.
-        let said: Vec<(u64, Option<Said>)> = messages
+        let mut said: Vec<(u64, Option<Said>)> = messages
             .iter()
             .map(|message| (*message, self.shared.recent.of(*message)))
             .collect();
+        let files = self.shared.log.keep_files(first.guild, &mut said).await;
         let outcome = discord
             .remove(first.guild, channel, &messages, &first.audit)
             .await;
@@ -230,7 +231,7 @@ impl Removals {
                 let (log, stopping) = (self.shared.log.clone(), self.shared.stopping.clone());
                 let (guild, why) = (first.guild, first.audit.clone());
                 self.shared.tasks.spawn_finite("archive", async move {
-                    let writing = log.archive(guild, channel, &why, &said);
+                    let writing = log.archive((guild, channel), &why, &said, &files);
                     stopping.run_until_cancelled(writing).await;
                     Ok(())
                 });

@@ -15,7 +15,7 @@ mod repair;
 
 pub(crate) use guilds::{Channel, Guild, Guilds, role_ids};
 pub(crate) use places::Places;
-pub(crate) use recent::{Recent, Said};
+pub(crate) use recent::{Attached, Recent, Said};
 
 use crate::gateway::Dispatch;
 use crate::read;

@@ -15,8 +15,17 @@ const TEXT: usize = 1_000;
 pub(crate) struct Said {
     pub(crate) author: String,
     pub(crate) text: String,
-    /// Each with its size.
-    pub(crate) attachments: Vec<(String, u64)>,
+    pub(crate) attachments: Vec<Attached>,
+}
+
+/// What hung on a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Attached {
+    pub(crate) name: String,
+    pub(crate) size: u64,
+    pub(crate) url: Option<String>,
+    /// Of its bytes, once they were read.
+    pub(crate) sha256: Option<String>,
 }
 
 #[derive(Default)]
@@ -42,8 +51,12 @@ impl Recent {
         let Ok(id) = message.message_id.as_str().parse() else {
             return;
         };
-        let attachment =
-            |one: &lockdown_events::Attachment| (one.name.clone().unwrap_or_default(), one.size.unwrap_or(0));
+        let attachment = |one: &lockdown_events::Attachment| Attached {
+            name: one.name.clone().unwrap_or_default(),
+            size: one.size.unwrap_or(0),
+            url: one.url.clone(),
+            sha256: one.sha256.clone(),
+        };
         let said = Said {
             author: message.author_id.to_string(),
             text: message.content.chars().take(TEXT).collect(),

@@ -2,7 +2,7 @@
 
 use super::Report;
 use crate::case::{Recorded, links, shorten, time};
-use crate::intake::Said;
+use crate::intake::{Attached, Said};
 use crate::words::escape;
 use lockdown_events::{Action, DirectMessage, GuildId};
 use lockdown_moderation::words::Tongue;
@@ -146,8 +146,14 @@ fn line(message: u64, said: &Said) -> String {
         said.author,
         escape(&shorten(&said.text, REASON))
     );
-    for (name, size) in &said.attachments {
-        let _ = write!(line, " 📎 {} ({size} B)", escape(&shorten(name, 100)));
+    for Attached {
+        name, size, sha256, ..
+    } in &said.attachments
+    {
+        let _ = write!(line, "\n📎 {} ({size} B)", escape(&shorten(name, 100)));
+        if let Some(sha256) = sha256 {
+            let _ = write!(line, " sha256 `{sha256}`");
+        }
     }
     line
 }

@@ -4,12 +4,13 @@
 //! told, and what was not told is made good by the next. Where the message is stands on a board of the bus, a board for
 //! some cases of a guild, so that any process finds it. To show one thing more: a field in `embed.rs`.
 
+mod archive;
 mod embed;
 
 use crate::case::Recorded;
 use crate::effects::Discord;
 use crate::effects::permissions::{EMBED_LINKS, SEND_MESSAGES, VIEW_CHANNEL};
-use crate::intake::{Guilds, Said};
+use crate::intake::Guilds;
 use crate::rest::{Ask, Priority, RestError};
 use crate::words::WORDS;
 use anyhow::Context as _;
@@ -170,35 +171,6 @@ impl ModLog {
         };
         let ask = Ask::post(route, channel).body(&body).priority(Priority::Notice);
         self.discord.rest.call(ask).await.map(|_| true)
-    }
-
-    /// Shows the moderators what the rules took away, as it was.
-    pub(crate) async fn archive(&self, guild: u64, channel: u64, why: &str, said: &[(u64, Option<Said>)]) {
-        let Ok(id) = GuildId::new(&guild.to_string()) else {
-            return;
-        };
-        let settings = self.book.of(&of(&id)).await;
-        let log = self.channel(guild, &settings);
-        // What is taken away there would be told there, and so on.
-        let Some(log) = log.filter(|log| *log != channel && self.is_open(guild, *log)) else {
-            return;
-        };
-        let tongue = WORDS.tongue(Some(&settings.locale));
-        let mut body = embed::archive(tongue, channel, why, said);
-        body["nonce"] = format!("{:x}", said.first().map_or(0, |(message, _)| *message)).into();
-        body["enforce_nonce"] = true.into();
-        let route = Route::ChannelMessages {
-            channel_id: log.into(),
-        };
-        let ask = Ask::post(route, log).body(&body).priority(Priority::Notice);
-        if let Err(error) = self.discord.rest.call(ask).await {
-            let count = said.len();
-            tracing::warn!(
-                guild,
-                channel,
-                "{count} removed messages are not in the moderators' log: {error}"
-            );
-        }
     }
 
     /// Where the guild's log is.

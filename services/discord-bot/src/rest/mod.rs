@@ -4,16 +4,18 @@
 //! of its limits when it refuses, and retries nothing that it should.
 
 mod error;
+mod files;
 mod limiter;
 
 pub(crate) use error::RestError;
+pub(crate) use files::File;
 pub(crate) use limiter::Priority;
 
 use anyhow::Context as _;
 use limiter::{Limiter, Pass, RouteKey, Told};
 use lockdown_runtime::probe::innermost;
 use lockdown_runtime::{Secret, SecretUrl};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use serenity::http::{LightMethod, Request, Route};
 use std::fmt::Write as _;
@@ -42,6 +44,8 @@ pub(crate) struct Ask<'a> {
     /// The guild or channel whose limits it uses up.
     top: u64,
     body: Option<Vec<u8>>,
+    /// What the body is, when it is not JSON.
+    media: Option<HeaderValue>,
     params: Vec<(&'static str, String)>,
     audit: Option<&'a str>,
     priority: Priority,
@@ -58,6 +62,7 @@ impl<'a> Ask<'a> {
             method,
             top,
             body: None,
+            media: None,
             params: Vec::new(),
             audit: None,
             priority: Priority::Notice,
@@ -194,6 +199,10 @@ impl Rest {
             .params((!ask.params.is_empty()).then(|| ask.params.clone()))
             .build(&self.client, &self.token, self.proxy.as_deref())
             .map_err(|error| RestError::Wrong(error.to_string()))?;
+        let request = match &ask.media {
+            Some(media) => request.headers(HeaderMap::from_iter([(CONTENT_TYPE, media.clone())])),
+            None => request,
+        };
         let away = |error: reqwest::Error| {
             RestError::Unavailable(format!("Discord cannot be reached: {}", innermost(&error)))
         };

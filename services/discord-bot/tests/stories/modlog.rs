@@ -207,8 +207,10 @@ async fn what_the_rules_take_away_is_shown_as_it_was(town: Town) {
     let log = town.discord.channel(town.guild, "mod-logs");
     judge(&town.bus, VerdictMode::Live).await;
     town.start().await;
-    let attached = json!({ "attachments": [{ "id": "1", "filename": "free_nitro.png", "size": 17,
-        "url": "https://cdn.discordapp.com/attachments/1/1/free_nitro.png", "proxy_url": "" }] });
+    let elsewhere =
+        json!({ "id": "1", "filename": "other.png", "size": 17, "url": "http://127.0.0.1:9/other.png" });
+    let file = town.discord.upload("free nitro.txt", b"come and get it");
+    let attached = json!({ "attachments": [file, elsewhere] });
     let said = town
         .discord
         .say_with(town.ana, town.channel, "bad @everyone *nitro*", &attached);
@@ -219,10 +221,16 @@ async fn what_the_rules_take_away_is_shown_as_it_was(town: Town) {
     assert_eq!(embed["title"], "1 message was removed");
     let text = embed["description"].as_str().unwrap();
     assert!(text.starts_with(&format!("<@{}> <t:", town.ana)), "{text}");
-    assert!(
-        text.contains("bad \\@everyone \\*nitro\\* 📎 free\\_nitro.png (17 B)"),
-        "{text}"
-    );
+    let hash = "9fb21335387665fc670ecadde25b24fc43a3fa2dca1f7d90fae6a57437776e5c";
+    for part in [
+        "bad \\@everyone \\*nitro\\*",
+        &format!("📎 free nitro.txt (15 B) sha256 `{hash}`\n📎 other.png (17 B)\n"),
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    // Its bytes are kept; an address of somebody else's is not asked.
+    let files = json!([{ "filename": "SPOILER_free_nitro.txt", "text": "come and get it" }]);
+    assert_eq!(archive["files"], files);
     assert_eq!(embed["fields"][0]["value"], format!("<#{}>", town.channel));
     assert_eq!(embed["fields"][1]["value"], "rules:\u{200b} no-bad-words");
     assert_eq!(archive["allowed_mentions"], json!({ "parse": [] }));

@@ -75,6 +75,17 @@ async fn answer(world: Shared, request: Request<Incoming>) -> Result<Response<Fu
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned)
     };
+    if let Some(path) = head.uri.path().strip_prefix("/attachments/") {
+        // It is open to everybody, and nobody's token belongs there.
+        let found = lock(&world).files.get(path).cloned();
+        let status = match (&found, header("authorization")) {
+            (Some(_), None) => 200,
+            (_, Some(_)) => 400,
+            (None, None) => 404,
+        };
+        let body = Full::new(Bytes::from(found.unwrap_or_default()));
+        return Response::builder().status(status).body(body).map_err(|_| Cut);
+    }
     let path = head
         .uri
         .path()
@@ -92,7 +103,7 @@ async fn answer(world: Shared, request: Request<Incoming>) -> Result<Response<Fu
         template: template(&path),
         query: query(head.uri.query().unwrap_or_default()),
         form: String::from_utf8_lossy(&bytes).into_owned(),
-        body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        body: read_body(header("content-type").as_deref(), &bytes),
         audit: header("x-audit-log-reason").map(|text| decode(&text)),
         token: header("authorization"),
         path,
@@ -109,6 +120,30 @@ async fn answer(world: Shared, request: Request<Incoming>) -> Result<Response<Fu
         response = response.header(name, value);
     }
     response.body(Full::new(Bytes::from(sent.body))).map_err(|_| Cut)
+}
+
+/// The JSON of a body; files that were sent beside it are its member `files`, with their names and sizes.
+fn read_body(media: Option<&str>, bytes: &[u8]) -> Value {
+    let Some(boundary) = media.and_then(|media| media.strip_prefix("multipart/form-data; boundary=")) else {
+        return serde_json::from_slice(bytes).unwrap_or(Value::Null);
+    };
+    // What a test sends is small, and what is no text is only counted.
+    let text = String::from_utf8_lossy(bytes);
+    let (mut body, mut files) = (Value::Null, Vec::new());
+    for part in text.split(&format!("--{boundary}")) {
+        let Some((head, content)) = part.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let content = content.strip_suffix("\r\n").unwrap_or(content);
+        let named = |name: &str| head.split(&format!("{name}=\"")).nth(1)?.split('"').next();
+        match (named(" name"), named("filename")) {
+            (Some("payload_json"), _) => body = serde_json::from_str(content).unwrap_or_default(),
+            (Some(_), Some(file)) => files.push(json!({ "filename": file, "text": content })),
+            _ => {}
+        }
+    }
+    body["files"] = json!(files);
+    body
 }
 
 /// Everything that happens at one moment: no two requests see half of each other.

@@ -226,6 +226,16 @@ impl FakeDiscord {
         }
     }
 
+    /// Somebody uploads a file; the attachment as it then stands in a message.
+    pub fn upload(&self, name: &str, bytes: &[u8]) -> Value {
+        let mut world = lock(&self.world);
+        let id = world.id();
+        let path = format!("{id}/{}", name.replace(' ', "_"));
+        world.files.insert(path.clone(), bytes.to_vec());
+        let url = format!("{}/attachments/{path}", self.url());
+        json!({ "id": id.to_string(), "filename": name, "size": bytes.len(), "url": url, "proxy_url": url })
+    }
+
     /// Somebody says something.
     pub fn say(&self, user: u64, channel: u64, text: &str) -> u64 {
         self.say_with(user, channel, text, &json!({}))

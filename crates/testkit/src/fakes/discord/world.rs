@@ -104,6 +104,8 @@ pub(super) struct World {
     pub(super) faults: Faults,
     pub(super) limits: Limits,
     pub(super) gateway: Gateway,
+    /// What people attached, by its path.
+    pub(super) files: BTreeMap<String, Vec<u8>>,
     pub(super) applications: Applications,
     /// The addresses that are told to bots.
     pub(super) gateway_url: String,
@@ -188,6 +190,7 @@ impl World {
             faults: Faults::default(),
             limits: Limits::default(),
             gateway: Gateway::default(),
+            files: BTreeMap::new(),
             applications: Applications::default(),
             gateway_url: String::new(),
             resume_url: String::new(),

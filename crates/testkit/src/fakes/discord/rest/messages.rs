@@ -160,7 +160,7 @@ pub(super) fn create(world: &mut World, bot: u64, channel: u64, call: &Call) -> 
         }
     }
     let mut over = serde_json::Map::new();
-    for name in ["embeds", "components", "allowed_mentions", "flags"] {
+    for name in ["embeds", "components", "allowed_mentions", "flags", "files"] {
         if let Some(value) = call.body.get(name) {
             over.insert(name.to_owned(), value.clone());
         }
