@@ -13,6 +13,7 @@ use crate::up;
 use anyhow::{Context as _, bail};
 use lockdown_runtime::lifecycle::Process;
 use lockdown_runtime::{Config, Context};
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,9 +39,7 @@ pub(crate) fn run(demo: &Demo) -> ExitCode {
         ("LOCKDOWN_DATA_DIR", data.path().as_os_str().to_owned()),
         ("RUST_LOG", "error".into()),
     ];
-    for name in TAKEN {
-        variables.extend(std::env::var_os(name).map(|value| (name, value)));
-    }
+    variables.extend(taken());
     let config = match Config::from_map(variables.clone()) {
         Ok(config) => config,
         Err(error) => return lockdown_runtime::lifecycle::refuse("lockdown", &error),
@@ -65,6 +64,15 @@ pub(crate) fn run(demo: &Demo) -> ExitCode {
         drop(data);
         done
     })
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "handed on to the configuration, which reads it as it reads all"
+)]
+fn taken() -> impl Iterator<Item = (&'static str, OsString)> {
+    let present = |name| std::env::var_os(name).map(|value| (name, value));
+    TAKEN.into_iter().filter_map(present)
 }
 
 async fn show(ctx: &Context, town: Town, once: bool, pace: Duration) -> anyhow::Result<()> {
