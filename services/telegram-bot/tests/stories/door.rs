@@ -46,6 +46,8 @@ fn asked(town: &Town, who: i64) -> Option<i64> {
 pub(crate) async fn a_challenge_outlives_the_process(mut town: Town) {
     let (chat, wishes) = (town.chat, Arc::default());
     let answering = backend(&town, &wishes).await;
+    // Who comes is told only to a bot that has asked for it.
+    until("it listens", || !town.telegram.calls("getUpdates").is_empty()).await;
     let (eve, frank) = (
         town.telegram.add_person("Eve", None),
         town.telegram.add_person("Frank", None),
