@@ -40,6 +40,15 @@ pub enum OpenBusError {
     Stopped,
 }
 
+// === impl OpenBusError ===
+
+impl OpenBusError {
+    /// Whether another process has the event log open, so that there is nothing wrong with it.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, Self::Log(OpenError::InUse { .. }))
+    }
+}
+
 /// Opens the bus for a process: as the component `bus` of its health, closed when it stops. Waits for a Redis that
 /// cannot be reached yet, and says so meanwhile.
 pub async fn open(ctx: &Context, source: Source) -> Result<Bus, OpenBusError> {

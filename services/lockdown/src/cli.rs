@@ -43,6 +43,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Say what is lacking, and what to do about it: connections, intents, permissions
+    Doctor {
+        /// One JSON document, for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Bring the database's schema up to date, and start nothing
     Migrate,
     /// Make, list and revoke the tokens that programs use the API with

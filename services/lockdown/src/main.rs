@@ -7,6 +7,7 @@ mod dead_letters;
 #[cfg(feature = "demo")]
 mod demo;
 mod detect;
+mod doctor;
 mod events;
 mod migrate;
 mod outbox;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Config {
             command: ConfigCommand::Check { json },
         } => config_check::run(json),
+        Command::Doctor { json } => doctor::run(json),
         Command::Migrate => migrate::run(),
         Command::DeadLetters { command } => dead_letters::run(command),
         Command::Events { command } => events::run(command),

@@ -34,7 +34,7 @@ use door::Door;
 use due::{Due, Task};
 use lockdown_bus::Bus;
 use lockdown_moderation::{Platform, hands};
-use lockdown_runtime::{Context, chain, probe};
+use lockdown_runtime::{Clock, Context, Secret, SecretUrl, chain, probe};
 use log::Log;
 use platform::Telegram;
 use speaker::Speaker;
@@ -43,6 +43,15 @@ use sweeper::Sweeper;
 use tokio::sync::OnceCell;
 use updates::{Intake, Memory, Webhook};
 use verdicts::Verdicts;
+
+/// What the bot lacks, each with what to do about it, without starting it.
+pub async fn doctor(token: &Secret, api_url: Option<&SecretUrl>, clock: &Clock) -> Vec<String> {
+    let client = match Client::new(token, api_url, clock.clone()) {
+        Ok(client) => client,
+        Err(error) => return vec![format!("{error:#}")],
+    };
+    account::lacking(client.bot()).await
+}
 
 /// Starts the bot's tasks in `ctx`; they end when it stops.
 pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {

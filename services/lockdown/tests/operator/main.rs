@@ -8,6 +8,7 @@
 
 mod audit;
 mod bus;
+mod doctor;
 mod installation;
 mod outbox;
 mod person;
@@ -25,6 +26,7 @@ macro_rules! cases {
             bus: dead_letters_are_listed_shown_replayed_and_dropped;
             bus: events_are_exported_and_replayed;
             bus: what_comes_is_printed_as_it_comes;
+            doctor: what_is_lacking_is_said;
             outbox: what_the_bus_refused_is_put_back_or_dropped;
             person: a_person_is_handed_what_is_kept;
             person: a_person_is_erased_when_it_is_meant;
