@@ -3,6 +3,7 @@
 use super::access::{Caller, Needs};
 use super::hooks;
 use super::limits::{Standing, Wait};
+use super::live::guilds_heard;
 use super::once::{self, Keyed};
 use super::person::Person;
 use super::route::{Answer, Asked, Call, Cut, Raw, Route, Wire};
@@ -217,6 +218,13 @@ async fn reach(
         None
     };
     call.powers.need(route.needs)?;
+    // Before what they sent is looked at; who only looks is told by the handler, which reads the same.
+    if route.needs == Needs::AnyRightSomewhere
+        && !route.is_read()
+        && guilds_heard(api, &call.caller).await?.is_empty()
+    {
+        call.powers.need(Needs::AnyRight)?;
+    }
     Ok(Asked { call, guild })
 }
 

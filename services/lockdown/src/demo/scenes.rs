@@ -128,8 +128,9 @@ async fn mistake(town: &Town, pace: Duration) -> anyhow::Result<()> {
         .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
     let number: u64 = number.unwrap_or_default().parse().unwrap_or_default();
     let options = json!([who, text("reason", "it was dave")]);
-    let case = json!([{ "name": "number", "type": 4, "value": number }]);
-    command(town, &format!("/case {number}"), "case", &case).await?;
+    let case = json!({ "name": "number", "type": 4, "value": number });
+    let explain = json!([{ "name": "explain", "type": 1, "options": [case] }]);
+    command(town, &format!("/case explain {number}"), "case", &explain).await?;
     tokio::time::sleep(pace).await;
     command(town, "/unmute ben it was dave", "unmute", &options).await?;
     town.until("ben is free", || {
