@@ -45,7 +45,7 @@ pub use moderation::{
 };
 pub use request::{
     CaseRequest, HealthRequest, MemberRequest, REQUESTS, RanksRequest, Request, RequestError, Response,
-    RouteAnswer, RouteRequest, SettingsRequest,
+    RouteRequest, SettingsRequest,
 };
 pub use schema::ChannelInfo;
 pub use source::{Platform, Source};

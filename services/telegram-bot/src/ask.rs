@@ -2,9 +2,10 @@
 
 use lockdown_bus::{AskError, Bus};
 use lockdown_events::{
-    Action, CaseRequest, GuildId, ModerationAction, Platform, RequestError, RouteAnswer, RouteRequest, UserId,
+    Action, CaseRequest, GuildId, ModerationAction, Platform, RequestError, RouteRequest, UserId,
 };
 use lockdown_moderation::Settings;
+use lockdown_moderation::hands::RouteAnswer;
 use lockdown_moderation::words::Tongue;
 use lockdown_runtime::chain;
 use serde::Deserialize;

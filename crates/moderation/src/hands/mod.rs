@@ -8,15 +8,18 @@
 //! - `carry.rs`: one decision on a platform. To add an action: its arm there.
 //! - `notice.rs`: what the person reads; `notices.rs`: how they are told where that may come after the act.
 //! - `settings.rs`: what a guild chose, as bots know it.
+//! - `route.rs`: what the backend answers to those who ask by a route of the API.
 //! - `ranks.rs`: how people stand, asked by whoever decides and answered by the bot that can look.
 
 mod carry;
 mod notice;
 mod notices;
 mod ranks;
+mod route;
 mod settings;
 
 pub use ranks::AskedRanks;
+pub use route::RouteAnswer;
 pub use settings::{SettingsBook, SettingsTold};
 
 use crate::platform::Platform;

@@ -12,9 +12,10 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use bytes::Bytes;
 use lockdown_bus::{Answering, Asked, Bus};
 use lockdown_events::{
-    CorrelationId, GuildId, MemberRequest, Platform, RequestError, RouteAnswer, RouteRequest, SettingsRequest,
+    CorrelationId, GuildId, MemberRequest, Platform, RequestError, RouteRequest, SettingsRequest,
 };
 use lockdown_moderation::desk::Facts;
+use lockdown_moderation::hands::RouteAnswer;
 use lockdown_moderation::hands::SettingsTold;
 use lockdown_moderation::{GuildRef, UserRef};
 use lockdown_runtime::Context;

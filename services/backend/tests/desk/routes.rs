@@ -3,8 +3,9 @@
 use crate::house::{House, PATIENCE, user};
 use crate::square::Square;
 use lockdown_bus::AskError;
-use lockdown_events::{Action, GuildId, Platform, RequestError, RouteAnswer, RouteRequest};
+use lockdown_events::{Action, GuildId, Platform, RequestError, RouteRequest};
 use lockdown_moderation::GuildRef;
+use lockdown_moderation::hands::RouteAnswer;
 use lockdown_moderation::hands::{self, AskedRanks, SettingsBook};
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -2,7 +2,8 @@
 
 use super::input::Input;
 use super::{Commands, PATIENCE, why};
-use lockdown_events::{Platform, RouteAnswer, RouteRequest};
+use lockdown_events::{Platform, RouteRequest};
+use lockdown_moderation::hands::RouteAnswer;
 use lockdown_moderation::words::Tongue;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -5,8 +5,9 @@ use crate::town::{Town, until};
 use lockdown_bus::{Answering, Asked};
 use lockdown_events::{
     Action, DirectMessage, ModerationAction, ModerationEvent, ModerationLog, Origin, Outcome, RequestError,
-    RouteAnswer, RouteRequest,
+    RouteRequest,
 };
+use lockdown_moderation::hands::RouteAnswer;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 

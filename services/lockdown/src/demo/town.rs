@@ -3,7 +3,8 @@
 use anyhow::{Context as _, bail};
 use chrono::DateTime;
 use lockdown_bus::{AskError, Bus};
-use lockdown_events::{GuildId, Platform, RouteAnswer, RouteRequest, UserId};
+use lockdown_events::{GuildId, Platform, RouteRequest, UserId};
+use lockdown_moderation::hands::RouteAnswer;
 use lockdown_testkit::fakes::discord::FakeDiscord;
 use lockdown_testkit::fakes::telegram::{FakeTelegram, Permissions, Status};
 use serde_json::Value;
