@@ -17,7 +17,7 @@ fn the_story_comes_about_and_leaves_nothing() {
     for words in [
         "the rule `imitation` banned mallory",
         "the rule `flood` muted dave",
-        "ben was muted by mia",
+        "**By**: @mia",
         "Unmuted @ben (Case #4)",
         "olga banned eve",
         "telegram #1   ban      Vlad      applied    by automod",
