@@ -31,8 +31,10 @@ pub(crate) fn document() -> Value {
     });
     let mut generator = settings.into_generator();
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
+    // Many routes refuse alike: each way to refuse is written once.
+    let mut failures = BTreeMap::new();
     for route in routes() {
-        let operation = operation(&route, &mut generator);
+        let operation = operation(&route, &mut generator, &mut failures);
         paths
             .entry(format!("{PREFIX}{}", route.path))
             .or_default()
@@ -56,6 +58,7 @@ pub(crate) fn document() -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas,
+            "responses": failures,
             "securitySchemes": {
                 "token": {
                     "type": "http", "scheme": "bearer",
@@ -106,7 +109,11 @@ pub(super) fn codes(route: &Route, has_body: bool) -> BTreeSet<Code> {
     codes
 }
 
-fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
+fn operation(
+    route: &Route,
+    generator: &mut SchemaGenerator,
+    failures: &mut BTreeMap<String, Value>,
+) -> Value {
     let shape = (route.takes)(generator);
     let mut responses = Map::new();
     for given in (route.gives)(generator) {
@@ -117,7 +124,13 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         by_status.entry(code.status().as_u16()).or_default().push(code);
     }
     for (status, codes) in by_status {
-        responses.insert(status.to_string(), failure(&codes));
+        let words: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+        let name = words.join(".");
+        responses.insert(
+            status.to_string(),
+            json!({ "$ref": format!("#/components/responses/{name}") }),
+        );
+        failures.entry(name).or_insert_with(|| failure(&codes));
     }
     let needs = route.needs.words();
     let role = match route.needs {
