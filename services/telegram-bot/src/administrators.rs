@@ -2,13 +2,15 @@
 
 use crate::client::{CallError, Class, Client, GetAdministrators};
 use crate::reading::{Record, rights_of};
+use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
-use lockdown_events::{GuildId, UserId};
+use lockdown_bus::{Bus, Heard, ListenOptions};
+use lockdown_events::{Event, GuildEvent, GuildId, UserEvent, UserId};
 use lockdown_moderation::{Rank, Right, Rights};
-use lockdown_runtime::Clock;
+use lockdown_runtime::{Clock, Context};
 use serde_json::Value;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use teloxide::payloads::GetChat;
 
 /// A change that nobody told us of is noticed after this.
@@ -65,17 +67,50 @@ impl Administrators {
         }
     }
 
-    /// Something changed there: the next who asks looks.
-    pub(crate) fn forget(&self, guild: &GuildId) {
-        let mut chats = self.chats.lock().unwrap_or_else(PoisonError::into_inner);
-        chats.remove(guild);
+    /// Hears of the changes that other processes read, until this one stops.
+    pub(crate) async fn hear(self: &Arc<Self>, ctx: &Context, bus: &Bus) -> anyhow::Result<()> {
+        let mut heard = bus
+            .live()
+            .subscribe(&["user:updated", "guild:update"], &ListenOptions::default())
+            .await
+            .context("could not listen for changed administrators")?;
+        let (stopping, hearing) = (ctx.shutdown.clone(), Arc::clone(self));
+        ctx.tasks.spawn("administrators", async move {
+            let stop = stopping.soft_token();
+            while let Some(said) = stop.run_until_cancelled(heard.next()).await {
+                match said {
+                    Some(Heard::Said(said)) => {
+                        if let Ok(Ok(event)) = said.envelope().map(|envelope| envelope.event()) {
+                            hearing.note(&event);
+                        }
+                    }
+                    // Which ones changed is not known.
+                    Some(Heard::Missed { .. }) => hearing.chats().clear(),
+                    None => break,
+                }
+            }
+            stopping.soft().await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// Something may have changed in a chat: the next who asks looks.
+    pub(crate) fn note(&self, event: &Event) {
+        let guild = match event {
+            Event::User(UserEvent::Updated(change)) if change.administrator.is_some() => &change.guild_id,
+            Event::Guild(GuildEvent::Update(update)) => &update.guild_id,
+            _ => return,
+        };
+        self.chats().remove(guild);
+    }
+
+    fn chats(&self) -> MutexGuard<'_, HashMap<GuildId, Arc<Slot>>> {
+        self.chats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) async fn of(&self, guild: &GuildId) -> Result<Arc<Staff>, CallError> {
-        let slot = {
-            let mut chats = self.chats.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(chats.entry(guild.clone()).or_default())
-        };
+        let slot = Arc::clone(self.chats().entry(guild.clone()).or_default());
         let mut kept = slot.lock().await;
         let now = self.clock.now();
         if let Some((at, staff)) = &*kept

@@ -68,12 +68,9 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
     ctx.tasks.spawn("account", watching);
 
     let administrators = Arc::new(Administrators::new(client.clone(), ctx.clock.clone()));
+    administrators.hear(&ctx, &bus).await?;
     let sweeper = Arc::new(Sweeper::new(client.clone()));
-    let memory = Arc::new(Memory::new(
-        ctx.clock.clone(),
-        Arc::clone(&administrators),
-        Arc::clone(&sweeper),
-    ));
+    let memory = Arc::new(Memory::new(ctx.clock.clone(), Arc::clone(&sweeper)));
     let telegram = Arc::new(Telegram::new(
         client.clone(),
         Arc::clone(&administrators),
@@ -119,7 +116,7 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
         client: client.clone(),
         bus: bus.clone(),
         clock: ctx.clock.clone(),
-        administrators,
+        administrators: Arc::clone(&administrators),
         memory: Arc::clone(&memory),
         sweeper: Arc::clone(&sweeper),
         telegram,
@@ -151,6 +148,7 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
         speaker,
         bus,
         clock: ctx.clock.clone(),
+        administrators,
         memory,
     };
     let component = ctx.health.component("updates", true);

@@ -56,7 +56,7 @@ impl Town {
         let client = Client::new(&token, config.telegram.api_url.as_ref(), clock.clone()).unwrap();
         let administrators = Arc::new(Administrators::new(client.clone(), clock.clone()));
         let sweeper = Arc::new(Sweeper::new(client.clone()));
-        let memory = Memory::new(clock, Arc::clone(&administrators), Arc::clone(&sweeper));
+        let memory = Memory::new(clock, Arc::clone(&sweeper));
         Self {
             telegram: Telegram::new(client, administrators, sweeper, Arc::new(memory)),
             fake,

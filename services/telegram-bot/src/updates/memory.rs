@@ -2,7 +2,6 @@
 //! only saves calls or makes them better; none of it is needed for what must not be lost.
 
 use super::people::People;
-use crate::administrators::Administrators;
 use crate::client::Client;
 use crate::sweeper::Sweeper;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -23,7 +22,6 @@ const TOPICS: usize = 20_000;
 
 pub(crate) struct Memory {
     clock: Clock,
-    administrators: Arc<Administrators>,
     sweeper: Arc<Sweeper>,
     state: Mutex<State>,
 }
@@ -51,10 +49,9 @@ struct Album {
 // === impl Memory ===
 
 impl Memory {
-    pub(crate) fn new(clock: Clock, administrators: Arc<Administrators>, sweeper: Arc<Sweeper>) -> Self {
+    pub(crate) fn new(clock: Clock, sweeper: Arc<Sweeper>) -> Self {
         Self {
             clock,
-            administrators,
             sweeper,
             state: Mutex::default(),
         }
@@ -73,12 +70,8 @@ impl Memory {
             }
             Event::User(UserEvent::Updated(change)) => {
                 self.state().people.note(&change.user_id, &change.names);
-                if change.administrator.is_some() {
-                    self.administrators.forget(&change.guild_id);
-                }
             }
             Event::Guild(GuildEvent::Update(update)) => {
-                self.administrators.forget(&update.guild_id);
                 let numbers = update
                     .migrated_to
                     .as_ref()

@@ -11,6 +11,7 @@ pub(crate) use memory::Memory;
 pub(crate) use poll::poll;
 pub(crate) use webhook::Webhook;
 
+use crate::administrators::Administrators;
 use crate::client::{Class, Client};
 use crate::reading::{Read, Record, Told, read};
 use crate::speaker::{Line, Speaker};
@@ -54,6 +55,7 @@ pub(crate) struct Intake {
     pub(crate) speaker: Speaker,
     pub(crate) bus: Bus,
     pub(crate) clock: Clock,
+    pub(crate) administrators: Arc<Administrators>,
     pub(crate) memory: Arc<Memory>,
 }
 
@@ -82,6 +84,10 @@ impl Intake {
                     }
                 }
             }
+        }
+        // Whoever hears of what follows a change in the bus must not be judged by what was before it.
+        for (event, _) in &events {
+            self.administrators.note(event);
         }
         let publishing = envelopes
             .iter()
