@@ -1,6 +1,7 @@
 //! Telling the engine what became of events, in batches, until it has heard.
 
 use super::Seat;
+use super::judge::Work;
 use crate::backoff::Backoff;
 use crate::engine::{Delivery, EngineError, Settlement};
 use std::sync::Arc;
@@ -22,7 +23,10 @@ pub(super) struct Settled {
     pub(super) ours: bool,
 }
 
-pub(super) type Settler = mpsc::UnboundedSender<(Delivery, Settlement)>;
+/// A settlement, with the work that is over by it.
+type Settling = (Delivery, Settlement, Option<Work>);
+
+pub(super) type Settler = mpsc::UnboundedSender<Settling>;
 
 /// Starts the settler; it ends when its sender is gone and everything is told. Both channels are bounded by the
 /// credits: nothing is settled that was not in hand.
@@ -35,14 +39,14 @@ pub(super) fn start(seat: Arc<Seat>) -> (Settler, mpsc::UnboundedReceiver<Settle
 
 async fn run(
     seat: Arc<Seat>,
-    mut settlements: mpsc::UnboundedReceiver<(Delivery, Settlement)>,
+    mut settlements: mpsc::UnboundedReceiver<Settling>,
     told: mpsc::UnboundedSender<Settled>,
 ) {
     let mut open = true;
     while open {
         let mut batch = Vec::new();
         match settlements.recv().await {
-            Some(first) => batch.push(first),
+            Some((delivery, settlement, _)) => batch.push((delivery, settlement)),
             None => return,
         }
         let company = tokio::time::sleep(COMPANY);
@@ -51,7 +55,7 @@ async fn run(
             tokio::select! {
                 biased;
                 next = settlements.recv() => match next {
-                    Some(next) => batch.push(next),
+                    Some((delivery, settlement, _)) => batch.push((delivery, settlement)),
                     None => {
                         open = false;
                         break;

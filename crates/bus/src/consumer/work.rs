@@ -5,7 +5,7 @@ use super::{Handler, HandlerError, Received};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use lockdown_runtime::telemetry;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,11 +24,12 @@ pub(super) struct Outcome {
     pub(super) took: Duration,
 }
 
-/// An event that is handed to handlers, by their places.
+/// An event that is handed to those handlers that want it.
 pub(super) struct Begun {
     pub(super) entry: Entry,
     pub(super) received: Arc<Received>,
-    pub(super) wanted: Vec<usize>,
+    /// Handlers that are through with it.
+    pub(super) done: BTreeSet<usize>,
 }
 
 /// How long handlers take, each with its own labels: looked up once, not for every event.
@@ -55,13 +56,14 @@ pub(super) async fn run(handlers: &[Handler], begun: Begun, patience: Duration) 
     let Begun {
         entry,
         received,
-        wanted,
+        done,
     } = begun;
-    let outcomes = match wanted[..] {
-        [only] => vec![one(handlers, only, received, patience).await],
-        _ => {
-            let each = wanted
-                .into_iter()
+    let event_type = received.event.event_type();
+    let mut wanting = (0..handlers.len()).filter(|at| handlers[*at].wants(event_type) && !done.contains(at));
+    let outcomes = match (wanting.next(), wanting.next()) {
+        (Some(only), None) => vec![one(handlers, only, received, patience).await],
+        (first, second) => {
+            let each = (first.into_iter().chain(second).chain(wanting))
                 .map(|at| one(handlers, at, Arc::clone(&received), patience));
             join_all(each).await
         }
