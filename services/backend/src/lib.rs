@@ -16,6 +16,7 @@ mod webhooks;
 
 pub use api::access::{Role, Scope};
 pub use api::person::ACCOUNT;
+pub use api::roles::usual_role;
 pub use api::tokens::log_token;
 pub use sign_in::link as sign_in_link;
 

@@ -51,6 +51,9 @@ codes! {
     UnknownGuild = "unknown_guild", NOT_FOUND, "There is no such community, or none that this token may know of.";
     UnknownCase = "unknown_case", NOT_FOUND, "The community has no case of this number.";
     NoRules = "no_rules", NOT_FOUND, "The community has no rules, or none of this version.";
+    UnknownRule = "unknown_rule", NOT_FOUND, "The rules have no rule of this id.";
+    UnknownRole = "unknown_role", NOT_FOUND, "There is no role of this name.";
+    NoSuchHolder = "no_such_holder", NOT_FOUND, "They do not have the role in this guild alone.";
     Method = "method_not_allowed", METHOD_NOT_ALLOWED, "The path does not take this method.";
     TooSlow = "too_slow", REQUEST_TIMEOUT, "The body took too long to come.";
     Conflict = "conflict", CONFLICT, "There is or was another one of this name.";
@@ -69,6 +72,8 @@ codes! {
     Stands = "stands", CONFLICT, "What the case began still stands: lift it first.";
     Unanswered = "unanswered", CONFLICT, "The platform has not answered yet.";
     WrongState = "wrong_state", CONFLICT, "The case is not in a state in which this can be.";
+    NotPaused = "not_paused", CONFLICT, "The rule is not paused.";
+    NotRaised = "not_raised", CONFLICT, "The community is not in this mode.";
     Stale = "stale", PRECONDITION_FAILED, "It was changed since you looked: look again, and send yours with the new `ETag`.";
     TooLarge = "too_large", PAYLOAD_TOO_LARGE, "The body is longer than it may be.";
     MediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is not said to be of the content type that this takes.";

@@ -6,15 +6,14 @@ use anyhow::{Context as _, bail};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
-use lockdown_backend::{Role, sign_in_link};
+use lockdown_backend::{Role, sign_in_link, usual_role};
 use lockdown_runtime::Context;
 use lockdown_runtime::lifecycle::Process;
 use lockdown_store::access_log::NewAccess;
 use lockdown_store::accounts::{Account, AccountId};
-use lockdown_store::dbx::Json;
 use lockdown_store::guilds::{Community, CommunityId};
 use lockdown_store::people::{IdentityId, PersonId, Seen};
-use lockdown_store::roles::{self, RoleId, Subject};
+use lockdown_store::roles::Subject;
 use lockdown_store::sign_in::{self, SignInLinkId};
 use lockdown_store::{Bearer, Retry, Store, StoreError, Tx, in_read, in_tx};
 use serde_json::{Value, json};
@@ -22,8 +21,6 @@ use std::process::ExitCode;
 
 /// Long enough to hand it over, too short to lie around.
 const GOOD_FOR: TimeDelta = TimeDelta::minutes(15);
-/// How far apart our own roles stand, so that others fit between.
-const STEP: u64 = 10;
 
 #[derive(Subcommand)]
 pub(crate) enum SignInCommand {
@@ -203,21 +200,9 @@ async fn give(
     let is_new = match community {
         None => tx.set_operator(account, Some(now)).await?,
         Some(community) => {
-            let scopes = role.scopes().map(|scope| scope.as_str().to_owned());
-            let steps = Role::ALL.iter().take_while(|known| **known != role).count();
-            let own = roles::Role {
-                id: RoleId(ctx.ids.next()),
-                community_id: community.id,
-                name: role.as_str().to_owned(),
-                permissions: Json(scopes.collect()),
-                position: STEP * steps as u64,
-                created_at: now,
-            };
-            // A community that has given this name a meaning of its own keeps it.
-            tx.insert_role(&own).await?;
-            let known = tx.role_by_name(community.id, role.as_str()).await?;
-            let id = known.map_or(own.id, |known| known.id);
-            tx.bind_role(id, &Subject::Account(account), None, now).await?
+            let known = usual_role(tx, &ctx.ids, community.id, role, now).await?;
+            tx.bind_role(known.id, &Subject::Account(account), None, now)
+                .await?
         }
     };
     if is_new {

@@ -15,8 +15,9 @@
 //! - [`Desk::review`], [`Desk::rule_reviews`]: whether decisions were right, and how rules do by that.
 //! - [`Desk::rules`], [`Desk::rule_changes`], [`Desk::change_rules`]: what a community's rules say and said.
 //! - [`Desk::settings`], [`Desk::change_settings`]: what a community chose.
-//! - [`Desk::raise_mode`], [`Desk::end_modes`]: communities under attack or closed, and the end of that.
-//! - [`Desk::pause_rule`]: a rule that acted too often does nothing for a while.
+//! - [`Desk::mode`], [`Desk::raise_mode`], [`Desk::end_mode`], [`Desk::end_modes`]: communities under attack or closed, and the
+//!   end of that.
+//! - [`Desk::pause_rule`], [`Desk::paused_rules`], [`Desk::resume_rule`]: a rule that acted too often does nothing for a while.
 //! - [`Desk::cases`], [`Desk::case`], [`Desk::explain`]: pages of cases; one case, its history, and why it stands.
 //!
 //! To add a use case: a module here with the method, its refusals in `error.rs` with a code each, its tests in `tests/desk/`
@@ -50,20 +51,21 @@ pub use expire::Expired;
 pub use facts::{Facts, Ranks};
 pub use ladder::Escalated;
 pub use many::Many;
-pub use modes::ModeAsk;
+pub use modes::{EndModeAsk, ModeAsk, RaisedMode};
 pub use outcome::Answered;
-pub use pause::{PauseAsk, RULE_PAUSE};
+pub use pause::{PauseAsk, RULE_PAUSE, ResumeAsk};
 pub use read::{CaseFilter, CaseView, Explanation, HistoryLine, Record};
 pub use review::ReviewAsk;
 pub use rules::{GoodRules, Ruled, RulesAsk, RulesChange, RulesVersion, Seen};
 pub use settings::SettingsAsk;
 pub use take_back::{UndoAsk, Undone};
 
-use crate::who::GuildRef;
+use crate::who::{GuildRef, UserRef};
 use error::Stop;
 use lockdown_runtime::{Clock, Ids};
 use lockdown_store::guilds::Guild;
-use lockdown_store::{Conn, Store};
+use lockdown_store::people::IdentityId;
+use lockdown_store::{Conn, Store, in_tx};
 
 /// Where decisions are made and recorded. Cheap to clone; any number of processes have one over the same store.
 #[derive(Clone)]
@@ -78,6 +80,14 @@ pub struct Desk {
 impl Desk {
     pub fn new(store: Store, clock: Clock, ids: Ids) -> Self {
         Self { store, clock, ids }
+    }
+
+    /// By which rows know a person, who gets a row if they were never seen.
+    pub async fn identity(&self, who: &UserRef) -> Result<IdentityId, DeskError> {
+        let now = self.clock.now();
+        Ok(in_tx!(self.store, |tx| {
+            Ok::<_, Stop>(rows::seen(tx, self, who, now).await?)
+        })?)
     }
 }
 

@@ -5,7 +5,7 @@ use super::tell::Entry;
 use super::{Desk, guild, rows};
 use crate::who::{Actor, GuildRef};
 use chrono::{DateTime, TimeDelta, Utc};
-use lockdown_events::{CorrelationId, Event, GuildConfig, GuildEvent};
+use lockdown_events::CorrelationId;
 use lockdown_store::guilds::Guild;
 use lockdown_store::modes::{GuildMode, Mode};
 use lockdown_store::{Tx, in_read, in_tx};
@@ -22,6 +22,25 @@ pub struct ModeAsk {
     pub chain: Option<CorrelationId>,
 }
 
+/// Who ends which mode of which guild before its time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndModeAsk {
+    pub by: Actor,
+    pub guild: GuildRef,
+    pub mode: Mode,
+    pub chain: Option<CorrelationId>,
+}
+
+/// What a guild is in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RaisedMode {
+    pub mode: Mode,
+    pub by: Actor,
+    pub at: DateTime<Utc>,
+    /// Absent: until somebody ends it.
+    pub ends_at: Option<DateTime<Utc>>,
+}
+
 /// What changed.
 struct Change<'a> {
     by: &'a Actor,
@@ -33,6 +52,25 @@ struct Change<'a> {
 // === impl Desk ===
 
 impl Desk {
+    /// What a guild is in; `None` where it is as always.
+    pub async fn mode(&self, of: &GuildRef) -> Result<Option<RaisedMode>, DeskError> {
+        let now = self.clock.now();
+        Ok(in_read!(self.store, |conn| {
+            let guild = guild(conn, of).await?;
+            let raised = conn.guild_mode(guild.id).await?;
+            let Some(raised) = raised.filter(|raised| !is_over(raised, now)) else {
+                return Ok(None);
+            };
+            let people = rows::People::known(conn, rows::identity(&raised.raised_by).into_iter().collect());
+            Ok::<_, Stop>(Some(RaisedMode {
+                mode: raised.mode,
+                by: people.await?.actor(&raised.raised_by),
+                at: raised.raised_at,
+                ends_at: raised.ends_at,
+            }))
+        })?)
+    }
+
     /// Puts a guild into a mode and tells all who go by it; `false` when it is in that mode, which then lasts as long as the
     /// longer of the two, or when a rule asks for less than what is in force.
     pub async fn raise_mode(&self, ask: &ModeAsk) -> Result<bool, DeskError> {
@@ -52,6 +90,13 @@ impl Desk {
             raised_at: now,
             ends_at,
         };
+        let by_hand = matches!(ask.by, Actor::Person(_) | Actor::Token(_));
+        let change = Change {
+            by: &ask.by,
+            act: "mode:raise",
+            body: json!({ "mode": ask.mode.as_str(), "until": ends_at }),
+            chain: ask.chain.as_ref(),
+        };
         let before = tx.guild_mode(guild.id).await?;
         if let Some(before) = before.filter(|before| !is_over(before, now)) {
             if before.mode == ask.mode {
@@ -63,22 +108,35 @@ impl Desk {
                 if longer {
                     tx.save_guild_mode(&GuildMode { ends_at, ..before }).await?;
                 }
+                if longer && by_hand {
+                    self.tell_mode(tx, &guild, &change, now).await?;
+                }
                 return Ok(false);
             }
-            let by_hand = ask.by.person().is_some();
             if before.mode == Mode::Lockdown && !by_hand {
                 return Ok(false);
             }
         }
         tx.save_guild_mode(&raised).await?;
-        let change = Change {
-            by: &ask.by,
-            act: "mode:raise",
-            body: json!({ "mode": ask.mode.as_str(), "until": ends_at }),
-            chain: ask.chain.as_ref(),
-        };
         self.tell_mode(tx, &guild, &change, now).await?;
         Ok(true)
+    }
+
+    /// Ends a mode before its time, and tells all who go by it; `false` when the guild is not in it.
+    pub async fn end_mode(&self, ask: &EndModeAsk) -> Result<bool, DeskError> {
+        Ok(in_tx!(self.store, |tx| {
+            let now = self.clock.now();
+            let guild = guild(tx, &ask.guild).await?;
+            tx.hold_cases(guild.id).await?;
+            let stands = tx.guild_mode(guild.id).await?;
+            if !stands.is_some_and(|stands| stands.mode == ask.mode && !is_over(&stands, now)) {
+                return Ok(false);
+            }
+            tx.end_guild_mode(guild.id).await?;
+            let (by, chain) = (&ask.by, ask.chain.as_ref());
+            self.tell_end(tx, &guild, ask.mode, by, chain, now).await?;
+            Ok::<_, Stop>(true)
+        })?)
     }
 
     /// Ends modes whose time is up, at most so many; tells which.
@@ -113,17 +171,30 @@ impl Desk {
             return Ok(None);
         }
         tx.end_guild_mode(guild.id).await?;
-        let change = Change {
-            by: &Actor::System,
-            act: "mode:end",
-            body: json!({ "mode": mode.mode.as_str() }),
-            chain: None,
-        };
-        self.tell_mode(tx, &guild, &change, now).await?;
+        self.tell_end(tx, &guild, mode.mode, &Actor::System, None, now)
+            .await?;
         Ok(Some(GuildRef {
             platform: guild.platform,
             id: guild.native_id,
         }))
+    }
+
+    async fn tell_end(
+        &self,
+        tx: &mut Tx,
+        guild: &Guild,
+        mode: Mode,
+        by: &Actor,
+        chain: Option<&CorrelationId>,
+        now: DateTime<Utc>,
+    ) -> Result<(), Stop> {
+        let change = Change {
+            by,
+            act: "mode:end",
+            body: json!({ "mode": mode.as_str() }),
+            chain,
+        };
+        self.tell_mode(tx, guild, &change, now).await
     }
 
     async fn tell_mode(
@@ -133,16 +204,7 @@ impl Desk {
         change: &Change<'_>,
         now: DateTime<Utc>,
     ) -> Result<(), Stop> {
-        let version = tx.next_config_version(guild.id).await?;
-        let told = GuildEvent::Config(GuildConfig {
-            platform: guild.platform,
-            guild_id: guild.native_id.clone(),
-            version: version.unwrap_or_default(),
-            rule_set_hash: None,
-            changed: vec!["mode".to_owned()],
-        });
-        self.publish(tx, guild.id, &Event::Guild(told), change.chain, now)
-            .await?;
+        self.tell_config(tx, guild, "mode", change.chain, now).await?;
         let by = rows::name(tx, self, change.by, now).await?;
         let entry = Entry {
             by: &by,

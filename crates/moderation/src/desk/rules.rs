@@ -111,7 +111,8 @@ impl GoodRules {
 // === impl Seen ===
 
 impl Seen {
-    pub(super) fn holds(&self, head: u64) -> bool {
+    /// Whether it stands at this version.
+    pub fn holds(&self, head: u64) -> bool {
         match self {
             Self::Whatever => true,
             Self::Some => head > 0,
@@ -299,6 +300,6 @@ impl Desk {
 }
 
 /// Not by the platform's id, which a group may change; and not one for the community, whose guilds have different admins.
-fn name(guild: GuildKey) -> String {
+pub(super) fn name(guild: GuildKey) -> String {
     format!("rules:{guild}")
 }

@@ -3,10 +3,10 @@
 use super::error::Stop;
 use super::rows::{Kept, Name};
 use super::{Ask, Desk};
-
 use chrono::{DateTime, Utc};
 use lockdown_events::{
-    Action, AuditLogged, CorrelationId, Decision, Envelope, Event, EventId, ModerationEvent, Source,
+    Action, AuditLogged, CorrelationId, Decision, Envelope, Event, EventId, GuildConfig, GuildEvent,
+    ModerationEvent, Source,
 };
 use lockdown_store::Tx;
 use lockdown_store::audit::{NewEntry, Personal};
@@ -102,6 +102,26 @@ impl Desk {
     ) -> Result<(), Stop> {
         let told = Event::Moderation(decision(kept, extra));
         self.publish(tx, kept.row.guild_id, &told, chain, now).await
+    }
+
+    /// Tells all who go by a guild's configuration that this part of it changed.
+    pub(super) async fn tell_config(
+        &self,
+        tx: &mut Tx,
+        guild: &Guild,
+        part: &str,
+        chain: Option<&CorrelationId>,
+        now: DateTime<Utc>,
+    ) -> Result<(), Stop> {
+        let version = tx.next_config_version(guild.id).await?;
+        let told = GuildEvent::Config(GuildConfig {
+            platform: guild.platform,
+            guild_id: guild.native_id.clone(),
+            version: version.unwrap_or_default(),
+            rule_set_hash: None,
+            changed: vec![part.to_owned()],
+        });
+        self.publish(tx, guild.id, &Event::Guild(told), chain, now).await
     }
 
     pub(super) async fn publish(

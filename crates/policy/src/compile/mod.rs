@@ -24,7 +24,7 @@ pub use surroundings::{BANKS, SharedList, Surroundings};
 
 use crate::catalogue::Slot;
 use crate::diagnostic::{Diagnostic, Severity, Sink};
-use crate::document::{Act, document};
+use crate::document::{Act, Mode, document};
 use crate::duration::Millis;
 use crate::event::EventKind;
 use crate::source::Source;
@@ -115,6 +115,11 @@ impl RuleSet {
     /// Each rule's id with what it is for, in the order of the file.
     pub fn about(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         self.rules.iter().map(|rule| (&*rule.id, rule.about.as_deref()))
+    }
+
+    /// Whether each rule acts, in the order of the file.
+    pub fn modes(&self) -> impl Iterator<Item = Mode> {
+        self.rules.iter().map(|rule| rule.mode)
     }
 
     /// Whether any rule asks this: what nobody asks need not be found out.

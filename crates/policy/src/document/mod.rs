@@ -150,7 +150,8 @@ pub(crate) struct Step {
 impl Mode {
     pub(crate) const NAMES: &[&str] = &["live", "shadow", "disabled"];
 
-    pub(crate) fn of(word: &str) -> Option<Self> {
+    /// The mode of this name.
+    pub fn of(word: &str) -> Option<Self> {
         match word {
             "live" => Some(Self::Live),
             "shadow" => Some(Self::Shadow),

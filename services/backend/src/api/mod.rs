@@ -24,6 +24,7 @@ mod limits;
 mod live;
 mod me;
 mod members;
+mod modes;
 mod notifications;
 mod once;
 pub(crate) mod openapi;
@@ -31,7 +32,9 @@ pub(crate) mod page;
 pub(crate) mod person;
 mod presence;
 pub(crate) mod questions;
+pub(crate) mod roles;
 mod route;
+mod rule_modes;
 mod rules;
 mod sanctions;
 mod sessions;
@@ -116,7 +119,10 @@ pub(crate) fn routes() -> Vec<Route> {
         threads::routes(),
         undo::routes(),
         members::routes(),
+        roles::routes(),
         rules::routes(),
+        rule_modes::routes(),
+        modes::routes(),
         settings::routes(),
         events::routes(),
         live::routes(),

@@ -326,6 +326,12 @@ fn parameter(name: &str) -> (Value, &'static str) {
             json!({ "type": "integer", "minimum": 1 }),
             "What people call the case.",
         ),
+        "ruleId" => (text_id(), "As the rules call it."),
+        "role" => (
+            json!({ "type": "string", "enum": ["viewer", "moderator", "admin", "owner"] }),
+            "",
+        ),
+        "mode" => (json!({ "type": "string", "enum": ["raid", "lockdown"] }), ""),
         _ => (text_id(), ""),
     }
 }

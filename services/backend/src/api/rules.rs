@@ -81,7 +81,7 @@ struct Yaml {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "RulesInForce")]
-struct InForce {
+pub(super) struct InForce {
     version: u64,
     /// Whether this made it so; `false`: it was so already.
     changed: bool,
@@ -235,7 +235,7 @@ fn text(raw: &Raw) -> Result<String, Problem> {
     Ok(text.to_owned())
 }
 
-fn noted(note: Option<String>, code: Code) -> Result<Option<String>, Problem> {
+pub(super) fn noted(note: Option<String>, code: Code) -> Result<Option<String>, Problem> {
     match note {
         Some(note) if note.chars().count() > LONGEST_NOTE || note.contains('\0') => {
             let message = format!("A note has at most {LONGEST_NOTE} characters, and no NUL.");
@@ -386,16 +386,13 @@ async fn roll_back(asked: InGuild, Body(wanted): Body<Rollback>) -> Result<InFor
     enforce(&asked, &ask, old.text, Some(old.version)).await
 }
 
-async fn enforce(
+pub(super) async fn enforce(
     asked: &InGuild,
     ask: &RulesAsk,
     text: String,
     restores: Option<u64>,
 ) -> Result<InForce, Problem> {
-    let good = judged(asked, text).await?.map_err(|found| {
-        let faults = found.into_iter().map(Fault::from).collect();
-        Problem::faults(Code::BadRules, faults)
-    })?;
+    let good = judged(asked, text).await?.map_err(refuse_faulty)?;
     let desk = &asked.call.api.desk;
     let ruled = desk.change_rules(ask, &good, restores).await?;
     Ok(InForce {
@@ -407,8 +404,16 @@ async fn enforce(
     })
 }
 
+pub(super) fn refuse_faulty(found: Vec<Diagnostic>) -> Problem {
+    let faults = found.into_iter().map(Fault::from).collect();
+    Problem::faults(Code::BadRules, faults)
+}
+
 /// Rules may take long to compile, and must not hold up other requests.
-async fn judged(asked: &InGuild, text: String) -> Result<Result<GoodRules, Vec<Diagnostic>>, Problem> {
+pub(super) async fn judged(
+    asked: &InGuild,
+    text: String,
+) -> Result<Result<GoodRules, Vec<Diagnostic>>, Problem> {
     let platform = asked.guild.platform;
     let checking = tokio::task::spawn_blocking(move || GoodRules::check(&text, platform));
     checking.await.map_err(|error| {

@@ -283,12 +283,8 @@ async fn author(asked: &InGuild) -> Result<(ActorKind, String), Problem> {
         };
         return Ok((ActorKind::Token, name));
     };
-    let found = in_read!(asked.call.api.store, |conn| {
-        conn.identity(who.platform, &who.id).await
-    })?;
-    // Whoever keeps order here was seen before they say their first word.
-    let identity = found.ok_or_else(|| Problem::new(Code::NotFound, "You were never seen here."))?;
-    Ok((ActorKind::Person, identity.id.to_string()))
+    let identity = asked.call.api.desk.identity(who).await?;
+    Ok((ActorKind::Person, identity.to_string()))
 }
 
 fn is_own(message: &CaseMessage, author: &(ActorKind, String)) -> bool {

@@ -2,9 +2,10 @@
 
 use crate::browser::Browser;
 use crate::house::{HERE, House, ROLES, say};
+use lockdown_events::{GuildId, Platform, UserId};
 use lockdown_store::dbx::Json;
-use lockdown_store::in_tx;
-use lockdown_store::roles::{Role, RoleId, Subject};
+use lockdown_store::roles::{Holder, Role, RoleId, Subject};
+use lockdown_store::{in_read, in_tx};
 use reqwest::Method;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -41,6 +42,15 @@ const TABLE: &[(&str, &str)] = &[
     ("putSettings", "admin"),
     ("checkRules", "moderator"),
     ("listRuleVersions", "moderator"),
+    ("listRules", "moderator"),
+    ("setRuleMode", "admin"),
+    ("resumeRule", "admin"),
+    ("listModes", "moderator"),
+    ("raiseMode", "moderator"),
+    ("endMode", "moderator"),
+    ("listRoles", "admin"),
+    ("giveRole", "admin"),
+    ("takeRole", "admin"),
     ("rollBackRules", "admin"),
     ("listEvents", "moderator"),
     ("streamEvents", "moderator"),
@@ -99,6 +109,9 @@ async fn operations(house: &House) -> Vec<Operation> {
             .replace("{userId}", "666")
             .replace("{caseNumber}", "1")
             .replace("{name}", "ci")
+            .replace("{ruleId}", "scam")
+            .replace("{mode}", "raid")
+            .replace("{role}", "viewer")
             .replace("{deliveryId}", "0199c2d4-0000-7000-8000-000000000001")
             .replace("{id}", "0199c2d4-0000-7000-8000-000000000001");
         for (method, operation) in methods.as_object().unwrap() {
@@ -264,4 +277,67 @@ pub(crate) async fn a_role_in_a_guild_adds_to_a_token(mut house: House) {
         .get("helper", &format!("{HERE}/audit"))
         .await
         .is_problem(403, "forbidden");
+}
+
+pub(crate) async fn a_role_is_given_and_taken_back(house: House) {
+    let path = |user: &str, role: &str| format!("{HERE}/members/{user}/roles/{role}");
+    let give = async |token: &str, role: &str| say(house.ask(token, Method::PUT, &path("777", role))).await;
+    give("admin", "moderator").await.is(204);
+    give("admin", "moderator").await.is(204);
+    // Nobody gives more than they have.
+    give("admin", "owner").await.is_problem(403, "forbidden");
+    give("moderator", "viewer").await.is_problem(403, "forbidden");
+    for nothing in ["operator", "king"] {
+        give("operator", nothing).await.is_problem(404, "unknown_role");
+    }
+    give("owner", "owner").await.is(204);
+    // They may what it holds, with their identity and only here.
+    let permissions = async |guild: &str| {
+        let (guild, user) = (GuildId::new(guild).unwrap(), UserId::new("777").unwrap());
+        let now = house.ctx.clock.now();
+        let found = in_read!(house.store, |conn| {
+            let guild = conn.guild(Platform::Discord, &guild).await?.unwrap();
+            let of = conn.identity(Platform::Discord, &user).await?.unwrap();
+            conn.permissions(guild.id, Holder::Identity(of.id, &[]), now)
+                .await
+        });
+        found.unwrap().words
+    };
+    assert!(permissions("100").await.contains("own"));
+    assert!(permissions("200").await.is_empty());
+    let listed = house.get("admin", &format!("{HERE}/roles")).await;
+    let roles = listed.is(200)["roles"].as_array().unwrap().clone();
+    let holder = json!({ "kind": "person", "id": "777", "everywhere": false });
+    let names: Vec<_> = roles.iter().map(|role| role["name"].clone()).collect();
+    assert_eq!(names, ["owner", "moderator"]);
+    assert!(
+        roles.iter().all(|role| role["holders"] == json!([holder])),
+        "{roles:?}"
+    );
+    // Nobody takes more than they have.
+    let take = async |token: &str, user: &str, role: &str| house.delete(token, &path(user, role)).await;
+    take("admin", "777", "owner").await.is_problem(403, "forbidden");
+    take("owner", "777", "owner").await.is(204);
+    for (user, role) in [("777", "owner"), ("777", "admin"), ("778", "moderator")] {
+        take("owner", user, role).await.is_problem(404, "no_such_holder");
+    }
+    take("admin", "777", "moderator").await.is(204);
+    assert!(permissions("100").await.is_empty());
+    // A community that gives a name another meaning keeps it, and nobody gives more by it.
+    let trusted = house.role("viewer", &["own"]).await;
+    give("admin", "viewer").await.is_problem(403, "forbidden");
+    give("owner", "viewer").await.is(204);
+    let bound = in_read!(house.store, |conn| { conn.role_bindings(trusted).await });
+    assert_eq!(bound.unwrap().len(), 1);
+    let audit = house.get("admin", &format!("{HERE}/audit")).await;
+    let entries = audit.is(200)["entries"].as_array().unwrap().clone();
+    let acts: Vec<_> = entries.iter().map(|entry| entry["act"].clone()).collect();
+    assert_eq!(
+        acts,
+        ["role:give", "role:take", "role:take", "role:give", "role:give"]
+    );
+    assert_eq!(
+        (&entries[4]["subject"], &entries[4]["actor"]),
+        (&json!("role:moderator"), &json!("token:admin"))
+    );
 }

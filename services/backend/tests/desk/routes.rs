@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 crate::house::sizes!(
     a_moderator_asks_by_the_routes_of_the_api,
+    a_community_is_run_by_the_routes_of_the_api,
     nobody_asks_for_more_than_they_may,
     settings_are_known_until_they_change,
     a_record_is_answered,
@@ -99,6 +100,87 @@ async fn a_moderator_asks_by_the_routes_of_the_api(house: House) {
     rules.body = Some(Value::from("version: 1\nrules: []\n"));
     let put = house.by_route(&rules).await;
     assert!(put.is_ok(), "{put:?}");
+    house.stop().await;
+}
+
+async fn a_community_is_run_by_the_routes_of_the_api(house: House) {
+    house.staffed().await;
+    house.ask(&house.wish(Action::Warn, "666")).await.unwrap();
+    let ask = async |by: &str, route: &str, params: &[(&str, &str)], body: Value| {
+        let mut question = question(by, route);
+        let params = params
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        question.params = params.collect();
+        question.body = Some(body).filter(|body| !body.is_null());
+        house.by_route(&question).await
+    };
+    let nothing = Value::Null;
+    let raid = ask(
+        "11",
+        "raiseMode",
+        &[],
+        json!({ "mode": "raid", "duration": "1h" }),
+    )
+    .await;
+    assert_eq!(raid.unwrap().body.unwrap()["raisedBy"], "11");
+    let ended = ask("11", "endMode", &[("mode", "raid")], nothing.clone())
+        .await
+        .unwrap();
+    assert_eq!((ended.status, ended.body), (204, None));
+    let modes = ask("11", "listModes", &[], nothing.clone()).await.unwrap();
+    assert_eq!(modes.body.unwrap()["modes"], json!([]));
+
+    let rules =
+        "version: 1\nrules:\n  - {id: a, events: [message], when: [text.length > 9], then: [delete]}\n";
+    ask("1", "putRules", &[], rules.into()).await.unwrap();
+    let mut set = question("1", "setRuleMode");
+    set.params.insert("ruleId".into(), "a".into());
+    set.body = Some(json!({ "mode": "shadow" }));
+    set.if_match = Some("\"1\"".into());
+    assert_eq!(house.by_route(&set).await.unwrap().etag.as_deref(), Some("\"2\""));
+    assert_eq!(house.by_route(&set).await.unwrap_err().code, "stale");
+    let listed = ask("11", "listRules", &[], nothing.clone()).await.unwrap();
+    assert_eq!(listed.body.unwrap()["rules"][0]["mode"], "shadow");
+    let resumed = ask("1", "resumeRule", &[("ruleId", "a")], nothing.clone()).await;
+    assert_eq!(resumed.unwrap_err().code, "not_paused");
+
+    // A word on a case, also of a moderator of whom nothing was ever written down.
+    let said = ask(
+        "12",
+        "postToThread",
+        &[("caseNumber", "1")],
+        json!({ "body": "Seen it." }),
+    )
+    .await;
+    assert_eq!(said.unwrap().body.unwrap()["by"], "12");
+    let thread = ask("11", "getThread", &[("caseNumber", "1")], nothing.clone())
+        .await
+        .unwrap();
+    assert_eq!(thread.body.unwrap()["messages"][0]["body"], "Seen it.");
+
+    let role = [("userId", "20"), ("role", "moderator")];
+    assert_eq!(
+        ask("11", "giveRole", &role, nothing.clone())
+            .await
+            .unwrap_err()
+            .code,
+        "forbidden"
+    );
+    assert_eq!(
+        ask("20", "listCases", &[], nothing.clone())
+            .await
+            .unwrap_err()
+            .code,
+        "forbidden"
+    );
+    ask("1", "giveRole", &role, nothing.clone()).await.unwrap();
+    ask("20", "listCases", &[], nothing.clone()).await.unwrap();
+    ask("1", "takeRole", &role, nothing.clone()).await.unwrap();
+    assert_eq!(
+        ask("20", "listCases", &[], nothing).await.unwrap_err().code,
+        "forbidden"
+    );
     house.stop().await;
 }
 
