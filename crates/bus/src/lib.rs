@@ -42,7 +42,7 @@ pub use engine::{
 pub use glob::Glob;
 pub use history::{
     Aggregate, Archive, ArchiveError, Cursor, CursorError, FileArchive, Follow, History, Page, ProjectError,
-    Projection, Query, TrimError, archive_then_trim,
+    Projection, Query, TrimError, archive_news, archive_then_trim,
 };
 pub use janitor::{Janitor, JanitorOptions, Retention};
 pub use live::{

@@ -237,6 +237,12 @@ impl Key {
         }
     }
 
+    /// Which community, if any.
+    pub fn named(&self) -> Option<(Platform, GuildId)> {
+        let (platform, guild) = self.0.split_once(':')?;
+        Some((platform.parse().ok()?, GuildId::new(guild).ok()?))
+    }
+
     /// For an event that names no community: all such events keep their order.
     pub fn none() -> Self {
         Self(CompactString::const_new(""))

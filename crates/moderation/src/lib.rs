@@ -15,6 +15,7 @@
 //!   platform in `platform/limits.rs`, and the check that reads it beside them.
 //! - To add a right: a variant of [`Right`], the presets that hold it, rows in `tests/domain/cases/authority.txt`.
 
+mod archive;
 mod authority;
 mod case;
 mod decide;
@@ -33,6 +34,7 @@ mod who;
 mod wish;
 pub mod words;
 
+pub use archive::StoreArchive;
 pub use authority::{
     Authorized, Deed, Denied, Doer, Grant, Guarded, Rank, Right, Rights, Scene, Subject, Why,
 };

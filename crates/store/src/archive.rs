@@ -1,7 +1,7 @@
 //! The archive: events that the bus lets go of, of each stream everything up to some last one.
 //!
-//! The shapes are those of the bus, in plain values: it is not named here. Retention takes rows away by their type; how
-//! far a stream was archived is remembered apart, so that nothing comes back.
+//! The shapes are those of the bus, in plain values: it is not named here. Retention takes rows away by their stream; how
+//! far each was archived is remembered apart, so that nothing comes back.
 
 use crate::dbx::batch::{micros, moment};
 use crate::dbx::query::row;
@@ -86,8 +86,8 @@ pub(crate) struct About {
 }
 
 row! {
-    Topic {
-        topic: String,
+    Named {
+        stream: String,
     }
 }
 
@@ -128,9 +128,14 @@ sqls! {
          FROM json_each($2) WHERE TRUE ON CONFLICT DO NOTHING";
     STREAM = columns!(" WHERE stream = $1 AND (major, minor) > ($2, $3) ORDER BY major, minor LIMIT $4");
     FIND = columns!(" WHERE event_id = $1");
-    TOPICS = "SELECT DISTINCT topic FROM event_archive ORDER BY topic";
-    FORGET = "DELETE FROM event_archive WHERE seq IN \
-        (SELECT seq FROM event_archive WHERE topic = $1 AND at < $2 ORDER BY at LIMIT $3)";
+    STREAM_OF_GUILD = columns!(" WHERE platform = $1 AND guild_native_id = $2 AND stream = $3 \
+        AND (major, minor) > ($4, $5) ORDER BY major, minor LIMIT $6");
+    LAST_BEFORE = "SELECT major, minor FROM event_archive \
+        WHERE platform = $1 AND guild_native_id = $2 AND stream = $3 AND at < $4 ORDER BY at DESC, seq DESC LIMIT 1";
+    STREAMS = "SELECT stream FROM event_archive_streams ORDER BY stream";
+    // A stream is in the order of its times, so the oldest entries that are left tell whether there is anything to do.
+    FORGET = "DELETE FROM event_archive WHERE seq IN (SELECT seq FROM \
+        (SELECT seq, at FROM event_archive WHERE stream = $1 ORDER BY major, minor LIMIT $3) oldest WHERE at < $2)";
     FORGET_OF_GUILD = "DELETE FROM event_archive WHERE seq IN (SELECT seq FROM event_archive \
         WHERE platform = $1 AND guild_native_id = $2 AND topic = $3 AND at < $4 ORDER BY at LIMIT $5)";
 }
@@ -148,22 +153,33 @@ impl About {
             user_id: Option<UserId>,
             author_id: Option<UserId>,
         }
+        /// Where the person cannot be read, the community is.
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Place {
+            #[serde(default)]
+            platform: Platform,
+            guild_id: Option<GuildId>,
+        }
         let Ok(envelope) = Envelope::decode(envelope) else {
             return Self::default();
         };
-        let body: Option<Body> = serde_json::from_str(envelope.data().get()).ok();
+        let data = envelope.data().get();
         let event_id = Some(envelope.event_id);
-        match body {
-            None => Self {
-                event_id,
-                ..Self::default()
-            },
-            Some(body) => Self {
+        if let Ok(body) = serde_json::from_str::<Body>(data) {
+            return Self {
                 event_id,
                 platform: Some(body.platform),
                 guild: body.guild_id,
                 user: body.user_id.or(body.author_id),
-            },
+            };
+        }
+        let place: Option<Place> = serde_json::from_str(data).ok();
+        Self {
+            event_id,
+            platform: place.as_ref().map(|place| place.platform),
+            guild: place.and_then(|place| place.guild_id),
+            user: None,
         }
     }
 }
@@ -203,6 +219,48 @@ impl Conn {
             .await
     }
 
+    /// As [`Conn::archived_entries`], of one guild.
+    pub async fn archived_entries_of(
+        &mut self,
+        stream: &str,
+        platform: Platform,
+        guild: &GuildId,
+        after: EntryPlace,
+        limit: u64,
+    ) -> Result<Vec<Archived>, StoreError> {
+        let (Ok(major), Ok(minor)) = (i64::try_from(after.major), i64::try_from(after.minor)) else {
+            return Ok(Vec::new());
+        };
+        self.query(&STREAM_OF_GUILD)
+            .bind(platform)
+            .bind(guild.as_str())
+            .bind(stream)
+            .bind(major)
+            .bind(minor)
+            .bind(limit)
+            .all()
+            .await
+    }
+
+    /// The last entry of a guild in a stream that was appended before a time.
+    pub async fn archived_before(
+        &mut self,
+        stream: &str,
+        platform: Platform,
+        guild: &GuildId,
+        at: DateTime<Utc>,
+    ) -> Result<EntryPlace, StoreError> {
+        let query = self.query(&LAST_BEFORE).bind(platform).bind(guild.as_str());
+        let last = query.bind(stream).bind(at).optional().await?;
+        Ok(last.unwrap_or(EntryPlace::ZERO))
+    }
+
+    /// Every stream of which something was archived once.
+    pub async fn archived_streams(&mut self) -> Result<Vec<String>, StoreError> {
+        let streams: Vec<Named> = self.query(&STREAMS).all().await?;
+        Ok(streams.into_iter().map(|row| row.stream).collect())
+    }
+
     pub async fn archived_event(&mut self, id: EventId) -> Result<Option<Archived>, StoreError> {
         self.query(&FIND).bind(id).optional().await
     }
@@ -235,12 +293,6 @@ impl Conn {
             .and_below_if("(at, seq)", query.before)
             .ending("ORDER BY at DESC, seq DESC LIMIT ?", limit);
         self.filtered(filter).all().await
-    }
-
-    /// Every type of which there is something.
-    pub async fn archived_topics(&mut self) -> Result<Vec<String>, StoreError> {
-        let topics: Vec<Topic> = self.query(&TOPICS).all().await?;
-        Ok(topics.into_iter().map(|row| row.topic).collect())
     }
 }
 
@@ -275,7 +327,7 @@ impl Tx {
         Ok(added)
     }
 
-    /// As [`Tx::forget_archived`], of one guild: what is said in it stays for no longer than it wants.
+    /// Removes some of what is of a type in one guild, and was appended before a time: what is said in it stays for no longer than it wants.
     pub async fn forget_archived_of_guild(
         &mut self,
         platform: Platform,
@@ -294,15 +346,15 @@ impl Tx {
             .await
     }
 
-    /// Removes some of what is of a type and was appended before a time; says how many.
+    /// Removes some of a stream that was appended before a time; says how many.
     pub async fn forget_archived(
         &mut self,
-        topic: &str,
+        stream: &str,
         before: DateTime<Utc>,
         limit: u64,
     ) -> Result<u64, StoreError> {
         self.query(&FORGET)
-            .bind(topic)
+            .bind(stream)
             .bind(before)
             .bind(limit)
             .execute()

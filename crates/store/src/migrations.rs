@@ -49,6 +49,7 @@ pub const CHANGES: &[Change] = changes! {
     46 "0046_access_log"
     47 "0047_case_threads"
     50 "0050_modes"
+    60 "0060_archive_places"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

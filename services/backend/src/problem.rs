@@ -5,7 +5,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use lockdown_bus::EngineError;
+use lockdown_bus::{ArchiveError, EngineError, ProjectError};
 use lockdown_moderation::Denied;
 use lockdown_moderation::desk::{DeskError, Refused};
 use lockdown_policy::Diagnostic;
@@ -274,6 +274,21 @@ impl From<EngineError> for Problem {
         match error {
             EngineError::Refused(_) => Self::of(Code::Internal),
             EngineError::Away(_) | EngineError::Full(_) | EngineError::Closed => Self::of(Code::Unavailable),
+        }
+    }
+}
+
+impl From<ProjectError> for Problem {
+    fn from(error: ProjectError) -> Self {
+        match error {
+            ProjectError::Engine(error) => error.into(),
+            ProjectError::Archive(error) => {
+                tracing::warn!("The archive did not do its part: {}", chain(&error));
+                match error {
+                    ArchiveError::Away(_) | ArchiveError::Busy { .. } => Self::of(Code::Unavailable),
+                    ArchiveError::Unreadable { .. } => Self::of(Code::Internal),
+                }
+            }
         }
     }
 }

@@ -94,7 +94,11 @@ async fn set(
 }
 
 async fn sweep(ctx: &Context, store: &Store, as_json: bool) -> anyhow::Result<()> {
-    let sweeper = Sweeper::new(store.clone(), ctx.clock.clone(), RetentionOptions::default());
+    let sweeper = Sweeper::new(
+        store.clone(),
+        ctx.clock.clone(),
+        RetentionOptions::of(&ctx.config),
+    );
     let counts = sweeper.sweep().await?;
     if as_json {
         println!("{}", json!(counts));

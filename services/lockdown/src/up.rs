@@ -32,8 +32,8 @@ pub(crate) async fn up(ctx: Context) -> anyhow::Result<Bus> {
     lockdown_worker::retain(&worker, store.clone());
     lockdown_worker::expire(&worker, store.clone());
     let judges = bus.of(Source::Worker);
-    lockdown_worker::judge(&worker, store, &judges).await?;
-    lockdown_worker::run(worker, judges).await?;
+    lockdown_worker::judge(&worker, store.clone(), &judges).await?;
+    lockdown_worker::run(worker, store, judges).await?;
     let (discord, telegram) = (
         ctx.config.discord.token.is_some(),
         ctx.config.telegram.token.is_some(),

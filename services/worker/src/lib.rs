@@ -1,27 +1,36 @@
 //! The background half: judging, ending, remembering, cleaning up.
 
+mod archive;
 mod expiry;
 mod judging;
 mod modes;
 mod retention;
 
-use lockdown_bus::{Bus, FileArchive, Janitor, JanitorOptions};
+use lockdown_bus::{Archive, Bus, FileArchive, Janitor, JanitorOptions};
+use lockdown_moderation::StoreArchive;
 use lockdown_runtime::Context;
 use lockdown_store::Store;
 use std::sync::Arc;
 
 /// Starts the worker's tasks in `ctx`; they end when it stops.
-pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
+pub async fn run(ctx: Context, store: Store, bus: Bus) -> anyhow::Result<()> {
     let component = ctx.health.component("worker", true);
-    let mut janitor = Janitor::new(
+    archive::start(&ctx, store.clone(), Arc::clone(bus.engine()));
+    let store = StoreArchive::new(store);
+    let archive: Arc<dyn Archive> = match &ctx.config.bus.archive_dir {
+        None => Arc::new(store),
+        Some(directory) => {
+            let other = Arc::new(FileArchive::new(directory));
+            Arc::new(archive::Both { store, other })
+        }
+    };
+    let janitor = Janitor::new(
         Arc::clone(bus.engine()),
         bus.name().clone(),
         JanitorOptions::default(),
         ctx.clock.clone(),
-    );
-    if let Some(directory) = &ctx.config.bus.archive_dir {
-        janitor = janitor.with_archive(Arc::new(FileArchive::new(directory)));
-    }
+    )
+    .with_archive(archive);
     let stopping = ctx.shutdown.soft_token();
     ctx.tasks.spawn("janitor", async move {
         stopping.run_until_cancelled(janitor.keep_house()).await;

@@ -13,8 +13,8 @@ fn main() -> ExitCode {
             let store = lockdown_store::open(&ctx).await?;
             lockdown_worker::retain(&ctx, store.clone());
             lockdown_worker::expire(&ctx, store.clone());
-            lockdown_worker::judge(&ctx, store, &bus).await?;
-            lockdown_worker::run(ctx, bus).await
+            lockdown_worker::judge(&ctx, store.clone(), &bus).await?;
+            lockdown_worker::run(ctx, store, bus).await
         },
     )
 }

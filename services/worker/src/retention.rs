@@ -9,7 +9,11 @@ const EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// Sweeps now and every hour, until the process stops. Others may do the same at the same time.
 pub(crate) fn start(ctx: &Context, store: Store) {
-    let sweeper = Sweeper::new(store.clone(), ctx.clock.clone(), RetentionOptions::default());
+    let sweeper = Sweeper::new(
+        store.clone(),
+        ctx.clock.clone(),
+        RetentionOptions::of(&ctx.config),
+    );
     let eraser = Eraser::new(store, ctx.clock.clone(), ctx.ids.clone());
     let (clock, stopping) = (ctx.clock.clone(), ctx.shutdown.soft_token());
     ctx.tasks.spawn("retention", async move {

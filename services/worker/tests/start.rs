@@ -11,7 +11,8 @@ use std::sync::Arc;
 #[tokio::test]
 async fn it_is_ready_when_its_start_returns() {
     let (clock, _) = Clock::mock("2026-11-20T09:06:00Z".parse().unwrap());
-    let config = Config::from_map::<&str, &str>([]).unwrap();
+    let data = tempfile::tempdir().unwrap();
+    let config = Config::from_map([("LOCKDOWN_DATA_DIR", data.path())]).unwrap();
     let ctx = Context::new(
         "worker",
         "1.2.3",
@@ -20,14 +21,14 @@ async fn it_is_ready_when_its_start_returns() {
         Ids::seeded(clock, 1),
         Metrics::local(),
     );
-    let data = tempfile::tempdir().unwrap();
+    let store = lockdown_store::open(&ctx).await.unwrap();
     let options = Options::default();
     let engine = EmbeddedEngine::open(&data.path().join("events.db"), &options, ctx.clock.clone()).unwrap();
     let options = BusOptions::new(Source::Worker);
     let bus = Bus::start(Arc::new(engine), options, ctx.clock.clone(), ctx.ids.clone())
         .await
         .unwrap();
-    lockdown_worker::run(ctx.clone(), bus).await.unwrap();
+    lockdown_worker::run(ctx.clone(), store, bus).await.unwrap();
     assert!(ctx.health.ready(), "{:?}", ctx.health.report());
     ctx.shutdown.request("test");
     ctx.tasks.all_ended().await;

@@ -1,7 +1,7 @@
 //! Where entries go before they are trimmed.
 
 use crate::engine::{Engine, EngineError, Stored, Trimmed};
-use crate::place::{EntryId, Stream};
+use crate::place::{EntryId, Key, Stream};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use std::path::PathBuf;
@@ -19,8 +19,30 @@ pub trait Archive: Send + Sync {
     /// Entries after this one, oldest first, at most `max`; none only when there are none.
     async fn page(&self, stream: Stream, after: EntryId, max: usize) -> Result<Vec<Stored>, ArchiveError>;
 
-    /// The last entry that it has of a stream.
+    /// The last entry that it has of a stream; also where its own retention has taken it away since.
     async fn last(&self, stream: Stream) -> Result<EntryId, ArchiveError>;
+
+    /// As [`Archive::page`], for one community: an archive with an index leaves others out, one without does not.
+    async fn page_of(
+        &self,
+        stream: Stream,
+        _key: &Key,
+        after: EntryId,
+        max: usize,
+    ) -> Result<Vec<Stored>, ArchiveError> {
+        self.page(stream, after, max).await
+    }
+
+    /// A place in a stream before all that it has from this time on, of one community or of all: the later, the less is
+    /// read in vain.
+    async fn place_at(
+        &self,
+        _stream: Stream,
+        _key: Option<&Key>,
+        _at: DateTime<Utc>,
+    ) -> Result<EntryId, ArchiveError> {
+        Ok(EntryId::ZERO)
+    }
 }
 
 /// Why an archive could not do it.
@@ -60,6 +82,55 @@ pub enum TrimError {
     },
 }
 
+/// Brings an archive up to the present of a stream, so that it has everything before anything is trimmed. Returns how many
+/// entries it was handed. Any number may do so at the same time.
+pub async fn archive_news(
+    engine: &dyn Engine,
+    archive: &dyn Archive,
+    stream: Stream,
+) -> Result<u64, TrimError> {
+    let mut copied = lacking(engine, archive, stream).await?;
+    let mut count = 0;
+    loop {
+        let entries = engine
+            .range(stream, copied, EntryId::MAX, PAGE)
+            .await
+            .map_err(|source| TrimError::Engine { stream, source })?;
+        let Some(end) = entries.last() else {
+            return Ok(count);
+        };
+        copied = end.position.id;
+        archive
+            .put(&entries)
+            .await
+            .map_err(|source| TrimError::Archive { stream, source })?;
+        count += entries.len() as u64;
+        if entries.len() < PAGE {
+            return Ok(count);
+        }
+    }
+}
+
+/// After which entry the archive lacks what the stream has.
+async fn lacking(engine: &dyn Engine, archive: &dyn Archive, stream: Stream) -> Result<EntryId, TrimError> {
+    let archived = archive
+        .last(stream)
+        .await
+        .map_err(|source| TrimError::Archive { stream, source })?;
+    let last = engine
+        .last(stream)
+        .await
+        .map_err(|source| TrimError::Engine { stream, source })?;
+    if archived > last {
+        return Err(TrimError::Foreign {
+            stream,
+            archived,
+            last,
+        });
+    }
+    Ok(archived)
+}
+
 /// As [`Engine::trim`], but whatever goes is in the archive before. Cut off between the two, an entry lies in both.
 pub async fn archive_then_trim(
     engine: &dyn Engine,
@@ -70,15 +141,7 @@ pub async fn archive_then_trim(
 ) -> Result<Trimmed, TrimError> {
     let engine_error = |source| TrimError::Engine { stream, source };
     let archive_error = |source| TrimError::Archive { stream, source };
-    let archived = archive.last(stream).await.map_err(archive_error)?;
-    let last = engine.last(stream).await.map_err(engine_error)?;
-    if archived > last {
-        return Err(TrimError::Foreign {
-            stream,
-            archived,
-            last,
-        });
-    }
+    let archived = lacking(engine, archive, stream).await?;
     let old = engine.place_at(stream, before).await.map_err(engine_error)?;
     let length = engine.length(stream).await.map_err(engine_error)?;
     let mut too_many = usize::try_from(length.saturating_sub(most)).unwrap_or(usize::MAX);

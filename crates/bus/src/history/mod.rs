@@ -15,7 +15,7 @@ mod waker;
 
 pub use aggregate::Aggregate;
 pub(crate) use aggregate::about;
-pub use archive::{Archive, ArchiveError, TrimError, archive_then_trim};
+pub use archive::{Archive, ArchiveError, TrimError, archive_news, archive_then_trim};
 pub use cursor::{Cursor, CursorError};
 pub use files::FileArchive;
 pub use follow::Follow;

@@ -3,7 +3,9 @@
 use super::history::{MOMENT, complete, contents_of, everything, types, writers};
 use super::*;
 use async_trait::async_trait;
-use lockdown_bus::{Archive, ArchiveError, FileArchive, History, Projection, Query, archive_then_trim};
+use lockdown_bus::{
+    Archive, ArchiveError, FileArchive, History, Projection, Query, archive_news, archive_then_trim,
+};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -116,6 +118,70 @@ pub(crate) async fn a_projection_sees_all_that_ever_was(fixture: &impl Fixture) 
         .unwrap();
     assert_eq!(rest.0.len(), 1);
     assert!(rest.0[0].envelope.contains("one more"));
+}
+
+pub(crate) async fn history_goes_on_in_the_archive(fixture: &impl Fixture) {
+    let engine = fixture.engine().await;
+    let history = History::new(Arc::clone(&engine));
+    let directory = tempfile::tempdir().unwrap();
+    let archive = FileArchive::new(directory.path());
+    writers(&engine, 100).join_all().await;
+    let question = Query {
+        types: types(&["ban:*"]),
+        key: Some(community(3)),
+        ..Query::default()
+    };
+    let mut before = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = history.page(&question, cursor.as_ref(), 7).await.unwrap();
+        before.extend(page.entries.into_iter().map(|entry| entry.envelope));
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => break,
+        }
+    }
+    assert!(before.len() >= 50, "{} were found", before.len());
+    // Half is archived and trimmed while somebody pages; the pages go on as if nothing had happened.
+    let (mut after, mut cursor, mut most) = (Vec::new(), None, 60);
+    loop {
+        let page = history
+            .page_of_all(&archive, &question, cursor.as_ref(), 7)
+            .await
+            .unwrap();
+        after.extend(page.entries.into_iter().map(|entry| entry.envelope));
+        for stream in Stream::all() {
+            archive_then_trim(&*engine, &archive, stream, DateTime::UNIX_EPOCH, most)
+                .await
+                .unwrap();
+        }
+        most = most.saturating_sub(20);
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(after, before);
+    // All is in the archive and nothing in the streams; what comes from now on is in the streams alone.
+    append(&engine, &[event("ban:created", 3, "one more")]).await;
+    let page = history
+        .page_of_all(&archive, &question, cursor.as_ref(), 7)
+        .await
+        .unwrap();
+    assert!(page.entries.last().unwrap().envelope.contains("one more"));
+    for stream in Stream::all() {
+        archive_news(&*engine, &archive, stream).await.unwrap();
+        assert_eq!(archive_news(&*engine, &archive, stream).await.unwrap(), 0);
+        assert_eq!(
+            archive.last(stream).await.unwrap(),
+            engine.last(stream).await.unwrap()
+        );
+    }
+    let page = history
+        .page_of_all(&archive, &question, None, 1_000)
+        .await
+        .unwrap();
+    assert_eq!(page.entries.len(), before.len() + 1);
 }
 
 /// An archive at whose side things happen in the worst moment.

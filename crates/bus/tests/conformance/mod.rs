@@ -151,6 +151,7 @@ macro_rules! conformance {
             history: a_range_goes_to_one_group_again;
             history: what_is_about_one_thing_is_found;
             archive: a_projection_sees_all_that_ever_was;
+            archive: history_goes_on_in_the_archive;
             archive: nothing_slips_between_archive_and_stream;
             archive: an_archived_trim_keeps_what_is_not_settled;
             stats: what_was_appended_is_somewhere;

@@ -61,13 +61,16 @@ pub struct Store {
     pub url: Option<SecretUrl>,
     /// Unset: the one in the data directory.
     pub audit_key: Option<Secret>,
+    /// For how long the archive keeps decisions, and what is about people and communities.
+    pub archive_decisions_days: u32,
+    pub archive_people_days: u32,
 }
 
 #[derive(Debug, Clone)]
 pub struct Bus {
     /// Unset: the embedded bus.
     pub url: Option<SecretUrl>,
-    /// Unset: what the bus lets go is gone.
+    /// Unset: what the bus lets go is in the store's archive alone.
     pub archive_dir: Option<PathBuf>,
 }
 
@@ -174,6 +177,8 @@ impl Config {
         let webhooks_private = reader.read(&var::WEBHOOKS_PRIVATE, parse::yes_or_no);
         let database_url = reader.read(&var::DATABASE_URL, parse::postgres_url);
         let audit_key = reader.read(&var::AUDIT_KEY, parse::audit_key);
+        let decision_days = reader.read(&var::ARCHIVE_DECISIONS_DAYS, parse::decision_days);
+        let people_days = reader.read(&var::ARCHIVE_PEOPLE_DAYS, parse::people_days);
         let redis_url = reader.read(&var::REDIS_URL, parse::redis_url);
         let archive_dir = reader.read(&var::ARCHIVE_DIR, parse::path);
         let discord_token = reader.read(&var::DISCORD_TOKEN, parse::discord_token);
@@ -206,6 +211,8 @@ impl Config {
             Some(rate),
             Some(live_clients),
             Some(webhooks_private),
+            Some(archive_decisions_days),
+            Some(archive_people_days),
             Some(webhook_addr),
             Some(sign_in),
             Some(filter),
@@ -217,6 +224,8 @@ impl Config {
             rate,
             live_clients,
             webhooks_private,
+            decision_days,
+            people_days,
             webhook_addr,
             sign_in,
             filter,
@@ -246,6 +255,8 @@ impl Config {
             store: Store {
                 url: database_url,
                 audit_key,
+                archive_decisions_days,
+                archive_people_days,
             },
             bus: Bus {
                 url: redis_url,

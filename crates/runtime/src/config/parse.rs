@@ -86,6 +86,15 @@ pub(super) fn count(text: &str) -> Result<u32, Refused> {
     }
 }
 
+/// Not shorter than the bus keeps them itself, or history would have a gap.
+pub(super) fn decision_days(text: &str) -> Result<u32, Refused> {
+    count(text).and_then(|days| if days < 30 { Err(None) } else { Ok(days) })
+}
+
+pub(super) fn people_days(text: &str) -> Result<u32, Refused> {
+    count(text).and_then(|days| if days < 7 { Err(None) } else { Ok(days) })
+}
+
 pub(super) fn yes_or_no(text: &str) -> Result<bool, Refused> {
     match text {
         "true" => Ok(true),

@@ -140,6 +140,24 @@ pub(super) const AUDIT_KEY: Variable = Variable {
     shown: Shown::Never,
 };
 
+pub(super) const ARCHIVE_DECISIONS_DAYS: Variable = Variable {
+    name: "LOCKDOWN_ARCHIVE_DECISIONS_DAYS",
+    section: Section::Store,
+    meaning: "For how long history knows decisions, verdicts and the audit's events.",
+    expects: "a whole number of days, from 30 to 1000000",
+    default: Default::Value("365"),
+    shown: Shown::Whole,
+};
+
+pub(super) const ARCHIVE_PEOPLE_DAYS: Variable = Variable {
+    name: "LOCKDOWN_ARCHIVE_PEOPLE_DAYS",
+    section: Section::Store,
+    meaning: "For how long history knows who came, went and changed, and what communities changed.",
+    expects: "a whole number of days, from 7 to 1000000",
+    default: Default::Value("90"),
+    shown: Shown::Whole,
+};
+
 pub(super) const REDIS_URL: Variable = Variable {
     name: "REDIS_URL",
     section: Section::Bus,
@@ -155,10 +173,10 @@ pub(super) const REDIS_URL: Variable = Variable {
 pub(super) const ARCHIVE_DIR: Variable = Variable {
     name: "LOCKDOWN_ARCHIVE_DIR",
     section: Section::Bus,
-    meaning: "Directory in which the worker keeps events, but for messages, when the bus lets them go.",
+    meaning: "Directory in which the worker keeps events, but for messages, when the bus lets them go; for good, beside the store.",
     expects: "the path of a directory, such as /var/lib/lockdown/archive",
     default: Default::Unset {
-        means: "they are gone after 30 days (decisions) or 7 (people and communities)",
+        means: "they are in the store alone, for as long as the two above say",
         example: "./data/archive",
     },
     shown: Shown::Whole,
@@ -307,6 +325,8 @@ pub const VARIABLES: &[Variable] = &[
     WEBHOOKS_PRIVATE,
     DATABASE_URL,
     AUDIT_KEY,
+    ARCHIVE_DECISIONS_DAYS,
+    ARCHIVE_PEOPLE_DAYS,
     REDIS_URL,
     ARCHIVE_DIR,
     DISCORD_TOKEN,

@@ -12,7 +12,7 @@ use crate::guilds::GuildKey;
 use crate::store::Store;
 use crate::{in_read, in_tx};
 use chrono::{DateTime, TimeDelta, Utc};
-use lockdown_runtime::Clock;
+use lockdown_runtime::{Clock, Config};
 use std::collections::BTreeMap;
 
 /// How many rows one transaction removes.
@@ -45,6 +45,8 @@ enum Own {
     Sessions,
     SignIns,
     Deliveries,
+    ArchivedDecisions,
+    ArchivedPeople,
 }
 
 /// How long something is kept.
@@ -75,6 +77,10 @@ pub struct RetentionOptions {
     pub dead_letters: TimeDelta,
     /// What was sent to a community's own programs, or given up.
     pub deliveries: TimeDelta,
+    /// Archived events of the bus's class `mod`: decisions, outcomes, verdicts, audit.
+    pub archived_decisions: TimeDelta,
+    /// Archived events of the bus's class `sys`: people, communities, and what no class is for.
+    pub archived_people: TimeDelta,
 }
 
 /// Removes what is older than it is kept. Any number of them may, at the same time.
@@ -171,12 +177,23 @@ impl Default for RetentionOptions {
             notifications: TimeDelta::days(90),
             dead_letters: TimeDelta::days(90),
             deliveries: TimeDelta::days(30),
+            archived_decisions: TimeDelta::days(365),
+            archived_people: TimeDelta::days(90),
         }
     }
 }
 
 impl RetentionOptions {
-    fn own(&self) -> [(Own, &'static str, TimeDelta); 10] {
+    /// As the installation chose.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            archived_decisions: TimeDelta::days(config.store.archive_decisions_days.into()),
+            archived_people: TimeDelta::days(config.store.archive_people_days.into()),
+            ..Self::default()
+        }
+    }
+
+    fn own(&self) -> [(Own, &'static str, TimeDelta); 12] {
         [
             (Own::Published, "published_events", self.published),
             (Own::Processed, "processed_events", self.processed),
@@ -188,6 +205,12 @@ impl RetentionOptions {
             (Own::Sessions, "sessions", TimeDelta::zero()),
             (Own::SignIns, "sign_ins", TimeDelta::zero()),
             (Own::Deliveries, "webhook_deliveries", self.deliveries),
+            (
+                Own::ArchivedDecisions,
+                "archived_decisions",
+                self.archived_decisions,
+            ),
+            (Own::ArchivedPeople, "archived_people", self.archived_people),
         ]
     }
 }
@@ -269,6 +292,8 @@ impl Sweeper {
                         Own::Sessions => tx.forget_sessions(before, BATCH).await,
                         Own::SignIns => tx.forget_sign_ins(before, BATCH).await,
                         Own::Deliveries => tx.forget_deliveries(before, BATCH).await,
+                        Own::ArchivedDecisions => forget_archived(tx, "mod.", before).await,
+                        Own::ArchivedPeople => forget_archived(tx, "sys.", before).await,
                     }
                 })?;
                 if !counted(&mut counts, word, done) {
@@ -315,6 +340,17 @@ impl Sweeper {
             }
         }
     }
+}
+
+/// From the first stream of a class that has something.
+async fn forget_archived(tx: &mut Tx, class: &str, before: DateTime<Utc>) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    for stream in tx.archived_streams().await? {
+        if removed < BATCH && stream.starts_with(class) {
+            removed += tx.forget_archived(&stream, before, BATCH - removed).await?;
+        }
+    }
+    Ok(removed)
 }
 
 /// Whether there may be more.

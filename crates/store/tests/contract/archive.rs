@@ -124,38 +124,40 @@ pub(crate) async fn archiving_twice_or_at_once_archives_once(fixture: Fixture) {
 
 pub(crate) async fn what_retention_took_does_not_come_back(fixture: Fixture) {
     let entries: Vec<Entry> = (1..=9)
-        .map(|major| {
-            let topic = if major % 3 == 0 {
-                "message:created"
-            } else {
-                "ban:created"
-            };
-            entry(&fixture, "mod.0", place(major, 0), topic, &json!({}))
-        })
+        .map(|major| entry(&fixture, "mod.0", place(major, 0), "ban:created", &json!({})))
         .collect();
     put(&fixture, &entries).await;
-    let topics = async || in_read!(fixture.store, |conn| { conn.archived_topics().await }).unwrap();
-    assert_eq!(topics().await, ["ban:created", "message:created"]);
+    put(
+        &fixture,
+        &[entry(&fixture, "sys.0", place(1, 0), "user:left", &json!({}))],
+    )
+    .await;
+    let streams = async || in_read!(fixture.store, |conn| { conn.archived_streams().await }).unwrap();
+    assert_eq!(streams().await, ["mod.0", "sys.0"]);
     let forget = async |seconds, limit| {
         let before = fixture.now() + TimeDelta::seconds(seconds);
         in_tx!(fixture.store, |tx| {
-            tx.forget_archived("message:created", before, limit).await
+            tx.forget_archived("mod.0", before, limit).await
         })
         .unwrap()
     };
-    assert_eq!(forget(3, 9).await, 0);
+    assert_eq!(forget(1, 9).await, 0);
     assert_eq!(
-        (forget(99, 2).await, forget(99, 2).await, forget(99, 2).await),
+        (forget(4, 2).await, forget(4, 9).await, forget(4, 9).await),
         (2, 1, 0)
     );
-    assert_eq!(topics().await, ["ban:created"]);
+    assert_eq!((forget(99, 9).await, forget(99, 9).await), (6, 0));
     assert_eq!(
         last(&fixture, "mod.0").await,
         place(9, 0),
         "although its row is gone"
     );
     assert_eq!(put(&fixture, &entries).await, 0);
-    assert_eq!(fixture.count("event_archive").await, 6);
+    assert_eq!(
+        fixture.count("event_archive").await,
+        1,
+        "that of the other stream"
+    );
 }
 
 pub(crate) async fn history_is_found_by_guild_person_time_and_type(fixture: Fixture) {
@@ -245,4 +247,52 @@ pub(crate) async fn what_was_said_in_one_guild_can_go(fixture: Fixture) {
     assert_eq!((forget(99, 1).await, forget(99, 1).await), (1, 0));
     let left = places(&fixture, "msg.0", EntryPlace::ZERO, 9).await;
     assert_eq!(left, [1, 3, 5, 6].map(|major| place(major, 0)));
+}
+
+pub(crate) async fn a_guilds_part_of_a_stream_is_read_alone(fixture: Fixture) {
+    let mut entries = Vec::new();
+    for major in 1..=9 {
+        let guild = if major % 3 == 0 { "9" } else { "8" };
+        // Somebody else's publisher: the person cannot be read, the community can.
+        let data =
+            json!({ "guildId": guild, "userId": if major < 5 { json!("5") } else { json!({ "id": 5 }) } });
+        entries.push(entry(&fixture, "sys.2", place(major, 0), "user:left", &data));
+    }
+    let telegram = json!({ "platform": "telegram", "guildId": "8" });
+    entries.push(entry(&fixture, "sys.2", place(10, 0), "user:left", &telegram));
+    entries.push(entry(
+        &fixture,
+        "mod.2",
+        place(3, 0),
+        "ban:created",
+        &json!({ "guildId": "8" }),
+    ));
+    put(&fixture, &entries).await;
+    let town = GuildId::new("8").unwrap();
+    let read = async |after, limit| -> Vec<u64> {
+        let found = in_read!(fixture.store, |conn| {
+            conn.archived_entries_of("sys.2", Platform::Discord, &town, place(after, 0), limit)
+                .await
+        });
+        found.unwrap().into_iter().map(|entry| entry.major).collect()
+    };
+    assert_eq!(read(0, 99).await, [1, 2, 4, 5, 7, 8]);
+    assert_eq!(read(4, 2).await, [5, 7]);
+    assert_eq!(read(8, 2).await, [0; 0]);
+    let before = async |seconds| {
+        let at = fixture.now() + TimeDelta::seconds(seconds);
+        in_read!(fixture.store, |conn| {
+            conn.archived_before("sys.2", Platform::Discord, &town, at).await
+        })
+        .unwrap()
+    };
+    assert_eq!(
+        (
+            before(1).await,
+            before(4).await,
+            before(6).await,
+            before(99).await
+        ),
+        (EntryPlace::ZERO, place(2, 0), place(5, 0), place(8, 0))
+    );
 }

@@ -111,6 +111,7 @@ macro_rules! contract {
             archive: what_retention_took_does_not_come_back;
             archive: history_is_found_by_guild_person_time_and_type;
             archive: what_was_said_in_one_guild_can_go;
+            archive: a_guilds_part_of_a_stream_is_read_alone;
             dead_letters: a_dead_letter_is_listed_once_and_settled_once;
             dead_letters: dead_letters_come_in_pages;
             dead_letters: what_the_bus_no_longer_has_expires;
@@ -148,6 +149,7 @@ macro_rules! contract {
             privacy: an_erasure_that_was_killed_goes_on;
             export: a_person_is_handed_everything_that_is_theirs;
             retention: what_is_older_than_it_is_kept_goes;
+            retention: the_archive_is_kept_by_the_classes_of_its_streams;
             retention: a_guild_chooses_how_long;
             privacy: an_account_is_found_by_its_platform_too;
             access: a_login_is_one_persons_in_any_letters;

@@ -5,6 +5,7 @@ use crate::privacy::{drain, verify};
 use crate::somebody::{add_note, end_sanctions, fill};
 use chrono::TimeDelta;
 use lockdown_events::EventId;
+use lockdown_store::archive::{Entry, EntryPlace};
 use lockdown_store::audit::{ActorKind, NewEntry, Personal};
 use lockdown_store::guilds::GuildKey;
 use lockdown_store::privacy::{Keep, RetentionKind, RetentionOptions, Sweeper};
@@ -115,4 +116,29 @@ pub(crate) async fn a_guild_chooses_how_long(fixture: Fixture) {
     choose(other, None).await;
     assert_eq!(in_force(other).await, (Keep::Days(30), false));
     assert_eq!(sweep(&fixture).await, [("deleted_notes", 1)]);
+}
+
+pub(crate) async fn the_archive_is_kept_by_the_classes_of_its_streams(fixture: Fixture) {
+    let mut entries = Vec::new();
+    for stream in ["mod.0", "mod.3", "sys.1"] {
+        for major in 1..=400 {
+            entries.push(Entry {
+                stream: stream.into(),
+                place: EntryPlace { major, minor: 0 },
+                at: fixture.now(),
+                topic: "any:thing".into(),
+                envelope: "unreadable".into(),
+            });
+        }
+    }
+    in_tx!(fixture.store, |tx| { tx.archive_entries(&entries).await }).unwrap();
+    for (days, expected) in [
+        (89, vec![]),
+        (2, vec![("archived_people", 400)]),
+        (273, vec![]),
+        (2, vec![("archived_decisions", 800)]),
+    ] {
+        fixture.time.advance(TimeDelta::days(days));
+        assert_eq!(sweep(&fixture).await, expected, "after {days} days more");
+    }
 }

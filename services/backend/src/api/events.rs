@@ -8,6 +8,7 @@ use axum::http::Method;
 use chrono::{DateTime, Utc};
 use lockdown_bus::{Cursor, Glob, Key, Query as Asked, Stored};
 use lockdown_events::{Envelope, StreamId};
+use lockdown_moderation::StoreArchive;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -67,7 +68,8 @@ pub(super) fn routes() -> Vec<Route> {
         Route::of_guild(Method::GET, "/events", "listEvents", Needs::AnyRight, list)
             .says(
                 "List events",
-                "Oldest first, a page at a time, for as long as they are kept; they hold what people wrote.",
+                "Oldest first, a page at a time, for as long as the archive keeps them; messages are in it only while the \
+                 bus has them. They hold what people wrote.",
             )
             .answer(json!({ "events": [event], "endCursor": "h1~mod.2~1763629560123-0" })),
     ]
@@ -110,7 +112,10 @@ async fn list(asked: InGuild, Query(which): Query<Which>) -> Result<Found<Page>,
         classes: Vec::new(),
     };
     let history = asked.call.api.bus.history();
-    let page = history.page(&query, after.as_ref(), limit).await?;
+    let archive = StoreArchive::new(asked.call.api.store.clone());
+    let page = history
+        .page_of_all(&archive, &query, after.as_ref(), limit)
+        .await?;
     Ok(Found(Page {
         events: page.entries.iter().filter_map(body).collect(),
         next_cursor: page.next.map(|next| next.to_string()),

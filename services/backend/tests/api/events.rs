@@ -1,7 +1,10 @@
 //! What happened, listed.
 
 use crate::house::{HERE, House};
+use chrono::DateTime;
+use lockdown_bus::{Class, archive_news, archive_then_trim};
 use lockdown_events::{CorrelationId, Event, GuildConfig, GuildEvent, GuildId, Platform};
+use lockdown_moderation::StoreArchive;
 use serde_json::{Value, json};
 
 fn types(page: &Value) -> Vec<&str> {
@@ -128,4 +131,69 @@ pub(crate) async fn events_are_listed_and_go_on_where_they_ended(house: House) {
         .get("moderator", "/guilds/discord/200/events")
         .await
         .is_problem(404, "unknown_guild");
+}
+
+/// Every page of a question.
+async fn pages(house: &House, question: &str) -> (Vec<Value>, String) {
+    let (mut events, mut path) = (Vec::new(), question.to_owned());
+    loop {
+        let page = house.get("moderator", &path).await;
+        events.extend(page.is(200)["events"].as_array().unwrap().iter().cloned());
+        match page.body["nextCursor"].as_str() {
+            Some(next) => path = format!("{question}&cursor={next}"),
+            None => return (events, page.body["endCursor"].as_str().unwrap().to_owned()),
+        }
+    }
+}
+
+pub(crate) async fn events_go_on_in_the_archive_where_the_streams_were_trimmed(house: House) {
+    lockdown_backend::relay(&house.ctx, house.store.clone(), house.bus.clone());
+    for user in ["601", "602", "603"] {
+        house.ban(user).await;
+    }
+    house.told("audit:logged", 3).await;
+    let bans = format!("{HERE}/events?type=ban:created&limit=1");
+    let (before, end) = pages(&house, &bans).await;
+    assert_eq!(before.len(), 3);
+    let (engine, archive) = (house.bus.engine(), StoreArchive::new(house.store.clone()));
+    for stream in Class::Moderation.streams() {
+        // Before the end, so that the rest comes from the stream.
+        let trimmed = archive_then_trim(&**engine, &archive, stream, DateTime::UNIX_EPOCH, 1).await;
+        trimmed.unwrap();
+    }
+    assert_eq!(pages(&house, &bans).await.0, before);
+    for stream in Class::Moderation.streams() {
+        archive_news(&**engine, &archive, stream).await.unwrap();
+        archive_then_trim(&**engine, &archive, stream, DateTime::UNIX_EPOCH, 0)
+            .await
+            .unwrap();
+        assert_eq!(engine.length(stream).await.unwrap(), 0);
+    }
+    assert_eq!(pages(&house, &bans).await.0, before);
+    // A page of another day, which nothing in the streams is of.
+    let second = before[1]["timestamp"].as_str().unwrap();
+    assert!(
+        pages(&house, &format!("{bans}&to=2020-01-01T00:00:00Z"))
+            .await
+            .0
+            .is_empty()
+    );
+    assert!(
+        pages(&house, &format!("{bans}&from=2999-01-01T00:00:00Z"))
+            .await
+            .0
+            .is_empty()
+    );
+    let since = pages(&house, &format!("{bans}&from=2020-01-01T00:00:00Z"))
+        .await
+        .0;
+    assert_eq!(since, before);
+    let later = pages(&house, &format!("{bans}&from={second}")).await.0;
+    assert!(later.len() <= 3 && later.last() == before.last(), "{later:?}");
+    // Where an earlier look ended, before anything was trimmed, it goes on.
+    house.ban("604").await;
+    house.told("ban:created", 1).await;
+    let news = house.get("moderator", &format!("{bans}&cursor={end}")).await;
+    assert_eq!(news.is(200)["events"][0]["data"]["userId"], "604");
+    assert_eq!(pages(&house, &bans).await.0.len(), 4);
 }

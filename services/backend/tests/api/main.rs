@@ -60,6 +60,7 @@ macro_rules! cases {
             settings: dates_are_by_the_communitys_clock;
             settings: settings_that_cannot_be_are_named;
             events: events_are_listed_and_go_on_where_they_ended;
+            events: events_go_on_in_the_archive_where_the_streams_were_trimmed;
             live: events_are_heard_as_they_happen;
             live: what_an_outsider_publishes_is_heard_in_one_line;
             live: who_was_away_goes_on_where_they_were;

@@ -142,6 +142,7 @@ on_a_cluster! {
         a_follower_gets_what_was_and_what_comes;
     archive:
         a_projection_sees_all_that_ever_was,
+        history_goes_on_in_the_archive,
         nothing_slips_between_archive_and_stream,
         an_archived_trim_keeps_what_is_not_settled;
     stats:

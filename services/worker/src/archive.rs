@@ -1,0 +1,82 @@
+//! What the streams have goes into the store, so that history outlives their trimming. Messages do not: what people write is
+//! kept no longer than is said.
+//!
+//! Each stream is read on from where the store has it, and its entries and the place are written in one transaction: no
+//! group of the bus is needed, nothing is there twice, and nothing out of its order.
+
+use async_trait::async_trait;
+use lockdown_bus::{Archive, ArchiveError, Class, Engine, EntryId, Stored, Stream, TrimError, archive_news};
+use lockdown_moderation::StoreArchive;
+use lockdown_runtime::{Context, chain};
+use lockdown_store::Store;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+const EVERY: Duration = Duration::from_secs(2);
+const CLASSES: [Class; 2] = [Class::Moderation, Class::System];
+
+/// The store's archive and another one: what is trimmed is in both.
+pub(crate) struct Both {
+    pub(crate) store: StoreArchive,
+    pub(crate) other: Arc<dyn Archive>,
+}
+
+/// Archives what is new every two seconds, until the process stops. Others may do the same at the same time.
+pub(crate) fn start(ctx: &Context, store: Store, engine: Arc<dyn Engine>) {
+    let archive = StoreArchive::new(store);
+    let (clock, stopping) = (ctx.clock.clone(), ctx.shutdown.soft_token());
+    ctx.tasks.spawn("archive", async move {
+        let archiving = async {
+            let mut failing = BTreeSet::new();
+            loop {
+                for stream in CLASSES.into_iter().flat_map(Class::streams) {
+                    let done = archive_news(&*engine, &archive, stream).await;
+                    tell(stream, done, &mut failing);
+                }
+                clock.sleep(EVERY).await;
+            }
+        };
+        stopping.run_until_cancelled(archiving).await;
+        Ok(())
+    });
+}
+
+/// Says once what is wrong, and once that it is well again.
+fn tell(stream: Stream, done: Result<u64, TrimError>, failing: &mut BTreeSet<Stream>) {
+    match done {
+        Ok(count) => {
+            metrics::counter!("lockdown_archived_total", "stream" => stream.to_string()).increment(count);
+            if failing.remove(&stream) {
+                tracing::info!(%stream, "{stream} is archived again");
+            }
+        }
+        Err(error) => {
+            if failing.insert(stream) {
+                tracing::warn!(
+                    %stream,
+                    "Could not archive {stream}, and tries again: {}",
+                    chain(&error)
+                );
+            }
+        }
+    }
+}
+
+// === impl Both ===
+
+#[async_trait]
+impl Archive for Both {
+    async fn put(&self, entries: &[Stored]) -> Result<(), ArchiveError> {
+        self.store.put(entries).await?;
+        self.other.put(entries).await
+    }
+
+    async fn page(&self, stream: Stream, after: EntryId, max: usize) -> Result<Vec<Stored>, ArchiveError> {
+        self.store.page(stream, after, max).await
+    }
+
+    async fn last(&self, stream: Stream) -> Result<EntryId, ArchiveError> {
+        Ok(self.store.last(stream).await?.min(self.other.last(stream).await?))
+    }
+}
