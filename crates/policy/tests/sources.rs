@@ -4,8 +4,9 @@
 
 use lockdown_events::{EventId, Message, Names, Reaction, UserJoined, UserUpdated};
 use lockdown_policy::catalogue::{FEATURES, On, Slot};
+use lockdown_policy::counter::InMemory;
 use lockdown_policy::detect::spam::Classifier;
-use lockdown_policy::{EventKind, Facts, Learned, Record, RuleSet, Source, Surroundings, check};
+use lockdown_policy::{EventKind, Facts, Judge, Learned, Record, RuleSet, Source, Surroundings, check};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -198,4 +199,56 @@ fn detectors_see_what_happened_lately() {
     detect(&mut late, &rules, &mut kept);
     assert!(late.number(Slot::JoinRaid).unwrap() < 100);
     assert_eq!(late.number(Slot::JoinSameAvatar), Some(1));
+}
+
+#[test]
+fn what_detectors_know_again_goes_with_it() {
+    let rules = rules(
+        "version: 1
+rules:
+- {id: pictures, events: [message], when: [images.burst >= 3], then: [delete, timeout 1d]}
+- {id: texts, events: [message], when: [text.near_duplicates >= 2], then: [delete, timeout 1h]}
+",
+    );
+    let at = 1_795_000_000_000;
+    let mut kept: Vec<(String, Vec<(i64, String)>)> = Vec::new();
+    let mut judged = |number: u64, author: &str, text: &str, picture: Option<&str>| {
+        let at = at + 100 * i64::try_from(number).unwrap();
+        let files = picture.map(|hash| json!([{ "id": "1", "kind": "photo", "sha256": hash.repeat(32) }]));
+        let line = json!({ "text": text, "id": number, "at": at, "author": author, "channel": number.to_string(),
+            "body": { "attachments": files.unwrap_or(json!([])) } });
+        let mut facts = Facts::of_json(&line.to_string(), 0).unwrap().unwrap();
+        for lately in facts.lately(&[&*rules]) {
+            let key = format!("{:?}", lately.key);
+            let place = kept
+                .iter()
+                .position(|(known, _)| *known == key)
+                .unwrap_or_else(|| {
+                    kept.push((key, Vec::new()));
+                    kept.len() - 1
+                });
+            kept[place].1.push((at, lately.text.clone()));
+            facts.add_lately(&lately, &kept[place].1);
+        }
+        let verdict = Judge::new(InMemory::new()).judge(&rules, &facts);
+        let delete = verdict
+            .acts
+            .into_iter()
+            .find(|planned| planned.act.word() == "delete");
+        let messages = delete.map(|planned| planned.counted.into_iter().filter_map(|copy| copy.message));
+        messages.map(Iterator::collect::<Vec<String>>)
+    };
+    assert_eq!(judged(1, "7", "look", Some("ab")), None);
+    assert_eq!(judged(2, "7", "something else", Some("cd")), None);
+    assert_eq!(judged(3, "7", "see", Some("ab")), None);
+    let copies = judged(4, "7", "here", Some("ab")).unwrap();
+    assert_eq!(copies, ["2", "4", "5"], "the other picture stays");
+    let said = "claim your free gift card on our new page today";
+    assert_eq!(judged(11, "8", said, None), None);
+    assert_eq!(judged(12, "9", said, None), None);
+    assert_eq!(
+        judged(13, "9", said, None).unwrap(),
+        ["13", "14"],
+        "of others nothing goes"
+    );
 }

@@ -2,7 +2,7 @@
 
 use super::hash::Hasher;
 use crate::catalogue::{Key, Slot};
-use crate::counter::{Ask, Counted, CounterKey};
+use crate::counter::{Ask, Counted, CounterKey, First};
 use crate::document::{Across, Count};
 use crate::duration::Millis;
 use crate::facts::Facts;
@@ -86,22 +86,32 @@ impl CompiledCount {
     }
 }
 
-/// The question for a rule's limit.
-pub(crate) fn ask_limit(rule: &str, per: Millis, facts: &Facts) -> Ask {
+/// The question for a rule's limit. Of a burst, all count as the first.
+pub(crate) fn ask_limit(rule: &str, per: Millis, facts: &Facts, first: Option<&First>) -> Ask {
     let mut hasher = Hasher::new("lockdown limit 1");
     for part in [facts.platform.as_str(), &facts.guild, rule] {
         hasher.part(part.as_bytes());
     }
+    let event = match first {
+        Some(first) => Counted {
+            event_id: first.event_id,
+            distinct: None,
+            author: facts.author.clone(),
+            channel: None,
+            message: None,
+        },
+        None => counted(facts, None),
+    };
     Ask {
         key: hasher.key(),
         network: false,
-        at: facts.at,
+        at: first.map_or(facts.at, |first| first.at),
         within: per,
-        event: counted(facts, None),
+        event,
     }
 }
 
-fn counted(facts: &Facts, distinct: Option<u64>) -> Counted {
+pub(crate) fn counted(facts: &Facts, distinct: Option<u64>) -> Counted {
     Counted {
         event_id: facts.event_id,
         distinct,
@@ -142,6 +152,15 @@ fn value(key: Key, facts: &Facts, hasher: &mut Hasher) -> Option<()> {
         }
     }
     Some(())
+}
+
+/// Names the bursts of one person against one rule.
+pub(super) fn burst_key(rule: &str, facts: &Facts) -> CounterKey {
+    let mut hasher = Hasher::new("lockdown burst 1");
+    for part in [facts.platform.as_str(), &facts.guild, rule, &facts.author] {
+        hasher.part(part.as_bytes());
+    }
+    hasher.key()
 }
 
 /// The text without what disguises it; `None` when it has no letters or digits.

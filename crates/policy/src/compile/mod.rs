@@ -16,17 +16,19 @@ mod surroundings;
 
 use condition::Gate;
 pub(crate) use condition::{Asking, Ir, Left, Truth};
-pub(crate) use counter::ask_limit;
+pub(crate) use counter::{ask_limit, counted};
 pub use exempt::Exemption;
 pub(crate) use hash::Hasher;
 pub(crate) use rule::Rule;
 pub use surroundings::{BANKS, SharedList, Surroundings};
 
 use crate::catalogue::Slot;
+use crate::counter::CounterKey;
 use crate::diagnostic::{Diagnostic, Severity, Sink};
 use crate::document::{Act, Mode, document};
 use crate::duration::Millis;
 use crate::event::EventKind;
+use crate::facts::Facts;
 use crate::source::Source;
 use std::sync::Arc;
 
@@ -125,6 +127,12 @@ impl RuleSet {
     /// Whether any rule asks this: what nobody asks need not be found out.
     pub fn asks(&self, slot: Slot) -> bool {
         self.slots & (1 << slot as u32) != 0
+    }
+
+    /// Names what one person does against one of the rules; `None` when there is no such rule.
+    pub fn burst_key(&self, rule: usize, facts: &Facts) -> Option<CounterKey> {
+        let rule = self.rules.get(rule)?;
+        Some(counter::burst_key(&rule.id, facts))
     }
 
     /// How long a strike counts; for ever without.

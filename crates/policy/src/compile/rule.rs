@@ -34,6 +34,8 @@ pub(crate) struct Rule {
     /// How many of these cost less than looking through text.
     pub(crate) cheap: usize,
     pub(crate) count: Option<CompiledCount>,
+    /// Asks whether somebody did the same before: what they did then is known, and goes with what they do now.
+    pub(crate) again: bool,
     pub(crate) exempt: Exemptions,
     pub(crate) then: Box<[Act]>,
     pub(crate) approval: u32,
@@ -156,6 +158,12 @@ fn one(
         (Some(own), false) => Exemptions::new(&own.over(&document.defaults.exempt)),
         (None, false) => Exemptions::new(&document.defaults.exempt),
     };
+    let mut again = false;
+    for condition in &*when {
+        condition
+            .ir
+            .slots(&mut |slot| again |= matches!(slot, Slot::NearDuplicates | Slot::ImagesBurst));
+    }
     Some(Rule {
         id: rule.id.value.as_str().into(),
         policy: rule.policy.as_deref().map(Into::into),
@@ -168,6 +176,7 @@ fn one(
         when,
         order: order.into(),
         count,
+        again,
         exempt,
         then: rule.then.iter().map(|act| act.value.clone()).collect(),
         approval,

@@ -86,6 +86,13 @@ impl Counted {
     }
 }
 
+/// The event that began a burst: what one person does against one rule within moments is one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct First {
+    pub event_id: EventId,
+    pub at: Millis,
+}
+
 /// What stands in the window, the asking event included.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {

@@ -4,10 +4,10 @@ use super::plan::Plan;
 use super::verdict::{Hit, Outcome, Reached, Verdict};
 use crate::catalogue::Slot;
 use crate::compile::{Asking, Ir, Left, Rule, RuleSet, Truth, ask_limit};
-use crate::counter::{Answer, Counters};
+use crate::counter::{Answer, Counters, First};
 use crate::document::Mode;
 use crate::facts::Facts;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,6 +17,8 @@ pub struct Judge<C> {
     counters: C,
     /// By guild and rule.
     paused: HashSet<(String, String)>,
+    /// The bursts that the event belongs to, by the rule's place.
+    bursts: HashMap<usize, First>,
     /// Judges everybody, as if nobody were exempt: a replay asks who would have been hit.
     pub(crate) everybody: bool,
     left: Left,
@@ -29,6 +31,7 @@ impl<C: Counters> Judge<C> {
         Self {
             counters,
             paused: HashSet::new(),
+            bursts: HashMap::new(),
             everybody: false,
             left: Left::default(),
         }
@@ -41,6 +44,16 @@ impl<C: Counters> Judge<C> {
     /// From now on the rule matches and does nothing, until [`Judge::resume`].
     pub fn pause(&mut self, guild: &str, rule: &str) {
         self.paused.insert((guild.to_owned(), rule.to_owned()));
+    }
+
+    /// What the event does against this rule belongs to a burst, which a limit counts as one.
+    pub fn belongs(&mut self, rule: usize, first: First) {
+        self.bursts.insert(rule, first);
+    }
+
+    /// The burst that the event belongs to, as far as it was told.
+    pub fn burst(&self, rule: usize) -> Option<First> {
+        self.bursts.get(&rule).copied()
     }
 
     pub fn resume(&mut self, guild: &str, rule: &str) {
@@ -154,7 +167,10 @@ impl<C: Counters> Judge<C> {
         }
         let asks: Vec<_> = limited
             .iter()
-            .map(|(hit, limit)| ask_limit(&rules.rules[hit.rule].id, limit.per, facts))
+            .map(|(hit, limit)| {
+                let first = self.bursts.get(&hit.rule);
+                ask_limit(&rules.rules[hit.rule].id, limit.per, facts, first)
+            })
             .collect();
         let answers = self.counters.count(&asks);
         for ((hit, limit), answer) in limited.iter_mut().zip(answers) {
@@ -211,7 +227,7 @@ fn decide(rules: &RuleSet, hits: Vec<Hit>, asking: &mut Asking<'_>) -> Verdict {
     for hit in hits.iter().filter(|hit| hit.outcome == Outcome::Acts) {
         let rule = &rules.rules[hit.rule];
         let approval = approval(rule.approval, rule.unless.as_ref(), asking);
-        plan.rule(rules, hit.rule, approval, &hit.counted);
+        plan.rule(rules, hit, approval, asking.facts);
     }
     let ladder = plan.strikes().map(|strikes| {
         let before = asking

@@ -1,9 +1,11 @@
 //! What is done when several rules match: each thing once, of several sanctions the gravest, of several strikes the most.
 
-use crate::compile::{RuleSet, Step};
+use super::verdict::Hit;
+use crate::compile::{Rule, RuleSet, Step};
 use crate::counter::Counted;
 use crate::document::Act;
 use crate::duration::Millis;
+use crate::facts::Facts;
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,10 +49,16 @@ struct Draft<'r> {
 
 impl<'r> Plan<'r> {
     /// Adds what a rule does.
-    pub(super) fn rule(&mut self, rules: &'r RuleSet, index: usize, approval: u32, counted: &[Counted]) {
-        for act in &rules.rules[index].then {
-            let counted = if act.counted { counted } else { &[] };
-            self.add(act, By::Rule(index), approval, counted);
+    pub(super) fn rule(&mut self, rules: &'r RuleSet, hit: &Hit, approval: u32, facts: &Facts) {
+        let rule = &rules.rules[hit.rule];
+        let copies = copies(rule, hit, facts);
+        for act in &rule.then {
+            let counted = match act.word() {
+                _ if act.counted => &hit.counted[..],
+                "delete" => &copies,
+                _ => &[],
+            };
+            self.add(act, By::Rule(hit.rule), approval, counted);
         }
     }
 
@@ -120,6 +128,25 @@ impl<'r> Plan<'r> {
             counted: draft.counted,
         });
         planned.collect()
+    }
+}
+
+/// What somebody is sanctioned for goes whole: what made the rule hit, of theirs, earlier messages included. Nothing where
+/// there are none.
+fn copies(rule: &Rule, hit: &Hit, facts: &Facts) -> Vec<Counted> {
+    if !rule.then.iter().any(concerns_person) {
+        return Vec::new();
+    }
+    let theirs = |counted: &&Counted| counted.author == facts.author;
+    let alike = facts.copies.iter().filter(|_| rule.again);
+    let mut copies: Vec<Counted> = hit.counted.iter().filter(theirs).chain(alike).cloned().collect();
+    if copies.iter().any(|copy| copy.event_id != facts.event_id) {
+        copies.push(crate::compile::counted(facts, None));
+        copies.sort_by_key(|copy| copy.event_id);
+        copies.dedup_by_key(|copy| copy.event_id);
+        copies
+    } else {
+        Vec::new()
     }
 }
 

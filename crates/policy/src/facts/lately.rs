@@ -6,7 +6,7 @@
 use super::Facts;
 use crate::catalogue::Slot;
 use crate::compile::{Hasher, RuleSet};
-use crate::counter::CounterKey;
+use crate::counter::{Counted, CounterKey};
 use crate::detect::heat::{Arrival, Heat, RAID, Raid};
 use crate::detect::images::{Picture, Pictures};
 use crate::detect::near::{Fingerprint, Recent};
@@ -41,12 +41,19 @@ enum Memory {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Said(EventId, Fingerprint);
+struct Said {
+    event: EventId,
+    print: Fingerprint,
+    author: String,
+    channel: Option<String>,
+    message: Option<String>,
+}
 
 #[derive(Serialize, Deserialize)]
 struct Shown {
     event: EventId,
-    channel: u64,
+    channel: String,
+    message: Option<String>,
     pictures: Vec<(u64, Option<u64>)>,
 }
 
@@ -147,10 +154,15 @@ impl Facts {
             }
             Memory::Texts => {
                 let mut recent = Recent::new(lately.most);
-                let alike = read(&stands).fold(0, |_, (at, Said(event, print))| {
-                    recent.push(at, lately.within, event, print).len()
+                let said: Vec<(Millis, Said)> = read(&stands).collect();
+                let alike = said.iter().fold(Vec::new(), |_, (at, said)| {
+                    recent.push(*at, lately.within, said.event, said.print)
                 });
-                self.set_count(Slot::NearDuplicates, alike);
+                self.set_count(Slot::NearDuplicates, alike.len());
+                let own = said.into_iter().map(|(_, said)| said);
+                let own = own.filter(|said| said.author == self.author && alike.contains(&said.event));
+                let copies = own.map(|said| copy(said.event, said.author, said.channel, said.message));
+                self.copies.extend(copies);
             }
             Memory::Pictures => self.add_pictures(lately, &stands),
             Memory::Joins => self.add_joins(&stands),
@@ -160,20 +172,36 @@ impl Facts {
     fn add_pictures(&mut self, lately: &Lately, stands: &[&(Millis, String)]) {
         let mut pictures = Pictures::new(lately.most);
         let mut channels = 0;
+        let mut earlier = Vec::new();
         for (at, shown) in read::<Shown>(stands) {
             let message = number("message", shown.event.0.as_bytes());
+            let channel = number("channel", shown.channel.as_bytes());
             let bursts = shown.pictures.iter().map(|(exact, perceptual)| {
                 let picture = Picture {
                     exact: *exact,
                     perceptual: *perceptual,
                     author: 0,
-                    channel: shown.channel,
+                    channel,
                     message,
                 };
                 pictures.push(at, lately.within, &picture).channels
             });
             channels = bursts.max().unwrap_or(0);
+            earlier.push(shown);
         }
+        // Each person has a memory of their own, so these are all theirs.
+        earlier.retain(|shown| shown.event != self.event_id && shows_again(&shown.pictures, &self.pictures));
+        let copies = earlier.into_iter();
+        let copies = copies.map(|shown| {
+            copy(
+                shown.event,
+                self.author.clone(),
+                Some(shown.channel),
+                shown.message,
+            )
+        });
+        let copies: Vec<Counted> = copies.collect();
+        self.copies.extend(copies);
         self.set_number(Slot::ImagesBurst, i64::from(channels));
     }
 
@@ -219,11 +247,18 @@ impl Facts {
             Memory::Pace => Ok(self.event_id.to_string()),
             Memory::Texts => {
                 let print = Fingerprint::of(&Text::of(self.text(Slot::Text)?));
-                serde_json::to_string(&Said(self.event_id, print))
+                serde_json::to_string(&Said {
+                    event: self.event_id,
+                    print,
+                    author: self.author.clone(),
+                    channel: self.channel.clone(),
+                    message: self.message.clone(),
+                })
             }
             Memory::Pictures => serde_json::to_string(&Shown {
                 event: self.event_id,
-                channel: number("channel", self.channel.as_ref()?.as_bytes()),
+                channel: self.channel.clone()?,
+                message: self.message.clone(),
                 pictures: self.pictures.clone(),
             }),
             Memory::Joins => serde_json::to_string(&Came {
@@ -239,6 +274,29 @@ impl Facts {
         };
         text.ok()
     }
+}
+
+fn copy(event_id: EventId, author: String, channel: Option<String>, message: Option<String>) -> Counted {
+    Counted {
+        event_id,
+        distinct: None,
+        author,
+        channel,
+        message,
+    }
+}
+
+/// Whether one of these pictures is one of those, or nearly.
+fn shows_again(one: &[(u64, Option<u64>)], other: &[(u64, Option<u64>)]) -> bool {
+    let picture = |(exact, perceptual): &(u64, Option<u64>)| Picture {
+        exact: *exact,
+        perceptual: *perceptual,
+        author: 0,
+        channel: 0,
+        message: 0,
+    };
+    one.iter()
+        .any(|one| other.iter().any(|other| picture(one).is_near(&picture(other))))
 }
 
 /// What can be read of what stands; an older release may have kept it in another form.

@@ -18,6 +18,7 @@ pub use learned::Learned;
 pub use record::Record;
 
 use crate::catalogue::{FEATURES, Feature, Kind, Slot};
+use crate::counter::Counted;
 use crate::duration::Millis;
 use crate::event::EventKind;
 use lockdown_events::{EventId, Platform};
@@ -41,6 +42,8 @@ pub struct Facts {
     avatar: Option<String>,
     /// The pictures of a message that were read: a hash of the bytes, and of what is to be seen.
     pictures: Vec<(u64, Option<u64>)>,
+    /// Earlier messages of the same person that detectors take for this one again.
+    pub(crate) copies: Vec<Counted>,
     known: [bool; SLOTS],
     numbers: [i64; SLOTS],
     words: Vec<(Slot, Vec<String>)>,
@@ -62,6 +65,7 @@ impl Facts {
             message: None,
             avatar: None,
             pictures: Vec::new(),
+            copies: Vec::new(),
             known: [false; SLOTS],
             numbers: [0; SLOTS],
             words: Vec::new(),

@@ -10,6 +10,7 @@ use lockdown_events::{
 };
 use lockdown_moderation::desk::{Desk, DeskError, ModeAsk};
 use lockdown_moderation::{Actor, GuildRef};
+use lockdown_policy::counter::First;
 use lockdown_policy::{By, Explanation, Facts, Outcome, Planned, RuleSet, Verdict};
 use lockdown_runtime::{Clock, Ids, chain};
 use lockdown_store::labels::{Label, LabelId};
@@ -26,6 +27,15 @@ pub(super) struct Follow {
     bus: Bus,
     clock: Clock,
     ids: Ids,
+}
+
+/// A verdict, and why.
+pub(super) struct Passed {
+    pub(super) verdict: Verdict,
+    /// The rules for which the event only goes on with what another began.
+    pub(super) bursts: Vec<(usize, First)>,
+    pub(super) explanation: Explanation,
+    pub(super) trace: TraceId,
 }
 
 /// One verdict, and what it is about.
@@ -57,13 +67,18 @@ impl Follow {
         received: &Received,
         facts: &Facts,
         set: &Set,
-        verdict: &Verdict,
-        explanation: &Explanation,
-        trace: TraceId,
+        passed: &Passed,
     ) -> Result<bool, HandlerError> {
         let Ok(author) = UserId::new(&facts.author) else {
             return Err(HandlerError::Never("the author has no id".to_owned()));
         };
+        let Passed {
+            verdict,
+            bursts,
+            explanation,
+            trace,
+        } = passed;
+        let trace = *trace;
         let case = Case {
             received,
             facts,
@@ -78,6 +93,14 @@ impl Follow {
             Ok(Value::Object(mut members)) => {
                 if !left.is_empty() {
                     members.insert("notCarriedOut".to_owned(), json!(left));
+                }
+                if !bursts.is_empty() {
+                    let of = |(rule, first): &(usize, First)| {
+                        let id = set.rules.ids().nth(*rule).unwrap_or("rule");
+                        json!({ "rule": id, "first": first.event_id })
+                    };
+                    let of: Vec<Value> = bursts.iter().map(of).collect();
+                    members.insert("partOf".to_owned(), json!(of));
                 }
                 members
             }

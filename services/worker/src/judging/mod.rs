@@ -10,15 +10,17 @@
 //!
 //! - `rules.rs`: which rules judge where, kept until they change.
 //! - `counting.rs`: what rules count, and what detectors remember.
+//! - `burst.rs`: what belongs together, of what one person does.
 //! - `person.rs`: what is known of whoever is judged.
 //! - `act.rs`: what follows from a verdict. To carry out another word of the rule language: its arm there.
 
 mod act;
+mod burst;
 mod counting;
 mod person;
 mod rules;
 
-use act::Follow;
+use act::{Follow, Passed};
 use anyhow::Context as _;
 use counting::Counting;
 use lockdown_bus::{Backoff, Bus, ConsumerOptions, GroupName, Handler, HandlerError, Received, Start};
@@ -28,7 +30,7 @@ use lockdown_moderation::desk::{Desk, DeskError, PauseAsk};
 use lockdown_policy::catalogue::Slot;
 use lockdown_policy::counter::Asked;
 use lockdown_policy::detect::spam::Classifier;
-use lockdown_policy::{EventKind, Facts, Judge, Learned, RuleSet, Verdict};
+use lockdown_policy::{EventKind, Facts, Judge, Learned, Outcome, RuleSet, Verdict};
 use lockdown_runtime::{Clock, Context, chain};
 use lockdown_store::{Store, StoreError};
 use person::People;
@@ -68,6 +70,7 @@ struct Judging {
     counting: Counting,
     learned: Mutex<Learned>,
     desk: Desk,
+    bus: Bus,
     clock: Clock,
     follow: Follow,
 }
@@ -81,6 +84,7 @@ pub(crate) async fn start(ctx: &Context, store: Store, bus: &Bus) -> anyhow::Res
         counting: Counting::new(bus.clone()),
         learned: Learned::new(Classifier::base()).into(),
         desk: Desk::new(store.clone(), ctx.clock.clone(), ctx.ids.clone()),
+        bus: bus.clone(),
         clock: ctx.clock.clone(),
         follow: Follow::new(store, bus.clone(), ctx.clock.clone(), ctx.ids.clone()),
     });
@@ -136,16 +140,20 @@ impl Judging {
         if self.verdict(&mut judge, &mut facts, of, set).await?.is_empty() {
             return Ok(());
         }
-        let (verdict, explanation) = judge.explain(&set.rules, &facts);
+        let (mut verdict, explanation) = judge.explain(&set.rules, &facts);
+        let bursts = burst::thin(&mut verdict, |rule| judge.burst(rule), &facts);
         for rule in verdict.to_pause(&set.rules) {
             self.pause(received, set, rule).await?;
         }
         // The same however often the event comes.
         let trace = TraceId(facts.event_id.follow_up(&format!("trace/{}", set.rules.hash())).0);
-        let other_mode = self
-            .follow
-            .through(received, &facts, set, &verdict, &explanation, trace)
-            .await?;
+        let passed = Passed {
+            verdict,
+            bursts,
+            explanation,
+            trace,
+        };
+        let other_mode = self.follow.through(received, &facts, set, &passed).await?;
         if other_mode {
             self.rules.forget(of.0, of.1);
         }
@@ -176,6 +184,9 @@ impl Judging {
                 }
                 continue;
             }
+            if self.find_bursts(judge, facts, set, &verdict).await? {
+                continue;
+            }
             if missing.is_empty() {
                 return Ok(verdict);
             }
@@ -185,6 +196,31 @@ impl Judging {
                 judge.counters().tell(ask, answer);
             }
         }
+    }
+
+    /// Finds out to which bursts an event belongs that rules act on; says whether anything was found out, since limits go by
+    /// that.
+    async fn find_bursts(
+        &self,
+        judge: &mut Judge<Asked>,
+        facts: &Facts,
+        set: &Set,
+        verdict: &Verdict,
+    ) -> Result<bool, HandlerError> {
+        let mut found = false;
+        for hit in &verdict.hits {
+            if !matches!(hit.outcome, Outcome::Acts | Outcome::AtLimit(_)) || judge.burst(hit.rule).is_some()
+            {
+                continue;
+            }
+            let first = burst::first(&self.bus, &set.name, &set.rules, hit.rule, facts).await;
+            judge.belongs(
+                hit.rule,
+                first.map_err(|error| HandlerError::Again(chain(&error)))?,
+            );
+            found = true;
+        }
+        Ok(found)
     }
 
     /// Has a rule that acted too often do nothing for a while, in every worker.

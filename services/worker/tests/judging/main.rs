@@ -5,12 +5,13 @@
     reason = "this is a test: what is unwrapped is what the case holds"
 )]
 
+mod burst;
 mod house;
 mod raid;
 
+use burst::a_burst_is_one_thing;
 use house::{House, PATIENCE};
 use lockdown_events::{Action, Envelope, ModerationEvent, Platform, UserId, VerdictMode};
-
 use lockdown_store::people::{IdentityId, PersonId, Seen};
 use lockdown_store::policies::PolicyMode;
 use lockdown_store::{in_read, in_tx};
@@ -71,6 +72,7 @@ house::sizes!(
     a_worker_that_goes_leaves_its_counts,
     a_rule_that_acts_too_often_is_paused_for_all,
     a_raid_raises_its_mode_which_ends_by_itself,
+    a_burst_is_one_thing,
 );
 
 async fn a_message_against_the_rules_is_told_once_and_wished_for(mut house: House) {
