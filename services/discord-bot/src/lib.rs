@@ -23,10 +23,11 @@ use account::Account;
 use anyhow::Context as _;
 use commands::Commands;
 use effects::Removals;
-use gateway::Gateway;
+use gateway::Shards;
 use intake::{Guilds, Intake, Places, Recent};
 use lockdown_bus::Bus;
 use lockdown_moderation::hands::{self, SettingsBook};
+use lockdown_runtime::health::Component;
 use lockdown_runtime::{Clock, Context, Secret, SecretUrl, probe};
 use modlog::ModLog;
 use rest::{Ask, Rest};
@@ -108,27 +109,20 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
         .config
         .discord
         .token
-        .as_ref()
+        .clone()
         .context("DISCORD_TOKEN is not set")?;
-    let rest = Arc::new(Rest::new(token, ctx.config.discord.api_url.as_ref())?);
+    let rest = Arc::new(Rest::new(&token, ctx.config.discord.api_url.as_ref())?);
     let (known, own) = watch::channel(None);
-    let component = ctx.health.component("discord", true);
     let account = Account::new(Arc::clone(&rest), known);
-    let watching = probe::watch(account, component, ctx.clock.clone(), ctx.shutdown.clone());
+    let reachable = ctx.health.component("discord", true);
+    let watching = probe::watch(account, reachable, ctx.clock.clone(), ctx.shutdown.clone());
     ctx.tasks.spawn("account", watching);
-    let gateway = Gateway {
-        rest: Arc::clone(&rest),
-        token: token.clone(),
-        component: ctx.health.component("gateway", true),
-        clock: ctx.clock.clone(),
-        shutdown: ctx.shutdown.clone(),
-        events: mpsc::channel(1).0,
-    };
+    let component = ctx.health.component("gateway", true);
     let surroundings = ctx.clone();
     ctx.tasks.spawn("bot", async move {
         let ctx = surroundings;
         match first(own, &ctx).await {
-            Some(own) => begin(&ctx, bus, rest, gateway, own).await?,
+            Some(own) => begin(&ctx, bus, rest, (token, component), own).await?,
             None => return Ok(()),
         }
         ctx.shutdown.soft().await;
@@ -155,7 +149,13 @@ async fn first(mut own: watch::Receiver<Option<u64>>, ctx: &Context) -> Option<u
 }
 
 /// Begins to hear and to act, now that Discord knows us.
-async fn begin(ctx: &Context, bus: Bus, rest: Arc<Rest>, gateway: Gateway, own: u64) -> anyhow::Result<()> {
+async fn begin(
+    ctx: &Context,
+    bus: Bus,
+    rest: Arc<Rest>,
+    (token, component): (Secret, Component),
+    own: u64,
+) -> anyhow::Result<()> {
     let guilds = Arc::new(Guilds::new(own));
     let places = Places::open(bus.clone(), own, ctx.clock.clone());
     let places = Arc::new(places.await.context("could not learn how far Discord was read")?);
@@ -177,6 +177,17 @@ async fn begin(ctx: &Context, bus: Bus, rest: Arc<Rest>, gateway: Gateway, own: 
     .context("could not consume verdicts")?;
     let commands = Commands::start(bus.clone(), discord, ctx.clock.clone(), log, book).await?;
     ctx.tasks.spawn("commands", commands.run(asked, ctx.clone()));
+    let shards = Shards {
+        rest: Arc::clone(&rest),
+        token,
+        guilds: Arc::clone(&guilds),
+        component,
+        clock: ctx.clock.clone(),
+        shutdown: ctx.shutdown.clone(),
+        bus: bus.clone(),
+        chosen: ctx.config.discord.shards,
+        events,
+    };
     let intake = Intake {
         bus,
         rest,
@@ -194,6 +205,6 @@ async fn begin(ctx: &Context, bus: Bus, rest: Arc<Rest>, gateway: Gateway, own: 
         places.keep_writing(&shutdown).await;
         Ok(())
     });
-    ctx.tasks.spawn("gateway", Gateway { events, ..gateway }.keep());
+    ctx.tasks.spawn("gateway", shards.keep());
     Ok(())
 }

@@ -79,8 +79,20 @@ pub struct Discord {
     pub token: Option<Secret>,
     /// Unset: Discord itself.
     pub api_url: Option<SecretUrl>,
+    /// Unset: as many as Discord recommends, all in this process.
+    pub shards: Option<Shards>,
     /// Id and secret of the application that people sign in through. Unset: nobody does.
     pub application: Option<(String, Secret)>,
+}
+
+/// Gateway connections, of which each has the guilds whose ids fall to it: those that this process keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shards {
+    /// From 0.
+    pub first: u32,
+    pub last: u32,
+    /// How many there are in all processes together.
+    pub of: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -183,6 +195,7 @@ impl Config {
         let archive_dir = reader.read(&var::ARCHIVE_DIR, parse::path);
         let discord_token = reader.read(&var::DISCORD_TOKEN, parse::discord_token);
         let discord_api_url = reader.read(&var::DISCORD_API_URL, parse::http_url);
+        let discord_shards = reader.read(&var::DISCORD_SHARDS, parse::shards);
         let client_id = reader.read(&var::DISCORD_CLIENT_ID, parse::discord_client);
         let client_secret = reader.read(&var::DISCORD_CLIENT_SECRET, parse::client_secret);
         let telegram_token = reader.read(&var::TELEGRAM_TOKEN, parse::telegram_token);
@@ -265,6 +278,7 @@ impl Config {
             discord: Discord {
                 token: discord_token,
                 api_url: discord_api_url,
+                shards: discord_shards,
                 application: client_id.zip(client_secret),
             },
             telegram: Telegram {
@@ -319,6 +333,26 @@ fn derived_public_url(addr: SocketAddr) -> SecretUrl {
     };
     let url = format!("http://{}", SocketAddr::new(host, addr.port()));
     SecretUrl::new(Url::parse(&url).expect("an address and a port make an http URL"))
+}
+
+// === impl Shards ===
+
+impl Shards {
+    /// All of them.
+    pub fn whole(of: u32) -> Self {
+        let of = of.max(1);
+        Self {
+            first: 0,
+            last: of - 1,
+            of,
+        }
+    }
+
+    /// How many of them this process keeps.
+    #[expect(clippy::len_without_is_empty, reason = "there is always one")]
+    pub fn len(self) -> usize {
+        (self.last - self.first + 1) as usize
+    }
 }
 
 // === impl Loaded ===

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::LogFormat;
+use super::{LogFormat, Shards};
 use crate::secret::{Secret, SecretUrl};
 
 /// Why a value was refused, when that adds something to what the table expects. It never repeats the value.
@@ -117,6 +117,24 @@ pub(super) fn discord_token(text: &str) -> Result<Secret, Refused> {
     }
     visible(text)?;
     Ok(Secret::new(text))
+}
+
+pub(super) fn shards(text: &str) -> Result<Shards, Refused> {
+    let number = |text: &str| text.parse::<u32>().map_err(|_| None);
+    let Some((own, of)) = text.split_once('/') else {
+        return count(text).map(Shards::whole);
+    };
+    let of = count(of)?;
+    let (first, last) = own.split_once('-').unwrap_or((own, own));
+    let (first, last) = (number(first)?, number(last)?);
+    if first <= last && last < of {
+        Ok(Shards { first, last, of })
+    } else {
+        Err(Some(format!(
+            "they are counted from 0: of {of} the last is {}",
+            of - 1
+        )))
+    }
 }
 
 pub(super) fn discord_client(text: &str) -> Result<String, Refused> {

@@ -206,6 +206,18 @@ pub(super) const DISCORD_API_URL: Variable = Variable {
     shown: Shown::Masked,
 };
 
+pub(super) const DISCORD_SHARDS: Variable = Variable {
+    name: "DISCORD_SHARDS",
+    section: Section::Discord,
+    meaning: "How many gateway connections share the bot's guilds, and which of them this process keeps; processes that share a token name the same number.",
+    expects: "a number such as 4, or some of so many such as 0-3/16 or 5/16",
+    default: Default::Unset {
+        means: "as many as Discord recommends, all in this process",
+        example: "0-3/16",
+    },
+    shown: Shown::Whole,
+};
+
 pub(super) const DISCORD_CLIENT_ID: Variable = Variable {
     name: "DISCORD_CLIENT_ID",
     section: Section::Discord,
@@ -331,6 +343,7 @@ pub const VARIABLES: &[Variable] = &[
     ARCHIVE_DIR,
     DISCORD_TOKEN,
     DISCORD_API_URL,
+    DISCORD_SHARDS,
     DISCORD_CLIENT_ID,
     DISCORD_CLIENT_SECRET,
     TELEGRAM_TOKEN,

@@ -354,10 +354,14 @@ impl Locks {
     fn due(&self, now: DateTime<Utc>) -> Due {
         let state = self.state();
         let over = |until: Option<DateTime<Utc>>| until.is_some_and(|until| until <= now);
-        let channels = state.channels.iter().filter(|(_, lock)| over(lock.until));
-        let guilds = state.guilds.iter().filter(|(_, closed)| over(closed.until));
         let open = |closed: &Closed| !over(closed.until) && over(closed.pause_again);
-        let pauses = state.guilds.iter().filter(|(_, closed)| open(closed));
+        // The others are swept by the process that hears of them, and locked or opened them.
+        let ours = |guild: u64| self.shared.discord.guilds.hears(guild);
+        let channels = state.channels.iter();
+        let channels = channels.filter(|(_, lock)| ours(lock.guild) && over(lock.until));
+        let closed = || state.guilds.iter().filter(|(guild, _)| ours(**guild));
+        let guilds = closed().filter(|(_, closed)| over(closed.until));
+        let pauses = closed().filter(|(_, closed)| open(closed));
         Due {
             channels: channels.map(|(channel, lock)| (*channel, lock.guild)).collect(),
             guilds: guilds.map(|(guild, _)| *guild).collect(),

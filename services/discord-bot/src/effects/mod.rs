@@ -268,7 +268,9 @@ impl Platform for Discord {
 
     async fn member(&self, guild: &GuildId, user: &UserId) -> Result<Option<Member>, PlatformError> {
         let (guild, user) = (discord_id(guild.as_str())?, discord_id(user.as_str())?);
-        self.know(guild).await?;
+        self.know(guild)
+            .await
+            .map_err(|error| self.why(error, guild, Deed::Look))?;
         let route = Route::GuildMember {
             guild_id: guild.into(),
             user_id: user.into(),
@@ -303,7 +305,9 @@ impl Platform for Discord {
 
     async fn own_rank(&self, guild: &GuildId) -> Result<Rank, PlatformError> {
         let id = discord_id(guild.as_str())?;
-        self.know(id).await?;
+        self.know(id)
+            .await
+            .map_err(|error| self.why(error, id, Deed::Look))?;
         let own = self.guilds.own();
         Ok(self.rank_of(
             id,

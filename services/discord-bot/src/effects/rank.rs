@@ -1,12 +1,11 @@
 //! Where somebody stands in a guild.
 
 use super::Discord;
-use super::errors::Deed;
 use crate::intake::{Guilds, role_ids};
 use crate::read;
-use crate::rest::{Ask, Priority};
+use crate::rest::{Ask, Priority, RestError};
 use lockdown_events::UserId;
-use lockdown_moderation::{Member, PlatformError, Rank, Right, Rights, Term};
+use lockdown_moderation::{Member, Rank, Right, Rights, Term};
 use serde_json::Value;
 use serenity::http::Route;
 
@@ -96,33 +95,34 @@ fn rights(held: u64) -> Rights {
 // === impl Discord ===
 
 impl Discord {
-    /// Makes sure that the guild's roles are known.
-    pub(super) async fn know(&self, guild: u64) -> Result<(), PlatformError> {
+    /// Makes sure that the guild is known as it is now.
+    pub(crate) async fn know(&self, guild: u64) -> Result<(), RestError> {
         let guilds: &Guilds = &self.guilds;
-        if guilds.knows(guild) {
+        if guilds.is_current(guild) {
             return Ok(());
         }
-        let look = |error| self.why(error, guild, Deed::Look);
-        let route = Route::Guild {
-            guild_id: guild.into(),
+        let read = |route| {
+            let ask = Ask::get(route, guild).priority(Priority::Sanction);
+            self.rest.call(ask)
         };
-        let body = self
-            .rest
-            .call(Ask::get(route, guild).priority(Priority::Sanction))
-            .await
-            .map_err(look)?;
-        let route = Route::GuildMember {
+        let mut body = read(Route::Guild {
+            guild_id: guild.into(),
+        })
+        .await?;
+        let me = read(Route::GuildMember {
             guild_id: guild.into(),
             user_id: guilds.own().into(),
-        };
-        let me = self
-            .rest
-            .call(Ask::get(route, guild).priority(Priority::Sanction))
-            .await
-            .map_err(look)?;
+        })
+        .await?;
+        if !guilds.hears(guild) {
+            body["channels"] = read(Route::GuildChannels {
+                guild_id: guild.into(),
+            })
+            .await?;
+        }
         // The gateway may have told it meanwhile, and goes on telling what changes.
-        if !guilds.knows(guild) {
-            guilds.put(guild, &body);
+        if !guilds.is_current(guild) {
+            guilds.put_read(guild, &body);
             guilds.own_member(guild, &me);
         }
         Ok(())

@@ -83,7 +83,7 @@ impl Connection {
     pub(super) async fn run(&mut self, gateway: &Gateway, run: &mut Run) -> End {
         let first = match &run.session {
             Some(session) => resume(&gateway.token, session),
-            None => identify(&gateway.token, run.intents),
+            None => identify(&gateway.token, run.intents, gateway.shard),
         };
         if let Err(error) = self.socket.send(Message::Text(first.to_string())).await {
             return End::Lost(innermost(&error));
@@ -245,7 +245,7 @@ fn ended(frame: Option<&CloseFrame<'_>>, run: &Run) -> End {
         4004 => End::Useless(
             "the gateway refuses the token: set DISCORD_TOKEN to the one on the Bot page of the developer portal".to_owned(),
         ),
-        4010 | 4011 => End::Useless(format!("the gateway wants other shards (code {code}): the bot is in too many guilds for one")),
+        4010 | 4011 => End::Useless(format!("the gateway wants other shards (code {code}): set DISCORD_SHARDS to as many as the bot's guilds need, or leave it out, and start again")),
         4012 | 4013 => End::Useless(format!("the gateway does not speak our language any more (code {code}): a newer LOCKDOWN may")),
         4014 if run.intents != super::ALWAYS => End::WithoutPrivileged,
         4014 => End::Useless("the gateway refuses the intents that every bot has".to_owned()),

@@ -9,22 +9,26 @@
 
 mod connection;
 mod frame;
+mod shards;
+mod standing;
+mod turns;
 
 pub(crate) use frame::Dispatch;
+pub(crate) use shards::Shards;
 
 use crate::rest::{Ask, Rest, RestError};
 use connection::{Connection, End};
-use lockdown_runtime::health::Component;
 use lockdown_runtime::{Clock, Secret, Shutdown};
 use serde_json::Value;
 use serenity::http::Route;
+use standing::{Standing, Stands};
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use turns::Turns;
 
-/// Discord takes one identify in five seconds.
-const BETWEEN_IDENTIFIES: Duration = Duration::from_millis(5_250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 const GUILDS: u64 = 1;
@@ -53,51 +57,70 @@ struct Session {
 }
 
 /// One shard's way to the gateway.
-pub(crate) struct Gateway {
-    pub(crate) rest: Arc<Rest>,
-    pub(crate) token: Secret,
-    pub(crate) events: mpsc::Sender<Dispatch>,
-    pub(crate) component: Component,
-    pub(crate) clock: Clock,
-    pub(crate) shutdown: Shutdown,
+struct Gateway {
+    rest: Arc<Rest>,
+    token: Secret,
+    events: mpsc::Sender<Dispatch>,
+    standing: Arc<Standing>,
+    clock: Clock,
+    shutdown: Shutdown,
+    /// Which of how many.
+    shard: (u32, u32),
+    turns: Turns,
+    main: Main,
 }
+
+/// The runtime of all other work: connections to Discord's HTTP side and to the bus live there.
+#[derive(Clone)]
+struct Main(Handle);
 
 /// What is known while it runs.
 struct Run {
     session: Option<Session>,
-    identified: Option<Instant>,
     /// Connections in a row that came to nothing.
     failures: u32,
     intents: u64,
     missing: Vec<&'static str>,
 }
 
+// === impl Main ===
+
+impl Main {
+    fn here() -> Self {
+        Self(Handle::current())
+    }
+
+    /// `None` when the process ends.
+    async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        self.0.spawn(work).await.ok()
+    }
+}
+
+// === impl Run ===
+
+impl Run {
+    fn new(intents: u64, missing: Vec<&'static str>) -> Self {
+        Self {
+            session: None,
+            failures: 0,
+            intents,
+            missing,
+        }
+    }
+}
+
 // === impl Gateway ===
 
 impl Gateway {
     /// Keeps connected until the process stops, or until Discord says that it is useless to try.
-    pub(crate) async fn keep(self) -> anyhow::Result<()> {
-        let mut run = Run {
-            session: None,
-            identified: None,
-            failures: 0,
-            intents: ALWAYS,
-            missing: Vec::new(),
-        };
+    async fn keep(self, mut run: Run) {
         let stopping = self.shutdown.soft_token();
-        if stopping
-            .run_until_cancelled(self.learn_intents(&mut run))
-            .await
-            .is_none()
-        {
-            return Ok(());
-        }
         loop {
             let Some(end) = self.connect_once(&mut run).await else {
-                return Ok(());
+                return;
             };
             match end {
-                End::Stopped => return Ok(()),
+                End::Stopped => return,
                 End::Lost(why) => {
                     run.failures += 1;
                     tracing::info!("The gateway's connection ended: {why}");
@@ -114,24 +137,24 @@ impl Gateway {
                 }
                 End::Useless(why) => {
                     tracing::error!("Discord's gateway refuses the bot: {why}");
-                    self.component.down(why);
+                    self.say(Stands::Away(why));
                     self.shutdown.soft().await;
-                    return Ok(());
+                    return;
                 }
             }
             let pause = pause(run.failures);
             if run.failures > 1 {
-                self.component.down(format!(
+                self.say(Stands::Away(format!(
                     "the gateway cannot be reached, next try in {} s",
                     pause.as_secs().max(1)
-                ));
+                )));
             }
             if stopping
                 .run_until_cancelled(tokio::time::sleep(pause))
                 .await
                 .is_none()
             {
-                return Ok(());
+                return;
             }
         }
     }
@@ -139,17 +162,13 @@ impl Gateway {
     /// One connection, from its beginning to its end; `None` when the process stops before there is one.
     async fn connect_once(&self, run: &mut Run) -> Option<End> {
         let stopping = self.shutdown.soft_token();
-        if run.session.is_none()
-            && let Some(last) = run.identified
-        {
-            stopping
-                .run_until_cancelled(tokio::time::sleep_until(last + BETWEEN_IDENTIFIES))
-                .await?;
-        }
-        let url = match &run.session {
-            Some(session) => session.url.clone(),
+        let (url, turn) = match &run.session {
+            Some(session) => (session.url.clone(), None),
             None => match stopping.run_until_cancelled(self.address()).await? {
-                Ok(url) => url,
+                Ok((url, at_once)) => {
+                    let turn = self.turns.wait(self.shard.0, at_once);
+                    (url, Some(stopping.run_until_cancelled(turn).await?))
+                }
                 Err(why) => return Some(why),
             },
         };
@@ -158,60 +177,54 @@ impl Gateway {
             Ok(connection) => connection,
             Err(why) => return Some(End::Lost(why)),
         };
-        if run.session.is_none() {
-            run.identified = Some(Instant::now());
+        if let Some(turn) = turn
+            && !stopping.run_until_cancelled(self.turns.begin(&turn)).await?
+        {
+            return Some(End::Lost(
+                "the connection took too long to begin a session".to_owned(),
+            ));
         }
         Some(connection.run(self, run).await)
     }
 
-    /// Where the gateway is, and whether it still takes us today.
-    async fn address(&self) -> Result<String, End> {
-        let answer = self
-            .rest
-            .call(Ask::get(Route::GatewayBot, 0))
-            .await
-            .map_err(|error| match error {
-                RestError::Token => End::Useless("Discord refuses the token".to_owned()),
-                other => End::Lost(other.to_string()),
-            })?;
-        let left = answer["session_start_limit"]["remaining"].as_u64();
-        if left == Some(0) {
-            let after = answer["session_start_limit"]["reset_after"]
-                .as_u64()
-                .unwrap_or(60_000);
-            self.component.down(format!(
+    /// Where the gateway is, how many sessions may begin at once there, and whether it still takes us today.
+    async fn address(&self) -> Result<(String, u64), End> {
+        let rest = Arc::clone(&self.rest);
+        let asking = async move { rest.call(Ask::get(Route::GatewayBot, 0)).await };
+        let answer = self.main.run(asking).await.ok_or(End::Stopped)?;
+        let answer = answer.map_err(|error| match error {
+            RestError::Token => End::Useless("Discord refuses the token".to_owned()),
+            other => End::Lost(other.to_string()),
+        })?;
+        let limit = &answer["session_start_limit"];
+        if limit["remaining"].as_u64() == Some(0) {
+            let after = limit["reset_after"].as_u64().unwrap_or(60_000);
+            self.say(Stands::Away(format!(
                 "the bot connected too often today: Discord takes it again in {} minutes",
                 after / 60_000 + 1
-            ));
+            )));
             tokio::time::sleep(Duration::from_millis(after.min(600_000))).await;
             return Err(End::Lost("no more sessions today".to_owned()));
         }
         let url = answer["url"].as_str().map(str::to_owned);
-        url.ok_or_else(|| End::Lost("Discord does not say where its gateway is".to_owned()))
+        let url = url.ok_or_else(|| End::Lost("Discord does not say where its gateway is".to_owned()))?;
+        Ok((url, limit["max_concurrency"].as_u64().unwrap_or(1)))
     }
 
-    /// Asks for what the application may have, so that the gateway need not refuse it.
-    async fn learn_intents(&self, run: &mut Run) {
-        // Where Discord does not say it, the gateway does.
-        let missing = missing_intents(&self.rest).await.unwrap_or_else(|error| {
-            tracing::warn!("Could not learn which intents the application has: {error}");
-            Vec::new()
-        });
-        let all = PRIVILEGED.iter().fold(0, |all, (intent, ..)| all | intent);
-        run.intents |= missing.iter().fold(all, |all, (intent, _)| all & !intent);
-        run.missing.extend(missing.iter().map(|(_, name)| *name));
+    fn say(&self, stands: Stands) {
+        self.standing.say(self.shard.0, stands);
     }
 
     /// Says how it is, now that a session stands.
     fn say_well(&self, missing: &[&str]) {
-        if missing.is_empty() {
-            self.component.up();
+        self.say(if missing.is_empty() {
+            Stands::Well
         } else {
-            self.component.degraded(format!(
+            Stands::Without(format!(
                 "without {}: what needs it is not seen. Switch it on on the Bot page of the developer portal and start again",
                 missing.join(" and ")
-            ));
-        }
+            ))
+        });
     }
 }
 
@@ -234,9 +247,9 @@ fn pause(failures: u32) -> Duration {
     whole / 2 + Duration::from_millis(fastrand::u64(0..500))
 }
 
-fn identify(token: &Secret, intents: u64) -> Value {
+fn identify(token: &Secret, intents: u64, shard: (u32, u32)) -> Value {
     serde_json::json!({ "op": 2, "d": {
-        "token": token.expose(), "intents": intents, "compress": false, "large_threshold": 50, "shard": [0, 1],
+        "token": token.expose(), "intents": intents, "compress": false, "large_threshold": 50, "shard": [shard.0, shard.1],
         "properties": { "os": std::env::consts::OS, "browser": "lockdown", "device": "lockdown" },
     }})
 }

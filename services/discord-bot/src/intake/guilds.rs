@@ -1,15 +1,22 @@
 //! What is known of the guilds: owners, roles, channels, and our own roles in them.
 
 use crate::read;
+use lockdown_runtime::config::Shards as Part;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
 
 pub(crate) const ADMINISTRATOR: u64 = 1 << 3;
+
+/// For how long what was read of a guild that another process hears of is believed.
+const FRESH: Duration = Duration::from_secs(5);
 
 /// Every guild of this process, and who we are.
 pub(crate) struct Guilds {
     own: u64,
+    /// The shards of this process; all, as long as nothing is said.
+    part: OnceLock<Part>,
     known: RwLock<HashMap<u64, Guild>>,
 }
 
@@ -20,6 +27,8 @@ pub(crate) struct Guild {
     pub(crate) roles: HashMap<u64, Role>,
     pub(crate) channels: HashMap<u64, Channel>,
     pub(crate) own_roles: Vec<u64>,
+    /// When it was read over HTTP, where no gateway of ours tells what changes.
+    read: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,8 +64,35 @@ impl Guilds {
     pub(crate) fn new(own: u64) -> Self {
         Self {
             own,
+            part: OnceLock::new(),
             known: RwLock::default(),
         }
+    }
+
+    /// Which guilds this process hears of.
+    pub(crate) fn are_of(&self, part: Part) {
+        let _ = self.part.set(part);
+    }
+
+    /// Whether this process hears what happens there; else another one does.
+    pub(crate) fn hears(&self, guild: u64) -> bool {
+        self.part.get().is_none_or(|part| {
+            let shard = (guild >> 22) % u64::from(part.of);
+            (u64::from(part.first)..=u64::from(part.last)).contains(&shard)
+        })
+    }
+
+    /// What is known of a guild is as it is now: we hear what changes, or have just read it.
+    pub(crate) fn is_current(&self, id: u64) -> bool {
+        let known = self.read();
+        let guild = known.get(&id);
+        guild.is_some_and(|guild| self.hears(id) || guild.read.is_some_and(|at| at.elapsed() < FRESH))
+    }
+
+    /// Keeps what was read over HTTP of a guild that another process hears of.
+    pub(crate) fn put_read(&self, id: u64, body: &Value) {
+        self.put(id, body);
+        self.change(id, |guild| guild.read = Some(Instant::now()));
     }
 
     /// The bot's own id.

@@ -202,6 +202,11 @@ impl ModLog {
         let Ok(guild) = news.guild.as_str().parse::<u64>() else {
             return Ok(None);
         };
+        // What another process hears of is read first; the bot may be there no more.
+        match self.discord.know(guild).await {
+            Err(RestError::Refused { .. }) => return Ok(None),
+            known => known?,
+        }
         let kept = self.place(&news.guild, news.case).await?;
         let place = match &kept {
             Some(place) => place.clone(),

@@ -57,6 +57,8 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
+    /// Of how many parts of the requests over all routes how many are ours; all where nothing is said.
+    share: Option<(usize, usize)>,
     /// What Discord calls the bucket of a route: several routes may share one.
     names: HashMap<RouteKey, Arc<str>>,
     buckets: HashMap<BucketKey, Bucket>,
@@ -181,6 +183,11 @@ impl Limiter {
         }
     }
 
+    /// Other processes send for the same bot: so many parts of all are ours.
+    pub(crate) fn share(&self, own: usize, all: usize) {
+        self.shared.state().share = Some((own, all));
+    }
+
     /// Discord knows the token no more: nothing is sent from now on.
     pub(crate) fn refuse_token(&self) {
         self.shared.state().token_refused = true;
@@ -199,6 +206,12 @@ impl Shared {
 // === impl State ===
 
 impl State {
+    /// Of so many requests over all routes, those that this process may send.
+    fn part_of(&self, requests: usize) -> usize {
+        self.share
+            .map_or(requests, |(own, all)| (requests * own / all.max(1)).max(2))
+    }
+
     fn bucket_of(&self, route: RouteKey) -> BucketKey {
         match self.names.get(&route) {
             Some(name) => BucketKey::Named(Arc::clone(name), route.top),
@@ -250,7 +263,7 @@ impl State {
                 self.sent.pop_front();
             }
             let urgent = self.waiting[..level].iter().any(|waiting| *waiting > 0);
-            let most = if urgent { SCARCE } else { GLOBAL };
+            let most = self.part_of(if urgent { SCARCE } else { GLOBAL });
             if self.sent.len() >= most {
                 return Err(self.sent.front().map(|at| *at + SECOND));
             }

@@ -13,6 +13,7 @@ pub(crate) use limiter::Priority;
 
 use anyhow::Context as _;
 use limiter::{Limiter, Pass, RouteKey, Told};
+use lockdown_runtime::config::Shards;
 use lockdown_runtime::probe::innermost;
 use lockdown_runtime::{Secret, SecretUrl};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -154,6 +155,11 @@ impl Rest {
             proxy: api_url.map(|url| url.expose().trim_end_matches('/').to_owned()),
             limiter: Limiter::default(),
         })
+    }
+
+    /// Other processes of the same bot send too: each keeps to its share of what is allowed over all routes.
+    pub(crate) fn share(&self, part: Shards) {
+        self.limiter.share(part.len(), part.of as usize);
     }
 
     /// Asks, again where that may help, and waits where Discord wants it.

@@ -17,6 +17,7 @@ mod removals;
 mod repair;
 mod routes;
 mod shapes;
+mod shards;
 mod town;
 
 /// Runs each case in both sizes.

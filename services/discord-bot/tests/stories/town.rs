@@ -41,13 +41,29 @@ impl Town {
     }
 
     pub(crate) async fn fleet() -> Self {
+        Self::fleet_with(&[]).await
+    }
+
+    /// With more variables of the first process.
+    pub(crate) async fn fleet_with(more: &[(&'static str, &str)]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let redis = servers::redis_private();
-        let variables = vec![
+        let mut variables = vec![
             ("LOCKDOWN_DATA_DIR", data.path().display().to_string()),
             ("REDIS_URL", redis.url()),
         ];
+        variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         Self::build(variables, Box::new((data, redis))).await
+    }
+
+    /// Another process beside the first, with these variables instead of its.
+    pub(crate) async fn another(&self, over: &[(&'static str, &str)]) -> (Context, Bus) {
+        let mut variables = self.variables.clone();
+        for (name, value) in over {
+            variables.retain(|(known, _)| known != name);
+            variables.push((name, (*value).to_owned()));
+        }
+        open(&variables).await
     }
 
     async fn build(mut variables: Vec<(&'static str, String)>, around: Box<dyn Any + Send>) -> Self {

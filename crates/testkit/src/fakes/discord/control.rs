@@ -55,6 +55,17 @@ impl FakeDiscord {
         lock(&self.world).limits.global_limit = limit;
     }
 
+    /// Recommends so many shards, and lets so many of them begin at once.
+    pub fn recommend_shards(&self, shards: u64, at_once: u64) {
+        let mut world = lock(&self.world);
+        (world.gateway.recommended, world.gateway.concurrency) = (shards, at_once);
+    }
+
+    /// Turns away who has fewer shards.
+    pub fn require_shards(&self, shards: u64) {
+        lock(&self.world).gateway.required = shards;
+    }
+
     /// Closes every gateway connection with this code, or with a close frame that has none.
     pub fn close_gateway(&self, code: Option<u16>) {
         lock(&self.world).gateway.tell_all(&Out::Close(code));

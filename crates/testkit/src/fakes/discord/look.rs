@@ -135,6 +135,18 @@ impl FakeDiscord {
         lock(&self.world).gateway.connected()
     }
 
+    /// The shards that have a connection, as `(which, of how many)`; one that has several stands there several times.
+    pub fn shards(&self) -> Vec<(u64, u64)> {
+        let shards = lock(&self.world).gateway.shards();
+        let each = |(shard, count)| std::iter::repeat_n(shard, count);
+        shards.into_iter().flat_map(each).collect()
+    }
+
+    /// Identifies that came before their turn.
+    pub fn early_identifies(&self) -> usize {
+        lock(&self.world).gateway.too_early
+    }
+
     /// How often somebody identified.
     pub fn identifies(&self) -> usize {
         lock(&self.world).gateway.identifies

@@ -44,8 +44,17 @@ impl FakeDiscord {
 
     /// A guild with its owner, without channels.
     pub fn guild(&self, name: &str, owner: u64) -> u64 {
+        self.guild_of(name, owner, (0, 1))
+    }
+
+    /// A guild of which this shard hears, of so many.
+    pub fn guild_of(&self, name: &str, owner: u64, (shard, of): (u64, u64)) -> u64 {
         let mut world = lock(&self.world);
-        let id = world.id();
+        let mut id = world.id();
+        while (id >> 22) % of != shard {
+            id += 1 << 22;
+        }
+        world.last_id = id;
         let everybody = Role {
             id,
             name: "@everyone".to_owned(),

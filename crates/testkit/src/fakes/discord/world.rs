@@ -92,7 +92,7 @@ pub struct Recorded {
 
 pub(super) struct World {
     pub(super) clock: Clock,
-    last_id: u64,
+    pub(super) last_id: u64,
     pub(super) bots: Vec<Bot>,
     pub(super) users: BTreeMap<u64, User>,
     pub(super) guilds: BTreeMap<u64, Guild>,

@@ -8,7 +8,7 @@ use super::permissions::{VIEW_AUDIT_LOG, VIEW_CHANNEL};
 use super::world::{World, number};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use tokio::sync::mpsc::UnboundedSender;
 
 pub(super) const GUILDS: u64 = 1;
@@ -28,6 +28,8 @@ const KEPT: usize = 20_000;
 const RESUMABLE: TimeDelta = TimeDelta::minutes(3);
 /// Identifies in a day.
 const IDENTIFIES: usize = 1_000;
+/// So many as may begin at once may begin in so long.
+const TURN: TimeDelta = TimeDelta::seconds(5);
 
 /// Whom an event concerns.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +56,15 @@ pub(super) struct Gateway {
     /// Connections so far; the number of the newest.
     pub(super) connections: u64,
     pub(super) identifies: usize,
-    pub(super) concurrency: usize,
+    /// Sessions that may begin at once, as Discord tells it, and how many shards it recommends.
+    pub(super) concurrency: u64,
+    pub(super) recommended: u64,
+    /// Fewer shards than these are turned away.
+    pub(super) required: u64,
+    /// When a session of a bot last began, by the remainder of its shard.
+    turns: HashMap<(u64, u64), DateTime<Utc>>,
+    /// Identifies that came before their turn.
+    pub(super) too_early: usize,
     pub(super) heartbeat_ms: u64,
     /// Acknowledgements of heartbeats are held back.
     pub(super) deaf: bool,
@@ -99,6 +109,10 @@ impl Default for Gateway {
             connections: 0,
             identifies: 0,
             concurrency: 1,
+            recommended: 1,
+            required: 1,
+            turns: HashMap::new(),
+            too_early: 0,
             heartbeat_ms: 41_250,
             deaf: false,
             closed: false,
@@ -120,6 +134,26 @@ impl Gateway {
         for (_, link) in self.sessions.iter().filter_map(|session| session.link.as_ref()) {
             let _ = link.send(out.clone());
         }
+    }
+
+    /// Whether it is the turn of this shard to begin; if so, it has it.
+    fn takes_turn(&mut self, bot: u64, shard: u64, now: DateTime<Utc>) -> bool {
+        let turn = (bot, shard % self.concurrency.max(1));
+        if self.turns.get(&turn).is_some_and(|last| now - *last < TURN) {
+            self.too_early += 1;
+            return false;
+        }
+        self.turns.insert(turn, now);
+        true
+    }
+
+    /// The shards that have a connection, each with how many there are of them, and how often each stands.
+    pub(super) fn shards(&self) -> BTreeMap<(u64, u64), usize> {
+        let mut shards = BTreeMap::new();
+        for session in self.sessions.iter().filter(|session| session.link.is_some()) {
+            *shards.entry(session.shard).or_default() += 1;
+        }
+        shards
     }
 
     /// From now on no session can be resumed.
@@ -284,17 +318,16 @@ impl World {
         link: &UnboundedSender<Out>,
     ) -> Result<(), Out> {
         let now = self.now();
-        let invalid = || Out::Frame(json!({ "op": 9, "d": false, "s": null, "t": null }).to_string());
         let known = self
             .gateway
             .sessions
             .iter_mut()
             .find(|session| session.id == id && session.bot == bot);
-        let session = known.ok_or_else(invalid)?;
+        let session = known.ok_or_else(invalid_session)?;
         let too_late = session.link.is_none() && now - session.alone_since > RESUMABLE;
         let forgotten = session.kept.front().is_some_and(|(first, _)| *first > seq + 1);
         if session.dead || too_late || forgotten {
-            return Err(invalid());
+            return Err(invalid_session());
         }
         if seq > session.seq {
             return Err(Out::Close(Some(4007)));
@@ -306,6 +339,11 @@ impl World {
         session.push("RESUMED", &json!({}));
         Ok(())
     }
+}
+
+/// There is no such session, or it may not begin now.
+fn invalid_session() -> Out {
+    Out::Frame(json!({ "op": 9, "d": false, "s": null, "t": null }).to_string())
 }
 
 /// Takes away what a bot without the intent for contents does not see.

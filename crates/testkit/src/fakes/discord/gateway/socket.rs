@@ -151,6 +151,13 @@ fn hear(world: &mut World, text: &str, number: u64, link: &UnboundedSender<Out>)
             if shard.0 >= shard.1 {
                 return Some(Out::Close(Some(4010)));
             }
+            if shard.1 < world.gateway.required {
+                return Some(Out::Close(Some(4011)));
+            }
+            let now = world.now();
+            if !world.gateway.takes_turn(bot, shard.0, now) {
+                return Some(super::invalid_session());
+            }
             world.identify(bot, intents, shard, number, link.clone());
             None
         }

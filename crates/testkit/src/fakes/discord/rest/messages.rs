@@ -160,7 +160,14 @@ pub(super) fn create(world: &mut World, bot: u64, channel: u64, call: &Call) -> 
         }
     }
     let mut over = serde_json::Map::new();
-    for name in ["embeds", "components", "allowed_mentions", "flags", "files"] {
+    for name in [
+        "embeds",
+        "components",
+        "allowed_mentions",
+        "flags",
+        "files",
+        "message_reference",
+    ] {
         if let Some(value) = call.body.get(name) {
             over.insert(name.to_owned(), value.clone());
         }

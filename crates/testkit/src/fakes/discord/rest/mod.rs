@@ -143,7 +143,7 @@ pub(super) fn answer(world: &mut World, bot: u64, call: &Call) -> Outcome {
         ("GET", ["gateway", "bot"]) => {
             let left = world.gateway.identifies_left();
             Answer::ok(
-                json!({ "url": world.gateway_url, "shards": 1, "session_start_limit": {
+                json!({ "url": world.gateway_url, "shards": world.gateway.recommended, "session_start_limit": {
                     "total": 1_000, "remaining": left, "reset_after": 86_400_000, "max_concurrency": world.gateway.concurrency,
                 }}),
             )
