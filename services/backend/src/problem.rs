@@ -89,6 +89,7 @@ codes! {
     BadSettings = "bad_settings", UNPROCESSABLE_ENTITY, "A setting is unknown or cannot be so: `errors` says which.";
     BadLadder = "bad_ladder", UNPROCESSABLE_ENTITY, "The community's settings have no good ladder.";
     Limited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests: `Retry-After` says when the next one is taken.";
+    TooManyStreams = "too_many_streams", TOO_MANY_REQUESTS, "The token or the address has as many streams open as may be: close one.";
     Internal = "internal", INTERNAL_SERVER_ERROR, "A fault of ours, which the log has in full.";
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Too much is being worked at: try again in a moment.";
     Starting = "starting", SERVICE_UNAVAILABLE, "The store or the bus is not open yet.";

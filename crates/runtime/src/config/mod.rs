@@ -51,6 +51,8 @@ pub struct Http {
     pub rate: u32,
     /// Live streams that may be open at once.
     pub live_clients: u32,
+    /// How many of these one token, and one address, may have.
+    pub live_clients_each: u32,
     /// Events may be sent to private and loopback addresses.
     pub webhooks_private: bool,
 }
@@ -186,6 +188,7 @@ impl Config {
         let admin_token = reader.read(&var::ADMIN_TOKEN, parse::admin_token);
         let rate = reader.read(&var::API_RATE, parse::count);
         let live_clients = reader.read(&var::LIVE_CLIENTS, parse::count);
+        let live_each = reader.read(&var::LIVE_CLIENTS_EACH, parse::count);
         let webhooks_private = reader.read(&var::WEBHOOKS_PRIVATE, parse::yes_or_no);
         let database_url = reader.read(&var::DATABASE_URL, parse::postgres_url);
         let audit_key = reader.read(&var::AUDIT_KEY, parse::audit_key);
@@ -223,6 +226,7 @@ impl Config {
             Some(addr),
             Some(rate),
             Some(live_clients),
+            Some(live_clients_each),
             Some(webhooks_private),
             Some(archive_decisions_days),
             Some(archive_people_days),
@@ -236,6 +240,7 @@ impl Config {
             addr,
             rate,
             live_clients,
+            live_each,
             webhooks_private,
             decision_days,
             people_days,
@@ -263,6 +268,7 @@ impl Config {
                 admin_token,
                 rate,
                 live_clients,
+                live_clients_each,
                 webhooks_private,
             },
             store: Store {

@@ -107,6 +107,15 @@ pub(super) const LIVE_CLIENTS: Variable = Variable {
     shown: Shown::Whole,
 };
 
+pub(super) const LIVE_CLIENTS_EACH: Variable = Variable {
+    name: "LOCKDOWN_LIVE_CLIENTS_EACH",
+    section: Section::Http,
+    meaning: "How many of them one token, and one address, may have; behind a proxy that is one address for all.",
+    expects: "a whole number from 1 to 1000000, such as 1024",
+    default: Default::Value("1024"),
+    shown: Shown::Whole,
+};
+
 pub(super) const WEBHOOKS_PRIVATE: Variable = Variable {
     name: "LOCKDOWN_WEBHOOKS_PRIVATE",
     section: Section::Http,
@@ -334,6 +343,7 @@ pub const VARIABLES: &[Variable] = &[
     ADMIN_TOKEN,
     API_RATE,
     LIVE_CLIENTS,
+    LIVE_CLIENTS_EACH,
     WEBHOOKS_PRIVATE,
     DATABASE_URL,
     AUDIT_KEY,

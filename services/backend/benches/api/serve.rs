@@ -91,6 +91,8 @@ pub(crate) async fn serve() -> anyhow::Result<()> {
         ("LOCKDOWN_HTTP_ADDR", "127.0.0.1:0".to_owned()),
         ("LOCKDOWN_ADMIN_TOKEN", TOKEN.to_owned()),
         ("LOCKDOWN_API_RATE", "1000000".to_owned()),
+        // All who listen are one program.
+        ("LOCKDOWN_LIVE_CLIENTS_EACH", "4096".to_owned()),
     ])
     .context("the configuration is wrong")?;
     let clock = Clock::system();

@@ -271,6 +271,7 @@ async fn work(
 }
 
 async fn wire(head: &mut Parts) -> Result<Wire, Problem> {
+    let peer = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
     let cut = head.extensions.get::<Cut>().cloned().unwrap_or_default();
     let wanted = text(&head.headers, &header::UPGRADE);
     let upgrade = match wanted.filter(|wanted| wanted.eq_ignore_ascii_case("websocket")) {
@@ -280,7 +281,7 @@ async fn wire(head: &mut Parts) -> Result<Wire, Problem> {
             Some(upgrade.map_err(|refused| Problem::new(Code::Malformed, refused.body_text()))?)
         }
     };
-    Ok(Wire { upgrade, cut })
+    Ok(Wire { upgrade, peer, cut })
 }
 
 /// Who asks, if they may ask now. Good tokens and hooks have a bucket each; wrong ones take from that of their address.
@@ -370,6 +371,10 @@ async fn guild(call: &Call) -> Result<Guild, Problem> {
 }
 
 pub(crate) async fn read(body: Body, headers: &HeaderMap) -> Result<Bytes, Problem> {
+    read_within(body, headers, BODY_TIME).await
+}
+
+async fn read_within(body: Body, headers: &HeaderMap, time: Duration) -> Result<Bytes, Problem> {
     let declared = text(headers, &header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
     let reading = async {
         let (mut body, mut read, mut length) = (body, Vec::new(), 0);
@@ -391,7 +396,7 @@ pub(crate) async fn read(body: Body, headers: &HeaderMap) -> Result<Bytes, Probl
         }
         Ok(Bytes::from(read))
     };
-    match tokio::time::timeout(BODY_TIME, reading).await {
+    match tokio::time::timeout(time, reading).await {
         Ok(read) => read,
         Err(_) => Err(Problem::of(Code::TooSlow)),
     }
@@ -419,5 +424,25 @@ impl Labels {
             chain: chain.unwrap_or_else(own),
             id,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::StreamExt as _;
+    use std::convert::Infallible;
+
+    /// Whoever sends the head at once, and the body never to its end, holds a place for no longer than this.
+    #[tokio::test]
+    async fn who_is_slow_with_a_body_is_told_so() {
+        let begun = futures_util::stream::iter([Ok::<_, Infallible>("{\"userId\":")]);
+        let body = Body::from_stream(begun.chain(futures_util::stream::pending()));
+        let little = Duration::from_millis(20);
+        let refused = read_within(body, &HeaderMap::new(), little).await.unwrap_err();
+        assert_eq!(
+            (refused.code, refused.code.status().as_u16()),
+            (Code::TooSlow, 408)
+        );
     }
 }

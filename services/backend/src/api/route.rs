@@ -18,6 +18,7 @@ use lockdown_store::in_read;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex};
@@ -66,6 +67,8 @@ pub(crate) struct Raw {
 pub(crate) struct Wire {
     /// Present where a WebSocket is asked for.
     pub(crate) upgrade: Option<WebSocketUpgrade>,
+    /// Where it comes from.
+    pub(crate) peer: Option<IpAddr>,
     pub(crate) cut: Cut,
 }
 

@@ -347,6 +347,38 @@ pub(crate) async fn no_more_listen_than_may(mut house: House) {
     tokio::time::timeout(PATIENCE, again).await.unwrap();
 }
 
+pub(crate) async fn one_token_leaves_places_to_others(mut house: House) {
+    house.again(&[("LOCKDOWN_LIVE_CLIENTS_EACH", Some("2"))]).await;
+    let first = events(&house, "moderator", "", None).await;
+    let _second = socket(&house, "moderator", "").await;
+    for path in [LIVE, "/notifications/live"] {
+        let said = house.get("moderator", path).await;
+        let detail = said.is_problem(429, "too_many_streams")["detail"].clone();
+        assert!(
+            detail.as_str().unwrap().contains("LOCKDOWN_LIVE_CLIENTS_EACH"),
+            "{detail}"
+        );
+        assert_eq!(said.headers["retry-after"], "5");
+    }
+    // All of these come from one address.
+    let said = house.get("admin", LIVE).await;
+    said.is_problem(429, "too_many_streams");
+    drop(first);
+    let again = async {
+        while house
+            .ask("admin", Method::GET, LIVE)
+            .send()
+            .await
+            .unwrap()
+            .status()
+            != 200
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, again).await.unwrap();
+}
+
 pub(crate) async fn a_stop_ends_every_stream(house: House) {
     let mut clients = [
         events(&house, "moderator", "", None).await,

@@ -68,6 +68,7 @@ macro_rules! cases {
             live: who_may_no_more_hears_the_end;
             live: who_says_too_much_is_let_go;
             live: no_more_listen_than_may;
+            live: one_token_leaves_places_to_others;
             live: a_stop_ends_every_stream;
             live: who_does_not_keep_up_is_told_and_dropped;
             notifications: everybody_has_their_own_notifications;

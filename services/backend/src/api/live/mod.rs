@@ -12,12 +12,14 @@ mod feed;
 mod mailbox;
 mod notices;
 mod outlet;
+mod places;
 mod scope;
 mod seat;
 
 use super::Api;
 use super::access::{Caller, Needs};
 use super::events::types;
+use super::gate::address;
 use super::input::{Shape, Take, bad_query, cursor, parse_query};
 use super::notifications::Reader;
 use super::route::{Call, Raw, Route, Streamed, Wire};
@@ -33,6 +35,7 @@ use lockdown_store::tokens::{ApiToken, TokenState};
 use mailbox::Behind;
 use notices::{NoticeSource, NoticeWish, Notices};
 use outlet::{Source, Talk};
+use places::{Place, Places};
 use schemars::{JsonSchema, SchemaGenerator};
 pub(super) use scope::guilds_heard;
 use scope::{Only, Scope};
@@ -44,7 +47,6 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -57,7 +59,7 @@ pub(super) struct Live {
     ctx: Context,
     events: Arc<Feed<Events>>,
     notices: Feed<Notices>,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     seats: Mutex<Vec<Weak<Seat>>>,
     /// Feeds and sockets, whose ends are waited for.
     tasks: TaskTracker,
@@ -110,6 +112,7 @@ pub(super) fn routes() -> Vec<Route> {
             Needs::AnyRightSomewhere,
             events_live,
         )
+        .refuses(&[Code::TooManyStreams])
         .says(
             "Listen to events",
             "Events as they are published, by server-sent events or a WebSocket. Whoever was away goes on with `Last-Event-ID` \
@@ -124,6 +127,7 @@ pub(super) fn routes() -> Vec<Route> {
             Needs::AnyRightSomewhere,
             notifications_live,
         )
+        .refuses(&[Code::TooManyStreams])
         .says(
             "Listen to notifications",
             "Those of the reader, of the guilds where they moderate, and to all, as they are said; in the way of \
@@ -151,7 +155,7 @@ async fn events_live(
     let types = types(which.types.as_deref())?;
     let scope = Scope::of(&call.api, &call.caller, only.as_ref()).await?;
     let live = &call.api.live;
-    let place = live.place()?;
+    let place = live.place(&call.caller, &wire)?;
     let query = Query {
         types: types.clone(),
         key: only.as_ref().map(Only::key),
@@ -175,7 +179,7 @@ async fn notifications_live(
     let live = &call.api.live;
     let scope = Scope::of(&call.api, &call.caller, None).await?;
     let reader = Reader::of(&call).await?;
-    let place = live.place()?;
+    let place = live.place(&call.caller, &wire)?;
     let wish = NoticeWish {
         accounts: reader
             .identities
@@ -229,23 +233,19 @@ pub(super) fn keep(api: &Arc<Api>) {
 impl Live {
     pub(super) fn new(ctx: &Context) -> Arc<Self> {
         let tasks = TaskTracker::new();
-        let most = usize::try_from(ctx.config.http.live_clients).unwrap_or(Semaphore::MAX_PERMITS);
+        let http = &ctx.config.http;
         Arc::new(Self {
             ctx: ctx.clone(),
             events: Arc::new(Feed::new(tasks.clone(), ctx.shutdown.clone())),
             notices: Feed::new(tasks.clone(), ctx.shutdown.clone()),
-            places: Arc::new(Semaphore::new(most)),
+            places: Places::new(http.live_clients, http.live_clients_each),
             seats: Mutex::default(),
             tasks,
         })
     }
 
-    fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let place = Arc::clone(&self.places).try_acquire_owned();
-        place.map_err(|_| {
-            let detail = "As many listen as may (LOCKDOWN_LIVE_CLIENTS): try again later.";
-            Problem::new(Code::Overloaded, detail).retry_after(5)
-        })
+    fn place(&self, caller: &Caller, wire: &Wire) -> Result<Place, Problem> {
+        self.places.take(&caller.key(), &address(wire.peer))
     }
 
     fn sit(
@@ -255,7 +255,7 @@ impl Live {
         scope: Scope,
         behind: Arc<dyn Behind>,
         wire: &Wire,
-        place: OwnedSemaphorePermit,
+        place: Place,
     ) -> Arc<Seat> {
         let seat = Seat::new(caller, only, scope, behind, wire.cut.clone(), place);
         let seat = Arc::new(seat);

@@ -1,13 +1,13 @@
 //! One client that listens: who it is, what it may, and its end.
 
 use super::mailbox::Behind;
+use super::places::Place;
 use super::scope::{Only, Scope};
 use crate::api::access::Caller;
 use crate::api::route::Cut;
 use axum::extract::ws::{CloseCode, close_code};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 /// How long somebody may be behind before they are dropped.
@@ -41,7 +41,7 @@ pub(super) struct Seat {
     ended_at: Mutex<Option<Instant>>,
     cut: Cut,
     /// Of those that there are; given back with the seat.
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 // === impl End ===
@@ -75,7 +75,7 @@ impl Seat {
         scope: Scope,
         behind: Arc<dyn Behind>,
         cut: Cut,
-        place: OwnedSemaphorePermit,
+        place: Place,
     ) -> Self {
         metrics::gauge!("lockdown_live_clients").increment(1);
         Self {
