@@ -128,8 +128,11 @@ impl Settings {
         })?;
         // What was read is what is written again, but for what nothing reads.
         let known = serde_json::to_value(&settings).unwrap_or_default();
-        if let Some(path) = unknown(sent, &known) {
-            let message = format!("there is no setting `{path}`");
+        if let Some((path, odd)) = odd(sent, &known) {
+            let message = match odd {
+                Odd::Unknown => format!("there is no setting `{path}`"),
+                Odd::Number => format!("`{path}` is a text: ids stand between quotes"),
+            };
             return Err(BadSetting { path, message });
         }
         settings.check()?;
@@ -170,14 +173,39 @@ impl Settings {
     }
 }
 
-/// The path of a member that is in one and not in the other. `null` is nothing.
-fn unknown(sent: &Value, known: &Value) -> Option<String> {
-    let sent = sent.as_object()?;
-    sent.iter().find_map(|(name, value)| match known.get(name) {
-        _ if value.is_null() => None,
-        None => Some(name.clone()),
-        Some(known) => unknown(value, known).map(|path| format!("{name}.{path}")),
-    })
+/// How something that was sent differs from what was read of it.
+enum Odd {
+    Unknown,
+    /// It is read as the text of an id, which it was for older publishers of events.
+    Number,
+}
+
+/// Where something was sent that is not what was read of it. `null` is nothing.
+fn odd(sent: &Value, known: &Value) -> Option<(String, Odd)> {
+    match (sent, known) {
+        (Value::Object(sent), _) => sent.iter().find_map(|(name, value)| match known.get(name) {
+            _ if value.is_null() => None,
+            None => Some((name.clone(), Odd::Unknown)),
+            Some(known) => odd(value, known).map(|(path, odd)| (joined(name, &path), odd)),
+        }),
+        (Value::Array(sent), Value::Array(known)) => {
+            (0..).zip(sent.iter().zip(known)).find_map(|(at, (sent, known))| {
+                let at: usize = at;
+                odd(sent, known).map(|(path, odd)| (joined(&format!("[{at}]"), &path), odd))
+            })
+        }
+        (Value::Number(_), Value::String(_)) => Some((String::new(), Odd::Number)),
+        _ => None,
+    }
+}
+
+fn joined(name: &str, path: &str) -> String {
+    let between = if path.is_empty() || path.starts_with('[') {
+        ""
+    } else {
+        "."
+    };
+    format!("{name}{between}{path}")
 }
 
 // === impl Ladder ===
@@ -227,6 +255,7 @@ mod tests {
         for (sent, path) in [
             (json!({ "logChanel": "17" }), "logChanel"),
             (json!({ "discord": { "theme": "dark" } }), "discord.theme"),
+            (json!({ "logChannel": 17 }), "logChannel"),
             (json!({ "locale": "x" }), "locale"),
             (json!({ "locale": "en US" }), "locale"),
             (json!({ "timezone": "../etc" }), "timezone"),
