@@ -86,6 +86,8 @@ sqls! {
     HOLD = "UPDATE webhook_deliveries SET next_attempt_at = NULL WHERE webhook_id = $1 AND state = 'pending'";
     GO_ON = "UPDATE webhook_deliveries SET next_attempt_at = $2 \
         WHERE webhook_id = $1 AND state = 'pending' AND next_attempt_at IS NULL";
+    // Whoever puts an event down for it holds it until that is there to be deleted with it.
+    HOLD_FOR_GOOD => "SELECT id FROM webhooks WHERE id = $1 FOR UPDATE", "SELECT id FROM webhooks WHERE id = $1";
     DROP_DELIVERIES = "DELETE FROM webhook_deliveries WHERE webhook_id = $1";
     DELETE = "DELETE FROM webhooks WHERE id = $1";
 }
@@ -186,6 +188,10 @@ impl Tx {
 
     /// Removes a webhook with what waits for it and what was sent.
     pub async fn delete_webhook(&mut self, id: WebhookId) -> Result<bool, StoreError> {
+        let held: Option<WebhookId> = self.query(&HOLD_FOR_GOOD).bind(id).value("id").await?;
+        if held.is_none() {
+            return Ok(false);
+        }
         self.query(&DROP_DELIVERIES).bind(id).execute().await?;
         Ok(self.query(&DELETE).bind(id).execute().await? == 1)
     }

@@ -139,10 +139,21 @@ macro_rules! claim {
     };
 }
 
+macro_rules! insert {
+    ($lock:literal) => {
+        concat!(
+            "INSERT INTO webhook_deliveries \
+                (id, webhook_id, event_id, topic, payload, state, next_attempt_at, created_at) \
+             SELECT $1, id, $3, $4, $5, 'pending', $6, $6 FROM webhooks WHERE id = $2 AND state = 'active'",
+            $lock,
+            " ON CONFLICT (webhook_id, event_id) DO NOTHING"
+        )
+    };
+}
+
 sqls! {
-    INSERT = "INSERT INTO webhook_deliveries \
-            (id, webhook_id, event_id, topic, payload, state, next_attempt_at, created_at) \
-        VALUES ($1, $2, $3, $4, $5, 'pending', $6, $6) ON CONFLICT (webhook_id, event_id) DO NOTHING";
+    // A webhook that is being deleted is waited for, and then wants nothing.
+    INSERT => insert!(" FOR KEY SHARE"), insert!("");
     CLAIM =>
         claim!("SELECT CAST(value AS UUID) FROM jsonb_array_elements_text($5)", " FOR UPDATE SKIP LOCKED"),
         claim!("SELECT unhex(value, '-') FROM json_each($5)", "");
@@ -211,7 +222,7 @@ impl Conn {
 // === impl Tx ===
 
 impl Tx {
-    /// Adds a delivery; `false` when the event is on its way there already.
+    /// Adds a delivery; `false` when the event is on its way there already, or the webhook is disabled or not there any more.
     pub async fn insert_delivery(&mut self, new: NewDelivery<'_>) -> Result<bool, StoreError> {
         let query = self
             .query(&INSERT)

@@ -201,6 +201,7 @@ macro_rules! contract {
             webhooks: who_lost_the_lease_settles_nothing;
             webhooks: deliveries_are_listed_sent_again_and_forgotten;
             webhooks: a_webhook_goes_with_what_waits_for_it;
+            webhooks: a_webhook_is_deleted_while_an_event_is_put_down;
             jobs: of_many_processes_one_leads;
             jobs: a_lost_lease_fences_off_its_holder;
             jobs: a_lease_that_lapsed_has_another_fence;

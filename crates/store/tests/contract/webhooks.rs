@@ -10,7 +10,7 @@ use lockdown_store::webhooks::{
     Delivery, DeliveryId, DeliveryState, NewDelivery, Outcome, RETRIES, Settled, Signing, Webhook, WebhookId,
     WebhookState,
 };
-use lockdown_store::{StoreError, in_read, in_tx};
+use lockdown_store::{StoreError, Tx, in_read, in_tx};
 use std::collections::BTreeSet;
 
 const LEASE: TimeDelta = TimeDelta::seconds(30);
@@ -47,15 +47,19 @@ async fn webhook(fixture: &Fixture, id: WebhookId) -> Webhook {
         .unwrap()
 }
 
-async fn send(fixture: &Fixture, to: WebhookId, event: EventId) -> bool {
-    let new = NewDelivery {
-        id: DeliveryId(fixture.ids.next()),
+fn delivery(fixture: &Fixture, id: DeliveryId, to: WebhookId, event: EventId) -> NewDelivery<'static> {
+    NewDelivery {
+        id,
         webhook_id: to,
         event_id: event,
         topic: "ban:created",
         payload: "{ \"z\": 1, \"a\": 2 }",
         at: fixture.now(),
-    };
+    }
+}
+
+async fn send(fixture: &Fixture, to: WebhookId, event: EventId) -> bool {
+    let new = delivery(fixture, DeliveryId(fixture.ids.next()), to, event);
     in_tx!(fixture.store, |tx| { tx.insert_delivery(new).await }).unwrap()
 }
 
@@ -406,14 +410,46 @@ pub(crate) async fn a_webhook_goes_with_what_waits_for_it(fixture: Fixture) {
         (1, 1)
     );
     let event = EventId(fixture.ids.next());
-    let new = NewDelivery {
-        id: DeliveryId(fixture.ids.next()),
-        webhook_id: to,
-        event_id: event,
-        topic: "ban:created",
-        payload: "{}",
-        at: fixture.now(),
-    };
-    let refused = in_tx!(fixture.store, |tx| { tx.insert_delivery(new).await });
-    assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+    assert!(!send(&fixture, to, event).await, "it is not there any more");
+}
+
+/// Whichever of the two is first, neither fails, and what goes to others goes.
+pub(crate) async fn a_webhook_is_deleted_while_an_event_is_put_down(fixture: Fixture) {
+    let other = add(&fixture, None).await.id;
+    for delete_first in [true, false] {
+        let to = add(&fixture, None).await.id;
+        let event = EventId(fixture.ids.next());
+        let put_down = async |tx: &mut Tx| {
+            for webhook_id in [to, other] {
+                let id = DeliveryId(fixture.ids.next());
+                tx.insert_delivery(delivery(&fixture, id, webhook_id, event))
+                    .await?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        let mut first = fixture.store.begin().await.unwrap();
+        if delete_first {
+            assert!(first.delete_webhook(to).await.unwrap());
+        } else {
+            put_down(&mut first).await.unwrap();
+        }
+        let second = async {
+            if delete_first {
+                in_tx!(fixture.store, |tx| { put_down(tx).await }).unwrap();
+            } else {
+                assert!(in_tx!(fixture.store, |tx| { tx.delete_webhook(to).await }).unwrap());
+            }
+        };
+        let end = async {
+            // The second has come as far as it comes.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            first.commit().await.unwrap();
+        };
+        tokio::join!(second, end);
+        assert_eq!(listed(&fixture, to).await, []);
+        let events = listed(&fixture, other).await;
+        assert!(events.iter().any(|delivery| delivery.event_id == event));
+    }
 }

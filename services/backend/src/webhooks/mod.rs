@@ -16,7 +16,7 @@ use lockdown_bus::{
 use lockdown_events::{CacheInvalidation, GuildId, Platform, TYPES};
 use lockdown_runtime::{Clock, Context, Ids, chain};
 use lockdown_store::guilds::CommunityId;
-use lockdown_store::webhooks::{DeliveryId, NewDelivery, WebhookId, WebhookState};
+use lockdown_store::webhooks::{DeliveryId, NewDelivery, WebhookId};
 use lockdown_store::{Store, StoreError, in_read, in_tx};
 use send::Sender;
 use serde::Deserialize;
@@ -127,8 +127,7 @@ pub(crate) async fn changed(bus: &Bus) {
 impl Collector {
     async fn take(&self, received: &Received) -> Result<(), HandlerError> {
         self.put_down(received).await.map_err(|error| {
-            // A webhook that is deleted at this moment is not there the next time.
-            if error.is_passing() || received.attempt < 3 {
+            if error.is_passing() {
                 HandlerError::Again(chain(&error))
             } else {
                 HandlerError::Never(chain(&error))
@@ -157,11 +156,6 @@ impl Collector {
             .collect();
         in_tx!(self.store, |tx| {
             for (id, webhook_id) in &new {
-                // Who is disabled, or was deleted since, wants nothing.
-                let webhook = tx.webhook(*webhook_id).await?;
-                if webhook.is_none_or(|webhook| webhook.state != WebhookState::Active) {
-                    continue;
-                }
                 let new = NewDelivery {
                     id: *id,
                     webhook_id: *webhook_id,
@@ -170,6 +164,7 @@ impl Collector {
                     payload: &payload,
                     at,
                 };
+                // Who is disabled, or was deleted since, wants nothing.
                 tx.insert_delivery(new).await?;
             }
             Ok::<_, StoreError>(())
