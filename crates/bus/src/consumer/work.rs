@@ -80,6 +80,7 @@ async fn one(handlers: &[Handler], at: usize, received: Arc<Received>, patience:
         handler = handlers[at].name,
         event = %received.envelope.event_id,
         attempt = received.attempt,
+        correlation.id = %received.envelope.correlation_id,
     );
     if let Some(traceparent) = &received.envelope.traceparent {
         telemetry::follow(&span, traceparent.as_str());

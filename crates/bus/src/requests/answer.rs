@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 /// Questions answered at the same time, by each responder.
 const AT_ONCE: usize = 64;
@@ -211,7 +212,8 @@ async fn answer_one(shared: &Shared, text: &str, answer: &Arc<Answer>) {
     }
     let (correlation_id, response_channel) =
         (request.correlation_id.clone(), request.response_channel.clone());
-    let outcome = AssertUnwindSafe(async { answer(request).await })
+    let span = tracing::info_span!("bus.answer", correlation.id = %correlation_id);
+    let outcome = AssertUnwindSafe(async { answer(request).await }.instrument(span))
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Err(refusal("internal", "the question could not be answered")));

@@ -1,4 +1,4 @@
-//! One trace from the publisher to the handler.
+//! One trace from the publisher to the handler, and one chain in what handlers log.
 
 use super::bench::{Faulty, left, told, until};
 use super::consume::quick;
@@ -6,6 +6,8 @@ use crate::conformance::Fixture;
 use lockdown_bus::{Bus, BusOptions, GroupName, Handler, Start};
 use lockdown_events::{Event, Source};
 use lockdown_runtime::{Clock, Config, Ids, telemetry};
+use serde_json::Value;
+use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tracing::Instrument;
@@ -17,6 +19,21 @@ fn event(number: u32) -> Event {
 /// Where an event said that it came from, and where its handler ran.
 type Traced = (Option<String>, Option<String>);
 
+/// What was logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The trace that a `traceparent` names, and its span.
 fn parts(traceparent: &str) -> (&str, &str) {
     let mut parts = traceparent.split('-').skip(1);
@@ -27,11 +44,14 @@ pub(crate) async fn a_trace_goes_on_in_the_handler(fixture: &impl Fixture) {
     // Nobody takes the spans; that they are made is enough.
     let config = Config::from_map([
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9"),
-        ("RUST_LOG", "off"),
+        ("RUST_LOG", "info"),
+        ("LOCKDOWN_LOG_FORMAT", "json"),
     ])
     .unwrap();
+    let lines = Lines::default();
+    let out = lines.clone();
     let (subscriber, _telemetry) =
-        telemetry::build(&config, "worker", "1.2.3", std::io::sink, false).unwrap();
+        telemetry::build(&config, "worker", "1.2.3", move || out.clone(), false).unwrap();
     // For this thread, on which everything here runs.
     let _installed = tracing::subscriber::set_default(subscriber);
 
@@ -52,6 +72,7 @@ pub(crate) async fn a_trace_goes_on_in_the_handler(fixture: &impl Fixture) {
                 .as_ref()
                 .map(|of| of.as_str().to_owned());
             telling.lock().unwrap().push((carried, telemetry::traceparent()));
+            tracing::info!(chain = %received.envelope.correlation_id, "Told");
             if told(&received.event) == (1, 1) {
                 bus.publish_after(&received.envelope, "next", &event(2))
                     .await
@@ -93,5 +114,18 @@ pub(crate) async fn a_trace_goes_on_in_the_handler(fixture: &impl Fixture) {
     assert!(
         spans[0] != spans[1] && spans[1] != spans[2],
         "{spans:?}: each has a span of its own"
+    );
+    // Whatever a handler logs names the chain of its event.
+    let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let logged = logged.lines().map(|line| serde_json::from_str(line).unwrap());
+    let logged: Vec<Value> = logged.filter(|line: &Value| line["message"] == "Told").collect();
+    assert_eq!(logged.len(), 2);
+    for line in &logged {
+        assert!(line["chain"].is_string(), "{line}");
+        assert_eq!(line["span"]["correlation.id"], line["chain"], "{line}");
+    }
+    assert_eq!(
+        logged[0]["chain"], logged[1]["chain"],
+        "what follows is of the same chain"
     );
 }

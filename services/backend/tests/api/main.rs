@@ -109,6 +109,7 @@ macro_rules! cases {
             operator: the_first_token_is_made_once;
             operator: ids_are_kept_and_the_chain_goes_on;
             trace: a_trace_goes_on_from_a_request_to_its_event;
+            trace: what_is_logged_of_a_request_has_its_ids;
             away: an_effect_whose_answer_was_lost_is_found;
             away: what_starts_says_so;
             away: what_is_too_much_is_told_so;
