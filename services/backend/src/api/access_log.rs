@@ -1,7 +1,7 @@
 //! The audit of what is of no guild: who was let in, and who was given what.
 
 use super::access::Needs;
-use super::input::{Nothing, PageQuery, Query};
+use super::input::{Nothing, PageQuery, Query, cut};
 use super::route::{Call, Found, Route};
 use crate::problem::Problem;
 use axum::http::Method;
@@ -95,9 +95,7 @@ async fn list(call: Call, Query(page): Query<PageQuery>) -> Result<Found<Page>, 
         }
         Ok::<_, StoreError>((rows, logins))
     })?;
-    let more = rows.len() as u64 > limit;
-    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next_cursor = rows.last().filter(|_| more).map(|row| row.seq.to_string());
+    let next_cursor = cut(&mut rows, limit).map(|row| row.seq.to_string());
     let entries = rows.into_iter().map(|row| Entry {
         sequence: row.seq,
         at: row.at,

@@ -1,7 +1,7 @@
 //! The audit: every entry of a community's chain, and whether the chain holds.
 
 use super::access::Needs;
-use super::input::{Nothing, PageQuery, Query};
+use super::input::{Nothing, PageQuery, Query, cut};
 use super::route::{Found, InGuild, Route};
 use crate::problem::{Code, Problem};
 use axum::http::Method;
@@ -95,9 +95,7 @@ async fn list(asked: InGuild, Query(page): Query<PageQuery>) -> Result<Found<Pag
             .collect();
         Ok::<_, StoreError>((rows, people))
     })?;
-    let more = rows.len() as u64 > limit;
-    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let last = rows.last().filter(|_| more);
+    let last = cut(&mut rows, limit);
     let next_cursor = last.map(|row| row.seq.to_string());
     let entries = rows.into_iter().map(|row| Entry {
         sequence: row.seq,

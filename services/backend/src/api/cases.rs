@@ -1,7 +1,7 @@
 //! Cases: lists, one with its history and why it stands, and changes to it.
 
 use super::access::Needs;
-use super::input::{Body, Nothing, Query, bounded, cursor, text_id_or_none};
+use super::input::{Body, Nothing, Query, bounded, cursor, cut, text_id_or_none};
 use super::route::{Found, InGuild, Route};
 use super::sanctions::{EvidenceBody, MOST_EVIDENCE, example};
 use crate::problem::{Code, Problem};
@@ -204,9 +204,7 @@ async fn list(asked: InGuild, Query(query): Query<CaseQuery>) -> Result<Found<Pa
     // One more than asked for says whether there is another page.
     let desk = &asked.call.api.desk;
     let mut cases = desk.cases(&asked.guild_ref(), &filter, limit + 1).await?;
-    let more = cases.len() as u64 > limit;
-    cases.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let last = cases.last().filter(|_| more);
+    let last = cut(&mut cases, limit);
     Ok(Found(Page {
         next_cursor: last.map(|case| case.number.0.to_string()),
         cases: cases.iter().map(CaseView::from).collect(),

@@ -204,6 +204,14 @@ pub(crate) fn bounded(limit: Option<u64>) -> Result<u64, Problem> {
     }
 }
 
+/// Leaves a page of what was read, which was one more than it holds; the last of it, where others come after.
+pub(crate) fn cut<T>(rows: &mut Vec<T>, limit: u64) -> Option<&T> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    rows.last().filter(|_| more)
+}
+
 pub(crate) fn cursor<T: FromStr>(text: Option<&str>) -> Result<Option<T>, Problem> {
     let parsed = text.map(str::parse).transpose();
     parsed.map_err(|_| {

@@ -2,7 +2,7 @@
 
 use super::access::Needs;
 use super::cases::search;
-use super::input::{Nothing, Query, bounded, cursor};
+use super::input::{Nothing, Query, bounded, cursor, cut};
 use super::route::{Found, InGuild, Route};
 use crate::problem::{Code, Problem};
 use axum::http::Method;
@@ -182,9 +182,7 @@ async fn list(asked: InGuild, Query(wanted): Query<Search>) -> Result<Found<Page
     };
     let (store, guild) = (&asked.call.api.store, asked.guild.id);
     let mut rows = in_read!(store, |conn| { conn.members(guild, &query, limit + 1).await })?;
-    let more = rows.len() as u64 > limit;
-    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let last = rows.last().filter(|_| more);
+    let last = cut(&mut rows, limit);
     Ok(Found(Page {
         next_cursor: last.map(|row| row.identity_id.to_string()),
         members: rows.into_iter().map(Member::from).collect(),

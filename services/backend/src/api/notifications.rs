@@ -1,7 +1,7 @@
 //! Notifications: words to moderators, what of them is not read yet, and those that come.
 
 use super::access::{Caller, Needs};
-use super::input::{Body, Nothing, Query, bounded, cursor, text_id};
+use super::input::{Body, Nothing, Query, bounded, cursor, cut, text_id};
 use super::live::guilds_heard;
 use super::route::{Call, Done, Found, Made, Route};
 use crate::problem::{Code, Problem};
@@ -324,9 +324,7 @@ async fn list(call: Call, Query(which): Query<Which>) -> Result<Found<Page>, Pro
             .await?;
         Ok::<_, StoreError>((rows, conn.unread_notifications(mailbox).await?))
     })?;
-    let more = rows.len() as u64 > limit;
-    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next_cursor = rows.last().filter(|_| more).map(|row| row.id.to_string());
+    let next_cursor = cut(&mut rows, limit).map(|row| row.id.to_string());
     Ok(Found(Page {
         notifications: rows.into_iter().map(|row| reader.view(row)).collect(),
         unread,

@@ -1,7 +1,7 @@
 //! Rules: what a community's say, whether others would do, what they said before, and back to that.
 
 use super::access::Needs;
-use super::input::{Body, PageQuery, Query, Shape, Take, body_text, parse_query};
+use super::input::{Body, PageQuery, Query, Shape, Take, body_text, cut, parse_query};
 use super::route::{Answer, Found, Give, Given, InGuild, Raw, Route};
 use super::version::{CONDITIONS, etag, seen};
 use crate::problem::{Code, Fault, Problem};
@@ -352,9 +352,7 @@ async fn versions(asked: InGuild, Query(page): Query<PageQuery>) -> Result<Found
     let (limit, before) = (page.limit()?, page.cursor::<u64>()?);
     let desk = &asked.call.api.desk;
     let mut changes = desk.rule_changes(&asked.guild_ref(), before, limit + 1).await?;
-    let more = changes.len() as u64 > limit;
-    changes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let last = changes.last().filter(|_| more);
+    let last = cut(&mut changes, limit);
     Ok(Found(Page {
         next_cursor: last.map(|change| change.version.to_string()),
         versions: changes

@@ -2,7 +2,7 @@
 //! `audit:logged` of its act (`thread:post`, `thread:edit`, `thread:delete`), which tells nothing of its words.
 
 use super::access::Needs;
-use super::input::{Body, Nothing, PageQuery, Query};
+use super::input::{Body, Nothing, PageQuery, Query, cut};
 use super::route::{Done, Found, InGuild, Made, Route};
 use crate::problem::{Code, Fault, Problem};
 use axum::http::Method;
@@ -150,9 +150,7 @@ async fn list(asked: InGuild, Query(page): Query<PageQuery>) -> Result<Found<Pag
         let names = names(conn, &rows).await?;
         Ok::<_, StoreError>((rows, names))
     })?;
-    let more = rows.len() as u64 > limit;
-    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next_cursor = rows.last().filter(|_| more).map(|row| row.id.to_string());
+    let next_cursor = cut(&mut rows, limit).map(|row| row.id.to_string());
     let reader = author(&asked).await?;
     Ok(Found(Page {
         messages: rows

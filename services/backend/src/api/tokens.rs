@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::access::{Caller, Needs, Role, Scope};
-use super::input::{Body, Nothing, PageQuery, Query, ends};
+use super::input::{Body, Nothing, PageQuery, Query, cut, ends};
 use super::person::ACCOUNT;
 use super::route::{Answer, Call, Done, Found, Give, Given, Route};
 use crate::problem::{Code, Problem};
@@ -181,9 +181,7 @@ async fn list(call: Call, Query(page): Query<PageQuery>) -> Result<Found<Page>, 
                 rows
             }
         };
-        let more = rows.len() as u64 > limit;
-        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let next = rows.last().filter(|_| more).map(|row| row.id.to_string());
+        let next = cut(&mut rows, limit).map(|row| row.id.to_string());
         let mut slugs = BTreeMap::new();
         let mut tokens = Vec::with_capacity(rows.len());
         for row in rows {

@@ -2,7 +2,7 @@
 
 use super::access::Needs;
 use super::events::types;
-use super::input::{Body, Nothing, PageQuery, Query};
+use super::input::{Body, Nothing, PageQuery, Query, cut};
 use super::route::{Answer, Call, Done, Found, Give, Given, Route};
 use super::tokens::{community, invalid, slug};
 use crate::problem::{Code, Problem};
@@ -258,9 +258,7 @@ async fn list(call: Call, Query(page): Query<PageQuery>) -> Result<Found<Page>, 
     };
     let (webhooks, next_cursor) = in_read!(call.api.store, |conn| {
         let mut rows = conn.webhooks(only, after, limit + 1).await?;
-        let more = rows.len() as u64 > limit;
-        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let next = rows.last().filter(|_| more).map(|row| row.id.to_string());
+        let next = cut(&mut rows, limit).map(|row| row.id.to_string());
         let (mut slugs, mut webhooks) = (BTreeMap::new(), Vec::with_capacity(rows.len()));
         for row in rows {
             if !is_visible(&call, &row) {
@@ -375,10 +373,8 @@ async fn deliveries(call: Call, Query(page): Query<PageQuery>) -> Result<Found<D
     let mut rows = in_read!(call.api.store, |conn| {
         conn.deliveries(id, before, limit + 1).await
     })?;
-    let more = rows.len() as u64 > limit;
-    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(Found(DeliveryPage {
-        next_cursor: rows.last().filter(|_| more).map(|row| row.id.to_string()),
+        next_cursor: cut(&mut rows, limit).map(|row| row.id.to_string()),
         deliveries: rows.into_iter().map(DeliveryView::from).collect(),
     }))
 }
