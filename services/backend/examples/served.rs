@@ -15,6 +15,10 @@ use std::sync::Arc;
 
 /// In the paths of the requests that are tried.
 const GUILD: &str = "100";
+const RULES: &str = "version: 1
+rules:
+  - {id: scam, events: [message], when: [text.length > 900], then: [delete]}
+";
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -96,6 +100,15 @@ async fn main() -> anyhow::Result<()> {
         made.error_for_status()
             .with_context(|| format!("could not make {path}"))?;
     }
+    client
+        .put(format!("{base}/api/v1/guilds/discord/{GUILD}/rules"))
+        .bearer_auth(token.expose())
+        .header("Content-Type", "application/yaml")
+        .body(RULES)
+        .send()
+        .await?
+        .error_for_status()
+        .context("could not put rules in force")?;
     println!("{base}");
     let end = tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
     end.await??;

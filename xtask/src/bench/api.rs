@@ -21,6 +21,8 @@ const API: Program = Program {
         ("read_ratio", "ratio", AtLeast(0.5)),
         ("ban_p50_ms_300", "ms", ToCompare),
         ("ban_p99_ms_300", "ms", AtMost(50.0)),
+        ("overload_refused", "part", ToCompare),
+        ("overload_p50_ratio", "ratio", AtMost(2.0)),
         ("live_clients", "count", AtLeast(2_000.0)),
         ("live_median_ms", "ms", AtMost(100.0)),
         ("live_kib_per_client", "KiB", AtMost(40.0)),

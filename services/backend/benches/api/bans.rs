@@ -2,7 +2,7 @@
 
 use crate::quantile;
 use crate::serve::{CASE, GUILD, Served, TOKEN};
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use reqwest::{Client, StatusCode};
 use serde_json::json;
 use std::net::SocketAddr;
@@ -19,8 +19,23 @@ pub(crate) struct Waited {
     pub(crate) p99: f64,
 }
 
+/// What somebody was told who asked for a ban.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Said {
+    Done,
+    /// To come again: too many ask.
+    TooMuch,
+}
+
 /// Bans the next one.
 pub(crate) async fn ban(client: &Client, addr: SocketAddr) -> anyhow::Result<()> {
+    let said = ask(client, addr).await?;
+    ensure!(said == Said::Done, "a ban was refused, since too many ask");
+    Ok(())
+}
+
+/// Asks for a ban of the next one.
+pub(crate) async fn ask(client: &Client, addr: SocketAddr) -> anyhow::Result<Said> {
     let user = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
     let said = client
         .post(format!("http://{addr}{GUILD}/bans"))
@@ -31,11 +46,11 @@ pub(crate) async fn ban(client: &Client, addr: SocketAddr) -> anyhow::Result<()>
         .context("could not ask for a ban")?;
     let status = said.status();
     let text = said.text().await.context("the answer broke off")?;
-    ensure!(
-        status == StatusCode::CREATED,
-        "a ban was answered {status}: {text}"
-    );
-    Ok(())
+    Ok(match status {
+        StatusCode::CREATED => Said::Done,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Said::TooMuch,
+        _ => bail!("a ban was answered {status}: {text}"),
+    })
 }
 
 /// Makes the case that is read, and says how it reads.

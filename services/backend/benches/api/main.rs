@@ -1,6 +1,6 @@
-//! The API under load, in its embedded size: reads beside an axum server that answers a constant, bans at a steady rate, and
-//! 2,000 clients that listen. `cargo xtask bench api` runs it and judges what it prints: one JSON object a line, a figure
-//! of one round.
+//! The API under load, in its embedded size: reads beside an axum server that answers a constant, bans at a steady rate and
+//! by twice as many as are worked at, and 2,000 clients that listen. `cargo xtask bench api` runs it and judges what it
+//! prints: one JSON object a line, a figure of one round.
 //!
 //! The servers are processes of their own, so that their memory is theirs; they are this program, started with another
 //! word. Rounds are interleaved and the ratio is taken within a round.
@@ -9,6 +9,7 @@
 
 mod bans;
 mod listeners;
+mod overload;
 mod reads;
 mod serve;
 
@@ -85,6 +86,9 @@ async fn round(tool: &Tool, served: &Served, constant: &Served, sizes: Sizes) ->
     let waited = bans::at_a_rate(served, sizes.bans).await?;
     tell("ban_p50_ms_300", waited.p50);
     tell("ban_p99_ms_300", waited.p99);
+    let over = overload::overload(served, sizes.reads).await?;
+    tell("overload_refused", over.refused);
+    tell("overload_p50_ratio", over.ratio);
     let heard = listeners::hear(served, sizes.events).await?;
     tell("live_clients", heard.clients);
     tell("live_median_ms", heard.median_ms);
