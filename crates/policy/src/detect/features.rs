@@ -23,7 +23,6 @@ pub(super) struct Features {
 /// Reads texts, and keeps the space that it takes.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    stream: Vec<u8>,
     joined: Text,
 }
 
@@ -46,8 +45,18 @@ enum Sort {
 /// Letters that are read of a text.
 const MOST: usize = 3_000;
 
+/// One multiplication: keys of words are mixed already, and of others it brings all bits to the highest.
 fn number(sort: Sort, key: u64) -> u32 {
-    (mix(key ^ (sort as u64) << 59) >> (64 - BITS)) as u32
+    const SALTS: [u64; 7] = {
+        let mut salts = [0; 7];
+        let mut sort = 0;
+        while sort < 7 {
+            salts[sort] = mix(sort as u64 + 1);
+            sort += 1;
+        }
+        salts
+    };
+    ((key ^ SALTS[sort as usize]).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - BITS)) as u32
 }
 
 // === impl Features ===
@@ -63,10 +72,10 @@ impl Features {
             let mut joined = std::mem::take(&mut scratch.joined);
             let all = text.joined().as_str();
             joined.read(&all[..all.floor_char_boundary(MOST)]);
-            self.read_one(&joined, &mut scratch.stream);
+            self.read_one(&joined);
             scratch.joined = joined;
         } else {
-            self.read_one(text, &mut scratch.stream);
+            self.read_one(text);
         }
     }
 
@@ -80,7 +89,7 @@ impl Features {
         })
     }
 
-    fn read_one(&mut self, text: &Text, stream: &mut Vec<u8>) {
+    fn read_one(&mut self, text: &Text) {
         self.all.clear();
         let tokens = &text.tokens[..text.tokens.len().min(MOST / 4)];
         let words = tokens.iter().filter(|token| token.length > 1);
@@ -105,7 +114,7 @@ impl Features {
         self.all
             .extend(words.map(|token| number(Sort::Sum, u64::from(token.bag))));
         self.end(2);
-        self.letters(text, stream);
+        self.letters(text);
         self.end(STRETCHES);
         self.shape(text);
         self.end(4);
@@ -115,15 +124,24 @@ impl Features {
         self.ends[group] = self.all.len() as u32;
     }
 
-    fn letters(&mut self, text: &Text, stream: &mut Vec<u8>) {
-        stream.clear();
-        stream.extend(text.squashed.letters(text.folded().as_str()).take(MOST));
-        stream.dedup();
-        for (length, sort) in [(4, Sort::Four), (5, Sort::Five)] {
-            let keys = stream
-                .windows(length)
-                .map(|stretch| stretch.iter().fold(0, |key, class| key << 8 | u64::from(*class)));
-            self.all.extend(keys.map(|key| number(sort, key)));
+    fn letters(&mut self, text: &Text) {
+        let letters = text.squashed.letters();
+        let letters = &letters[..letters.len().min(MOST)];
+        let mut from = self.all.len();
+        // Each letter ends a stretch of four and one of five, but for the first ones.
+        let stretches = letters.len().saturating_sub(3) + letters.len().saturating_sub(4);
+        self.all.resize(from + stretches, 0);
+        let mut key = 0;
+        for (place, class) in letters.iter().enumerate() {
+            key = (key << 8 | u64::from(*class)) & 0xFF_FFFF_FFFF;
+            if place >= 3 {
+                self.all[from] = number(Sort::Four, key & 0xFFFF_FFFF);
+                from += 1;
+            }
+            if place >= 4 {
+                self.all[from] = number(Sort::Five, key);
+                from += 1;
+            }
         }
     }
 
@@ -154,18 +172,7 @@ impl Features {
             .iter()
             .filter(|token| !token.letters_only && !token.digits_only);
         one(18, size(mixed.count() as u32));
-        let mut counts = [0_u32; 5];
-        for byte in folded.bytes() {
-            let sign = match byte {
-                b'!' => 0,
-                b'$' => 1,
-                b'?' => 2,
-                b'@' => 3,
-                b'%' => 4,
-                _ => continue,
-            };
-            counts[sign] += 1;
-        }
+        let mut counts = ['!', '$', '?', '@', '%'].map(|sign| u32::from(text.signs()[sign as usize]));
         if !folded.is_ascii() {
             counts[1] += folded.matches(['€', '£', '₽', '₴']).count() as u32;
         }
@@ -174,7 +181,7 @@ impl Features {
         }
         // Nothing of these is without a point.
         let (mut links, mut chats) = (0, false);
-        if folded.contains(['.', ':']) {
+        if text.signs()[usize::from(b'.')].max(text.signs()[usize::from(b':')]) > 0 {
             links = folded.matches("http").count() + folded.matches("www.").count();
             chats = folded.contains("t.me/");
         }

@@ -30,9 +30,8 @@ const MOST: usize = 3_000;
 
 impl Fingerprint {
     pub fn of(text: &Text) -> Self {
-        let letters = text.squashed.letters(text.folded().as_str());
-        let mut letters: Vec<u8> = letters.take(MOST).collect();
-        letters.dedup();
+        let letters = text.squashed.letters();
+        let letters = &letters[..letters.len().min(MOST)];
         // Digits stand for letters here; a text of nothing else is its own.
         let exact = letters
             .iter()

@@ -17,8 +17,10 @@ pub struct Sample<'a> {
 /// The classifier, and all that it has learnt.
 #[derive(Debug, Clone)]
 pub struct Classifier {
-    /// What each feature weighs, beside how much that was moved: the more, the slower it moves.
-    pub(super) weights: Box<[[f32; 2]]>,
+    /// What each feature weighs: nothing at all if it was never met.
+    pub(super) weights: Box<[f32]>,
+    /// How much each was moved: the more, the slower it moves.
+    pub(super) moved: Box<[f32]>,
     pub(super) bias: f32,
     /// From a margin to the logarithm of the odds.
     pub(super) slope: f32,
@@ -69,7 +71,8 @@ const FOLDS: u64 = 5;
 impl Default for Classifier {
     fn default() -> Self {
         Self {
-            weights: vec![[0.0; 2]; SIZE].into(),
+            weights: vec![0.0; SIZE].into(),
+            moved: vec![0.0; SIZE].into(),
             bias: 0.0,
             slope: 1.0,
             offset: 0.0,
@@ -172,9 +175,9 @@ impl Classifier {
         for (number, (group, weight)) in features.groups().zip(WEIGHTS).enumerate() {
             let (mut sum, mut met) = (0.0, 0_u32);
             for feature in group {
-                let [weight, moved] = self.weights[*feature as usize];
+                let weight = self.weights[*feature as usize];
                 sum += weight;
-                met += u32::from(moved > 0.0);
+                met += u32::from(weight != 0.0);
             }
             let (all, met) = (group.len() as f32, met as f32);
             asked.margin += weight * sum / (ROOM * all + (1.0 - ROOM) * met).max(1.0).sqrt();
@@ -214,7 +217,7 @@ impl Classifier {
             value
                 * group
                     .iter()
-                    .map(|feature| self.weights[*feature as usize][0])
+                    .map(|feature| self.weights[*feature as usize])
                     .sum::<f32>()
         });
         let odds = self.bias + sums.sum::<f32>();
@@ -223,13 +226,21 @@ impl Classifier {
         self.bias += 0.02 * error;
         for (group, value) in values {
             for feature in group {
-                let [weight, moved] = &mut self.weights[*feature as usize];
+                let (weight, moved) = (
+                    &mut self.weights[*feature as usize],
+                    &mut self.moved[*feature as usize],
+                );
                 let step = error * value - DECAY * *weight;
                 *moved += step * step + 1e-12;
-                *weight += rate * step / (moved.sqrt() + 1e-3);
+                *weight = met(*weight + rate * step / (moved.sqrt() + 1e-3));
             }
         }
     }
+}
+
+/// A weight that is never nothing: its feature was met.
+pub(super) fn met(weight: f32) -> f32 {
+    if weight == 0.0 { f32::MIN_POSITIVE } else { weight }
 }
 
 /// What the weights say of a text.

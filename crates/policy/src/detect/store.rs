@@ -1,7 +1,7 @@
 //! A classifier as bytes: what it learnt, rounded to a hundred and twenty-eighth of the largest weight.
 
 use super::features::SIZE;
-use super::spam::Classifier;
+use super::spam::{Classifier, met};
 
 /// Why bytes are no classifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -15,7 +15,7 @@ pub enum ModelFault {
 }
 
 /// The last digit is the version, which changes with what the features mean.
-const MAGIC: &[u8; 8] = b"LKDSPAM2";
+const MAGIC: &[u8; 8] = b"LKDSPAM3";
 const HEAD: usize = MAGIC.len() + 8 + 6 * 4;
 
 // === impl Classifier ===
@@ -23,18 +23,21 @@ const HEAD: usize = MAGIC.len() + 8 + 6 * 4;
 impl Classifier {
     /// As bytes: the head, and for each weight that is not nothing the distance from the one before and two small numbers.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let largest = |part: usize| {
-            let all = self.weights.iter().map(|both| both[part].abs());
-            all.fold(f32::MIN_POSITIVE, f32::max)
+        let largest = |all: &[f32]| {
+            all.iter()
+                .fold(f32::MIN_POSITIVE, |most, one| most.max(one.abs()))
         };
-        let (scale, reach) = (largest(0) / 127.0, largest(1).sqrt() / 255.0);
+        let (scale, reach) = (
+            largest(&self.weights) / 127.0,
+            largest(&self.moved).sqrt() / 255.0,
+        );
         let mut bytes = MAGIC.to_vec();
         bytes.extend(self.learnt.to_le_bytes());
         for number in [self.bias, self.slope, self.offset, self.least_known, scale, reach] {
             bytes.extend(number.to_le_bytes());
         }
         let mut last = 0;
-        for (feature, [weight, moved]) in self.weights.iter().enumerate() {
+        for (feature, (weight, moved)) in self.weights.iter().zip(&self.moved).enumerate() {
             if *moved == 0.0 {
                 continue;
             }
@@ -103,10 +106,8 @@ impl Classifier {
             if feature >= SIZE {
                 return Err(ModelFault::Torn);
             }
-            model.weights[feature] = [
-                f32::from(*weight as i8) * scale,
-                (f32::from(*moved) * reach).powi(2),
-            ];
+            model.weights[feature] = met(f32::from(*weight as i8) * scale);
+            model.moved[feature] = (f32::from(*moved) * reach).powi(2);
         }
         Ok(model)
     }

@@ -56,14 +56,18 @@ pub(super) const ASCII: [Ascii; 128] = {
 pub(super) fn fold(raw: &str, folded: &mut View, marks: &mut Marks) {
     folded.clear();
     *marks = Marks::default();
-    if count(raw.as_bytes(), |byte| !is_plain(byte)) == 0 {
-        ascii(raw.as_bytes(), folded, marks);
-    } else {
+    if !ascii(raw.as_bytes(), folded, marks) {
+        *marks = Marks::default();
         Folder::new(raw, folded, marks).run();
     }
     marks.lines += u32::from(!raw.is_empty());
-    marks.emoji += custom_emoji(raw);
+    if raw.len() > SHORTEST_EMOJI {
+        marks.emoji += custom_emoji(raw);
+    }
 }
+
+/// No custom emoji is as short.
+const SHORTEST_EMOJI: usize = 18;
 
 /// Discord's own way to write a community's emoji: `<:name:1234>`, `<a:name:1234>`.
 fn custom_emoji(raw: &str) -> u32 {
@@ -95,47 +99,92 @@ fn fold_plain(byte: u8) -> u8 {
     }
 }
 
-/// Counts without a branch, many bytes at a time.
-fn count(bytes: &[u8], is: impl Fn(u8) -> bool) -> u32 {
-    bytes.iter().map(|byte| u32::from(is(*byte))).sum()
+/// Bytes that are looked at in one step, which the compiler makes a few instructions of.
+const STEP: usize = 16;
+/// Steps until a count of bytes may be full.
+const STEPS: usize = 255;
+
+/// Folds a text that is plain all over; false, with nothing said of its marks, where it is not.
+fn ascii(raw: &[u8], folded: &mut View, marks: &mut Marks) -> bool {
+    let mut bytes = std::mem::take(&mut folded.text).into_bytes();
+    bytes.resize(raw.len().next_multiple_of(STEP), 0);
+    let mut odd = false;
+    for (folded, step) in bytes.chunks_exact_mut(STEP).zip(steps(raw, b' ')) {
+        for (folded, byte) in folded.iter_mut().zip(step) {
+            *folded = fold_plain(byte);
+            odd |= !is_plain(byte);
+        }
+        if odd {
+            break;
+        }
+    }
+    bytes.truncate(raw.len());
+    if odd {
+        bytes.clear();
+    }
+    folded.text = String::from_utf8(bytes).expect("ASCII is UTF-8");
+    if !odd {
+        count_plain(raw, marks);
+    }
+    !odd
 }
 
-fn ascii(raw: &[u8], folded: &mut View, marks: &mut Marks) {
-    let mut bytes = std::mem::take(&mut folded.text).into_bytes();
-    bytes.extend(raw.iter().map(|byte| fold_plain(*byte)));
-    folded.text = String::from_utf8(bytes).expect("ASCII is UTF-8");
-    count_plain(raw, marks);
+/// Whether folding changes nothing but capitals and blanks.
+pub(super) fn is_all_plain(bytes: &[u8]) -> bool {
+    steps(bytes, b' ').all(|step| !step.iter().fold(false, |odd, byte| odd | !is_plain(*byte)))
+}
+
+/// The bytes in steps, the last one filled up.
+fn steps(bytes: &[u8], fill: u8) -> impl Iterator<Item = [u8; STEP]> {
+    let (whole, rest) = bytes.as_chunks::<STEP>();
+    let last = (!rest.is_empty()).then(|| {
+        let mut step = [fill; STEP];
+        step[..rest.len()].copy_from_slice(rest);
+        step
+    });
+    whole.iter().copied().chain(last)
 }
 
 fn count_plain(raw: &[u8], marks: &mut Marks) {
     marks.chars += raw.len() as u32;
-    marks.letters += count(raw, |byte| byte.is_ascii_alphabetic());
-    marks.upper += count(raw, |byte| byte.is_ascii_uppercase());
-    marks.digits += count(raw, |byte| byte.is_ascii_digit());
-    marks.spaces += count(raw, |byte| matches!(byte, b'\t'..=b'\r' | b' '));
-    marks.lines += count(raw, |byte| byte == b'\n');
-    marks.repeat = marks.repeat.max(longest_run(raw));
-}
-
-/// Most texts have no run of three, which is known without looking for the longest.
-fn longest_run(raw: &[u8]) -> u32 {
-    let twice = raw
-        .iter()
-        .zip(raw.iter().skip(1))
-        .map(|(a, b)| u32::from(a == b && *a > b' '));
-    if twice.sum::<u32>() == 0 {
-        return u32::from(!raw.is_empty());
+    let (mut twice, mut thrice) = (false, false);
+    for part in raw.chunks(STEP * STEPS) {
+        let mut counts = [[0_u8; STEP]; 5];
+        // The bytes behind two others, which are those of the step before at first.
+        let mut row = [0_u8; STEP + 2];
+        for step in steps(part, 0) {
+            row[2..].copy_from_slice(&step);
+            let (mut two, mut three) = ([0_u8; STEP], [0_u8; STEP]);
+            for lane in 0..STEP {
+                let byte = step[lane];
+                let lower = byte | 0x20;
+                counts[0][lane] += u8::from(lower.wrapping_sub(b'a') < 26);
+                counts[1][lane] += u8::from(byte.wrapping_sub(b'A') < 26);
+                counts[2][lane] += u8::from(byte.wrapping_sub(b'0') < 10);
+                counts[3][lane] += u8::from(byte == b' ' || byte.wrapping_sub(b'\t') < 5);
+                counts[4][lane] += u8::from(byte == b'\n');
+                two[lane] = u8::from(byte == row[lane + 1]) & u8::from(byte > b' ');
+                three[lane] = two[lane] & u8::from(byte == row[lane]);
+            }
+            row.copy_within(STEP.., 0);
+            twice |= u128::from_le_bytes(two) != 0;
+            thrice |= u128::from_le_bytes(three) != 0;
+        }
+        let sum = |lanes: [u8; STEP]| lanes.iter().map(|lane| u32::from(*lane)).sum::<u32>();
+        let [letters, upper, digits, spaces, lines] = counts.map(sum);
+        marks.letters += letters;
+        marks.upper += upper;
+        marks.digits += digits;
+        marks.spaces += spaces;
+        marks.lines += lines;
     }
-    let thrice = raw.iter().zip(raw.iter().skip(1)).zip(raw.iter().skip(2));
-    if thrice
-        .map(|((a, b), c)| u32::from(a == b && b == c && *a > b' '))
-        .sum::<u32>()
-        == 0
-    {
-        return 2;
-    }
-    let runs = raw.chunk_by(|a, b| a == b && !a.is_ascii_whitespace());
-    runs.map(<[u8]>::len).max().unwrap_or(0) as u32
+    let repeat = if thrice || raw.len() > STEP * STEPS {
+        let runs = raw.chunk_by(|a, b| a == b && !a.is_ascii_whitespace());
+        runs.map(<[u8]>::len).max().unwrap_or(0) as u32
+    } else {
+        u32::from(!raw.is_empty()) + u32::from(twice)
+    };
+    marks.repeat = marks.repeat.max(repeat);
 }
 
 /// The way of any other text.
@@ -233,9 +282,8 @@ impl<'a> Folder<'a> {
         if self.after == After::Regional && run[0].is_ascii_alphanumeric() {
             self.folded.push(' ', at as u32, at as u32);
         }
-        for (place, byte) in (at as u32..).zip(run) {
-            self.folded.push(char::from(fold_plain(*byte)), place, place + 1);
-        }
+        self.folded
+            .push_plain(run.iter().map(|byte| char::from(fold_plain(*byte))), at as u32);
         let word = run[length - 1].is_ascii_alphanumeric();
         self.after = if word { After::Word } else { After::Nothing };
     }

@@ -149,6 +149,11 @@ impl Text {
         &self.marks
     }
 
+    /// How often each character of ASCII stands in the folded view that is no letter or digit.
+    pub(crate) fn signs(&self) -> &[u16; 128] {
+        &self.odd.signs
+    }
+
     /// How many words may have signs in place of letters or between them.
     pub(crate) fn guesses(&self) -> u32 {
         let signs = |form: &&forms::Form| {

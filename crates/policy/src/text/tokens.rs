@@ -1,6 +1,6 @@
 //! Words of a folded text, each with a hash that its disguises share.
 
-use super::fold::ASCII;
+use super::fold::{ASCII, Ascii};
 use super::table::{self, BREAK, Kind};
 
 /// A word of the folded text.
@@ -22,17 +22,32 @@ pub(crate) struct Token {
     pub(crate) letters_only: bool,
 }
 
-/// A hash that two words' hashes can be joined to: each class multiplies what came before.
+/// A hash that two words' hashes can be joined to: each class counts by its place, so that no step waits for the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Hash {
     value: u64,
-    /// The base to the power of the classes in it.
-    power: u64,
+    /// Classes in it.
+    count: u16,
     first: u8,
     last: u8,
 }
 
 const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// What a class counts at each place; beyond them it begins anew, since no term is as long.
+const POWERS: [u64; 64] = {
+    let mut powers = [1; 64];
+    let mut place = 1;
+    while place < 64 {
+        powers[place] = BASE.wrapping_mul(powers[place - 1]);
+        place += 1;
+    }
+    powers
+};
+
+const fn power(place: u16) -> u64 {
+    POWERS[place as usize % POWERS.len()]
+}
 
 /// How much each class weighs in a sum.
 const WEIGHTS: [u32; 256] = {
@@ -54,12 +69,26 @@ pub(crate) fn weight(class: u8) -> u32 {
 }
 
 /// What stands out in a stretch of text without blanks, and asks for a closer look.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Odd {
     /// Stretches with signs inside or instead of letters.
     pub(super) chunks: Vec<(u32, u32)>,
-    /// Where three single letters in a row begin.
+    /// Three single letters stand in a row.
     pub(super) spelled: bool,
+    /// How often each character of ASCII is in it that is no letter or digit.
+    pub(super) signs: [u16; 128],
+}
+
+// === impl Odd ===
+
+impl Default for Odd {
+    fn default() -> Self {
+        Self {
+            chunks: Vec::new(),
+            spelled: false,
+            signs: [0; 128],
+        }
+    }
 }
 
 // === impl Hash ===
@@ -67,12 +96,13 @@ pub(super) struct Odd {
 impl Hash {
     pub(crate) const EMPTY: Self = Self {
         value: 0,
-        power: 1,
+        count: 0,
         first: BREAK,
         last: BREAK,
     };
 
     /// False where it only goes on with a run.
+    #[inline]
     pub(crate) fn push(&mut self, class: u8) -> bool {
         if class == self.last {
             return false;
@@ -80,8 +110,10 @@ impl Hash {
         if self.last == BREAK {
             self.first = class;
         }
-        self.value = self.value.wrapping_mul(BASE).wrapping_add(u64::from(class));
-        self.power = self.power.wrapping_mul(BASE);
+        self.value = self
+            .value
+            .wrapping_add(u64::from(class).wrapping_mul(power(self.count)));
+        self.count = self.count.wrapping_add(1);
         self.last = class;
         true
     }
@@ -91,15 +123,15 @@ impl Hash {
         if self.last == BREAK {
             return next;
         }
-        let (mut value, mut power) = (next.value, next.power);
+        let (mut value, mut count) = (next.value, next.count);
         if next.first == self.last {
             // The run goes on: its class counts once. All odd numbers have an inverse here, and so the base has.
-            power = power.wrapping_mul(INVERSE);
-            value = value.wrapping_sub(u64::from(next.first).wrapping_mul(power));
+            value = value.wrapping_sub(u64::from(next.first)).wrapping_mul(INVERSE);
+            count = count.wrapping_sub(1);
         }
         Self {
-            value: self.value.wrapping_mul(power).wrapping_add(value),
-            power: self.power.wrapping_mul(power),
+            value: self.value.wrapping_add(value.wrapping_mul(power(self.count))),
+            count: self.count.wrapping_add(count),
             first: self.first,
             last: next.last,
         }
@@ -147,9 +179,8 @@ pub(super) fn tokens(folded: &str, tokens: &mut Vec<Token>, odd: &mut Odd, squas
     tokens.clear();
     odd.chunks.clear();
     odd.spelled = false;
-    squashed.clear();
-    squashed.classes.reserve(folded.len());
-    squashed.places.reserve(folded.len());
+    odd.signs = [0; 128];
+    squashed.clear(folded.len());
     let mut finder = Finder::new(tokens, odd, squashed);
     let bytes = folded.as_bytes();
     let mut at = 0;
@@ -163,45 +194,86 @@ pub(super) fn tokens(folded: &str, tokens: &mut Vec<Token>, odd: &mut Odd, squas
             at += c.len_utf8();
             continue;
         }
-        let known = ASCII[*byte as usize];
-        if matches!(known.kind, Kind::Letter | Kind::Digit) {
-            at = finder.word(bytes, at);
-        } else {
+        let known = PLAIN[*byte as usize];
+        if known.kind == Kind::Other || known.kind == Kind::Leet || known.kind == Kind::Space {
             finder.one(at as u32, *byte, known.class, known.kind);
             at += 1;
+        } else {
+            at = finder.word(bytes, at);
         }
     }
     finder.end(folded.len() as u32);
 }
 
-/// The text in squash space: one class for each run, words parted by `BREAK`.
+/// What each byte is worth; those of longer characters are no letters here.
+const PLAIN: [Ascii; 256] = {
+    let mut table = [Ascii {
+        class: BREAK,
+        kind: Kind::Other,
+    }; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = ASCII[byte];
+        byte += 1;
+    }
+    table
+};
+
+/// The text in squash space.
 #[derive(Debug, Default)]
 pub(crate) struct Squashed {
-    pub(crate) classes: Vec<u8>,
-    /// Where in the folded text each begins.
-    pub(crate) places: Vec<u32>,
+    /// One class for each run, words parted by `BREAK`.
+    classes: Vec<u8>,
+    used: usize,
+    /// The letters one after the other, without what stands between words.
+    letters: Vec<u8>,
+    lettered: usize,
 }
 
+// === impl Squashed ===
+
 impl Squashed {
-    /// Its letters one after the other, without what stands between words.
-    pub(crate) fn letters<'a>(&'a self, folded: &'a str) -> impl Iterator<Item = u8> + 'a {
-        let bytes = folded.as_bytes();
-        // Signs that are punctuation more often than letters are not read.
-        let is_letter = |place: &u32| {
-            let byte = bytes[*place as usize];
-            !byte.is_ascii() || byte.is_ascii_alphanumeric() || matches!(byte, b'$' | b'@')
-        };
-        let letters = self
-            .classes
-            .iter()
-            .zip(&self.places)
-            .filter(move |(class, place)| **class != BREAK && is_letter(place));
-        letters.map(|(class, _)| *class)
+    pub(crate) fn classes(&self) -> &[u8] {
+        &self.classes[..self.used]
     }
 
-    fn clear(&mut self) {
-        self.classes.clear();
-        self.places.clear();
+    /// Its letters one after the other, runs collapsed, without what stands between words. Signs that are punctuation more often
+    /// than letters are left out.
+    pub(crate) fn letters(&self) -> &[u8] {
+        &self.letters[..self.lettered]
+    }
+
+    /// Where in the folded text each class begins.
+    pub(crate) fn places(&self, folded: &str) -> Vec<u32> {
+        let mut last = BREAK;
+        let mut places = Vec::with_capacity(self.used);
+        for (at, c) in folded.char_indices() {
+            let class = table::entry(c).class;
+            if class != last {
+                places.push(at as u32);
+                last = class;
+            }
+        }
+        places
+    }
+
+    /// Forgets all, and has room for a text of so many bytes.
+    fn clear(&mut self, room: usize) {
+        (self.used, self.lettered) = (0, 0);
+        if self.classes.len() < room {
+            self.classes.resize(room, BREAK);
+            self.letters.resize(room, BREAK);
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, class: u8, is_letter: bool) {
+        self.classes[self.used] = class;
+        self.used += 1;
+        if is_letter && (self.lettered == 0 || self.letters[self.lettered - 1] != class) {
+            self.letters[self.lettered] = class;
+            self.lettered += 1;
+        }
     }
 }
 
@@ -259,9 +331,11 @@ impl<'a> Finder<'a> {
 
     #[inline]
     fn one(&mut self, at: u32, byte: u8, class: u8, kind: Kind) {
+        let signs = &mut self.odd.signs[usize::from(byte & 127)];
+        *signs = signs.saturating_add(1);
         if class != self.last_class {
-            self.squashed.classes.push(class);
-            self.squashed.places.push(at);
+            let letter = byte == 0 || matches!(byte, b'$' | b'@');
+            self.squashed.push(class, letter && class != BREAK);
             self.last_class = class;
         }
         match kind {
@@ -325,27 +399,36 @@ impl<'a> Finder<'a> {
     fn word(&mut self, bytes: &[u8], start: usize) -> usize {
         self.begin(start as u32);
         let (mut token, mut last) = (self.token, self.last_class);
-        let mut letters = 0;
-        let mut at = start;
-        while let Some(byte) = bytes.get(at).filter(|byte| byte.is_ascii()) {
-            let known = ASCII[*byte as usize];
+        if token.hash.last == BREAK {
+            // What stood before a word may be of its first letter's class.
+            let class = PLAIN[usize::from(bytes[start])].class;
+            if class == last {
+                last = BREAK;
+                self.squashed.used -= 1;
+            }
+            token.hash.first = class;
+        }
+        let (mut value, mut count) = (token.hash.value, token.hash.count);
+        let (mut letters, mut at) = (0, start);
+        for byte in &bytes[start..] {
+            let known = PLAIN[usize::from(*byte)];
             match known.kind {
                 Kind::Letter => letters += 1,
                 Kind::Digit => {}
                 _ => break,
             }
-            if known.class != last {
-                self.squashed.classes.push(known.class);
-                self.squashed.places.push(at as u32);
-                last = known.class;
-            }
             let weight = weight(known.class);
-            if token.hash.push(known.class) {
+            if known.class != last {
+                self.squashed.push(known.class, true);
+                value = value.wrapping_add(u64::from(known.class).wrapping_mul(power(count)));
+                count = count.wrapping_add(1);
                 token.bag = token.bag.wrapping_add(weight);
+                last = known.class;
             }
             token.sum = token.sum.wrapping_add(weight);
             at += 1;
         }
+        (token.hash.value, token.hash.count, token.hash.last) = (value, count, last);
         let length = at - start;
         token.length = token
             .length

@@ -61,6 +61,17 @@ impl View {
         self.text.push(c);
     }
 
+    /// The same for characters of ASCII that stand one after the other in the original.
+    pub(super) fn push_plain(&mut self, chars: impl ExactSizeIterator<Item = char>, start: u32) {
+        let end = start + chars.len() as u32;
+        if self.text.len() != start as usize || !self.starts.is_empty() {
+            self.unfold_offsets();
+            self.starts.extend(start..end);
+            self.ends.extend(start + 1..=end);
+        }
+        self.text.extend(chars);
+    }
+
     /// From now on every byte has its own offsets.
     pub(super) fn unfold_offsets(&mut self) {
         if self.starts.is_empty() {

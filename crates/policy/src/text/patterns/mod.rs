@@ -7,12 +7,13 @@
 //! A pattern without characters beyond ASCII has ASCII's `\w`, `\d` and `\b`: a third of the memory. What all patterns of
 //! a set may cost on one text is bounded, see [`Patterns::scan`].
 
+mod literals;
 mod needs;
 
 use super::table;
 use super::{Text, View};
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
-use needs::{counts, least_digits, needed, needs, states};
+use literals::Literals;
+use needs::{Needs, counts, least_digits, needed, needs, states};
 use regex::{Regex, RegexBuilder};
 use std::ops::{ControlFlow, Range};
 use std::sync::OnceLock;
@@ -44,8 +45,7 @@ pub struct Matched {
 pub struct Patterns {
     all: Vec<Pattern>,
     /// Letters in squash space, and the patterns that need some of them.
-    literals: Option<AhoCorasick>,
-    literal_patterns: Box<[u32]>,
+    literals: Literals,
     /// Patterns without such letters.
     always: Box<[u32]>,
 }
@@ -65,8 +65,8 @@ const FEW: usize = 32;
 struct Written<'v> {
     text: &'v str,
     digits: u32,
-    /// A bit for each ASCII character that is in it.
-    has: u128,
+    /// How often each character of ASCII is in it that is no letter or digit.
+    signs: &'v [u16; 128],
 }
 
 /// Letters in squash space, one stretch of which is needed.
@@ -78,8 +78,7 @@ struct Pattern {
     regex: OnceLock<Option<Box<Regex>>>,
     least_bytes: u32,
     least_digits: u32,
-    /// A bit for each ASCII character, one of which it needs; all bits where it needs none of them.
-    needs: u128,
+    needs: Option<Needs>,
     /// About how many nanoseconds it may cost for each byte.
     cost: u32,
 }
@@ -104,13 +103,12 @@ impl Patterns {
     /// A set of these. Those that are refused are told of by their place, and the others taken.
     pub fn build<'a>(sources: impl IntoIterator<Item = &'a str>) -> (Self, Vec<(usize, PatternFault)>) {
         let mut set = Self::default();
-        let (mut literals, mut owners, mut always) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut literals, mut always) = (Vec::new(), Vec::new());
         let mut faults = Vec::new();
         for (place, source) in sources.into_iter().enumerate() {
             let pattern = match Pattern::read(source) {
                 Ok((pattern, Some(needed))) => {
-                    owners.extend(needed.iter().map(|_| place as u32));
-                    literals.extend(needed);
+                    literals.extend(needed.into_iter().map(|stretch| (stretch, place as u32)));
                     pattern
                 }
                 Ok((pattern, None)) => {
@@ -124,18 +122,7 @@ impl Patterns {
             };
             set.all.push(pattern);
         }
-        if !literals.is_empty() {
-            set.literals = AhoCorasick::builder()
-                .kind(Some(AhoCorasickKind::ContiguousNFA))
-                .prefilter(false)
-                .build(&literals)
-                .ok();
-            if set.literals.is_none() {
-                always.extend(owners.iter().copied());
-                always.dedup();
-            }
-        }
-        set.literal_patterns = owners.into();
+        set.literals = Literals::of(&literals);
         set.always = always.into();
         (set, faults)
     }
@@ -163,10 +150,10 @@ impl Patterns {
             if candidates.count == 0 {
                 continue;
             }
-            let ascii = view.as_str().bytes().filter(u8::is_ascii);
             let written = Written {
                 text: view.as_str(),
-                has: ascii.fold(0, |has, byte| has | 1 << byte),
+                // What is joined has no more of them.
+                signs: text.signs(),
                 digits: text.marks().digits + text.marks().percent_encoded,
             };
             for place in candidates.as_slice() {
@@ -200,20 +187,13 @@ impl Patterns {
     fn candidates(&self, text: &Text, view: &View) -> Places {
         let mut candidates = Places::default();
         self.always.iter().for_each(|place| candidates.push(*place));
-        let Some(literals) = &self.literals else {
-            return candidates;
-        };
-        let mut look = |classes: &[u8]| {
-            for hit in literals.find_overlapping_iter(classes) {
-                candidates.push_once(self.literal_patterns[hit.pattern().as_usize()], self.all.len());
-            }
-        };
+        let mut push = |pattern| candidates.push_once(pattern, self.all.len());
         if std::ptr::eq(view, &raw const text.folded) {
-            look(&text.squashed.classes);
+            self.literals.find(text.squashed.classes(), &mut push);
         } else {
             let mut classes: Vec<u8> = view.as_str().chars().map(|c| table::entry(c).class).collect();
             classes.dedup();
-            look(&classes);
+            self.literals.find(&classes, &mut push);
         }
         let cost = |place: &u32| (self.all[*place as usize].cost, *place);
         candidates.as_mut_slice().sort_unstable_by_key(cost);
@@ -306,7 +286,7 @@ impl Pattern {
             // Letters that differ from the ones in the text may be shorter than those.
             least_bytes: if source.is_ascii() { least as u32 } else { 1 },
             least_digits: least_digits(&hir),
-            needs: needs(&hir).unwrap_or(u128::MAX),
+            needs: needs(&hir),
             cost: if counted { 6 * states } else { 2 },
         };
         let needed = needed(&hir)
@@ -321,13 +301,13 @@ impl Pattern {
             regex: OnceLock::from(None),
             least_bytes: u32::MAX,
             least_digits: 0,
-            needs: 0,
+            needs: None,
             cost: 0,
         }
     }
 
     fn may_match(&self, written: &Written<'_>) -> bool {
-        (self.needs == u128::MAX || self.needs & written.has != 0)
+        self.needs.is_none_or(|needs| needs.are_met(written.signs))
             && written.text.len() >= self.least_bytes as usize
             && written.digits >= self.least_digits
     }

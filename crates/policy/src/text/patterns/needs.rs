@@ -53,31 +53,77 @@ pub(super) fn least_digits(hir: &Hir) -> u32 {
     }
 }
 
-/// ASCII characters, one of which all that it matches has; none where that is not so.
-pub(super) fn needs(hir: &Hir) -> Option<u128> {
+/// So many of these signs are in all that a pattern matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// A bit for each character of ASCII; of letters and digits none.
+    signs: u128,
+    least: u32,
+}
+
+// === impl Needs ===
+
+impl Needs {
+    pub(super) fn are_met(&self, counts: &[u16; 128]) -> bool {
+        let (mut rest, mut have) = (self.signs, 0);
+        while rest != 0 && have < self.least {
+            have += u32::from(counts[rest.trailing_zeros() as usize]);
+            rest &= rest - 1;
+        }
+        have >= self.least
+    }
+
+    fn one_of(signs: u128) -> Option<Self> {
+        let words = (0..128_u8).filter(u8::is_ascii_alphanumeric);
+        let words = words.fold(0, |bits, byte| bits | 1_u128 << byte);
+        (signs & words == 0).then_some(Self { signs, least: 1 })
+    }
+
+    /// Whether it is met less often, as a rule.
+    fn rarity(&self) -> (bool, u32, u32) {
+        (
+            self.signs >> b' ' & 1 == 0,
+            self.least,
+            u128::BITS - self.signs.count_ones(),
+        )
+    }
+}
+
+/// The signs that all that it matches has; none where there are no such signs.
+pub(super) fn needs(hir: &Hir) -> Option<Needs> {
     let of_range = |start: u32, end: u32| (start..=end).fold(0, |bits, c| bits | 1_u128 << c);
     match hir.kind() {
         HirKind::Literal(literal) => {
-            let first = *literal.0.first()?;
-            first.is_ascii().then(|| 1 << first)
+            let signs = literal.0.iter().filter(|byte| byte.is_ascii());
+            let each = signs.filter_map(|byte| Needs::one_of(1_u128 << *byte));
+            each.max_by_key(Needs::rarity)
         }
-        HirKind::Class(Class::Unicode(class)) => class.is_ascii().then(|| {
+        HirKind::Class(Class::Unicode(class)) if class.is_ascii() => {
             let ranges = class
                 .iter()
                 .map(|range| of_range(range.start() as u32, range.end() as u32));
-            ranges.fold(0, |all, one| all | one)
-        }),
-        HirKind::Class(Class::Bytes(class)) => class.is_ascii().then(|| {
+            Needs::one_of(ranges.fold(0, |all, one| all | one))
+        }
+        HirKind::Class(Class::Bytes(class)) if class.is_ascii() => {
             let ranges = class
                 .iter()
                 .map(|range| of_range(range.start().into(), range.end().into()));
-            ranges.fold(0, |all, one| all | one)
+            Needs::one_of(ranges.fold(0, |all, one| all | one))
+        }
+        HirKind::Repetition(repetition) if repetition.min > 0 => needs(&repetition.sub).map(|needs| Needs {
+            least: needs.least.saturating_mul(repetition.min),
+            ..needs
         }),
-        HirKind::Repetition(repetition) if repetition.min > 0 => needs(&repetition.sub),
         HirKind::Capture(capture) => needs(&capture.sub),
-        HirKind::Concat(subs) => subs.iter().filter_map(needs).min_by_key(|bits| bits.count_ones()),
-        HirKind::Alternation(subs) => subs.iter().map(needs).try_fold(0, |all, one| Some(all | one?)),
-        HirKind::Empty | HirKind::Look(_) | HirKind::Repetition(_) => None,
+        HirKind::Concat(subs) => subs.iter().filter_map(needs).max_by_key(Needs::rarity),
+        HirKind::Alternation(subs) => {
+            let each = subs.iter().map(needs).collect::<Option<Vec<Needs>>>()?;
+            each.into_iter().reduce(|one, other| Needs {
+                signs: one.signs | other.signs,
+                least: one.least.min(other.least),
+            })
+        }
+        HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) | HirKind::Repetition(_) => None,
     }
 }
 

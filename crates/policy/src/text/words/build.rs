@@ -1,13 +1,13 @@
 //! From lists to an index.
 
 use super::index::{Filter, Index};
-use super::{ANY, BadTerm, ONE, Term, TermFault, TermKind, WordList, Words};
+use super::{ANY, BadTerm, ONE, Term, TermFault, TermKind, WordList, Words, plain};
 use crate::text::Text;
 use crate::text::table::{self, BREAK, Kind, Script};
 use crate::text::tokens::{Hash, beside, mix, weight};
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-/// Above this many terms, typos would be found by chance.
+/// Of a list with more terms, typos would be found by chance.
 const MOST_WITH_TYPOS: usize = 20_000;
 
 /// A term that was read.
@@ -22,6 +22,7 @@ struct Builder {
     arena: String,
     terms: Vec<Term>,
     keys: Vec<(u64, u32)>,
+    exact: Vec<(u64, u32)>,
     typos: Vec<u64>,
     parts: Vec<Vec<u8>>,
     part_terms: Vec<u32>,
@@ -35,9 +36,9 @@ impl Words {
     pub fn build(lists: &[WordList<'_>]) -> (Self, Vec<BadTerm>) {
         let mut builder = Builder::default();
         let mut faults = Vec::new();
-        let with_typos = lists.iter().map(|list| list.terms.len()).sum::<usize>() <= MOST_WITH_TYPOS;
         let mut text = Text::default();
         for (list, given) in lists.iter().enumerate() {
+            let with_typos = given.terms.len() <= MOST_WITH_TYPOS;
             for (place, term) in given.terms.iter().enumerate() {
                 match read(term, &mut text) {
                     Ok(read) => builder.take(&read, list, place, given.disguises, with_typos),
@@ -164,9 +165,15 @@ impl Builder {
         });
         self.arena.push_str(folded);
         match read.kind {
+            TermKind::Word if !disguises => self.exact.push((plain::key(folded), number)),
+            TermKind::Phrase if !disguises => {
+                let mut words = folded.split(' ').map(plain::key);
+                let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+                self.exact.push((beside(first, second), number));
+            }
             TermKind::Word => {
                 self.keys.push((hash(folded).finish(), number));
-                if disguises && with_typos && read.letters >= 5 {
+                if with_typos && read.letters >= 5 {
                     self.take_typos(folded, read.letters);
                 }
             }
@@ -176,7 +183,7 @@ impl Builder {
                 self.keys
                     .push((beside(hash(first).finish(), hash(second).finish()), number));
                 // Phrases are written as one word too.
-                if disguises && read.letters >= 6 {
+                if read.letters >= 6 {
                     self.keys.push((hash(folded).finish(), number));
                 }
             }
@@ -226,6 +233,7 @@ impl Builder {
                 .build(&self.parts)
         });
         Words {
+            exact: Index::of(self.exact),
             has_phrases: self.terms.iter().any(|term| term.kind == TermKind::Phrase),
             arena: self.arena.into(),
             whole: Index::of(self.keys),

@@ -14,6 +14,7 @@
 mod build;
 mod compare;
 mod index;
+mod plain;
 mod scan;
 
 use aho_corasick::AhoCorasick;
@@ -72,8 +73,10 @@ pub struct Words {
     /// The terms' folded texts, one after the other.
     arena: Box<str>,
     terms: Box<[Term]>,
-    /// Whole words, and phrases by their first two words.
+    /// Whole words, and phrases by their first two words: what their disguises share.
     whole: Index,
+    /// The same, of lists that do not look behind disguises, by their bytes.
+    exact: Index,
     has_phrases: bool,
     /// Places of whole words in `terms`, by shape: what a masked word and a typo show of them.
     by_shape: Box<[u32]>,
@@ -138,6 +141,7 @@ impl Words {
         self.arena.len()
             + size_of_val(&*self.terms)
             + self.whole.memory()
+            + self.exact.memory()
             + size_of_val(&*self.by_shape)
             + self.typos.memory()
             + self.parts.as_ref().map_or(0, AhoCorasick::memory_usage)

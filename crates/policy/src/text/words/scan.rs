@@ -10,16 +10,16 @@ use crate::text::{Text, everyday};
 use std::ops::ControlFlow;
 
 /// Comparisons letter by letter for one text: enough for any text that was not made to cost.
-const MOST_COMPARED: u32 = 4_096;
+pub(super) const MOST_COMPARED: u32 = 4_096;
 
-struct Scan<'a, F> {
-    words: &'a Words,
-    text: &'a Text,
-    folded: &'a str,
+pub(super) struct Scan<'a, F> {
+    pub(super) words: &'a Words,
+    pub(super) text: &'a Text,
+    pub(super) folded: &'a str,
     left: u32,
     /// Whether the text is otherwise in Latin letters; worked out when it matters.
     latin: Option<bool>,
-    found: F,
+    pub(super) found: F,
 }
 
 // === impl Words ===
@@ -54,6 +54,9 @@ impl Words {
 
 impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
     fn run(mut self) -> ControlFlow<()> {
+        if !self.words.exact.is_empty() {
+            self.exact()?;
+        }
         if !self.words.whole.is_empty() {
             for place in 0..self.text.tokens.len() {
                 self.token(place)?;
@@ -203,7 +206,7 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
         })
     }
 
-    fn phrase(&mut self, number: usize, place: usize) -> ControlFlow<()> {
+    pub(super) fn phrase(&mut self, number: usize, place: usize) -> ControlFlow<()> {
         let term = &self.words.terms[number];
         let tokens = &self.text.tokens[place..];
         self.left = self.left.saturating_sub(1);
@@ -323,16 +326,17 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
         let Some(parts) = &words.parts else {
             return ControlFlow::Continue(());
         };
-        let end_of = |class: usize| {
-            squashed
-                .places
-                .get(class)
-                .map_or(self.folded.len(), |place| *place as usize)
-        };
+        let mut places: Option<Vec<u32>> = None;
         let mut told = None;
-        for hit in parts.find_overlapping_iter(&squashed.classes) {
+        for hit in parts.find_overlapping_iter(squashed.classes()) {
             let number = words.part_terms[hit.pattern().as_usize()] as usize;
-            let (start, end) = (end_of(hit.start()), end_of(hit.end()));
+            let places = places.get_or_insert_with(|| squashed.places(self.folded));
+            let place = |class: usize| {
+                places
+                    .get(class)
+                    .map_or(self.folded.len(), |place| *place as usize)
+            };
+            let (start, end) = (place(hit.start()), place(hit.end()));
             self.left = self.left.saturating_sub(1);
             if self.left == 0 {
                 break;

@@ -1,0 +1,264 @@
+//! Terms that are looked for as they are: whole words by their bytes; in a text of plain ASCII without reading it first.
+
+use super::scan::{MOST_COMPARED, Scan};
+use super::{Found, Term, TermKind, Words};
+use crate::text::forms::Disguise;
+use crate::text::tokens::{beside, mix};
+use crate::text::{LIMIT, Text, fold};
+use std::ops::{ControlFlow, Range};
+
+/// Eight bytes of one each.
+const LANES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x80 * LANES;
+/// What a capital has not and its small letter has; digits have it too.
+const LOWER: u64 = 0x20 * LANES;
+
+// === impl Words ===
+
+impl Words {
+    /// The first term in a text that was not read yet. It is read only where that is needed: lists without disguises are looked up
+    /// in plain ASCII as it is.
+    pub fn find_in(&self, raw: &str, text: &mut Text) -> Option<Found> {
+        let bytes = &raw.as_bytes()[..raw.floor_char_boundary(LIMIT)];
+        if self.is_plain() && fold::is_all_plain(bytes) {
+            return self.find_plain(bytes);
+        }
+        text.read(raw);
+        self.find(text)
+    }
+
+    /// Whether all its terms are words and phrases that are looked for as they are.
+    pub fn is_plain(&self) -> bool {
+        self.whole.is_empty() && self.parts.is_none()
+    }
+
+    fn find_plain(&self, bytes: &[u8]) -> Option<Found> {
+        let mut first = None;
+        let mut before: Option<(u64, usize)> = None;
+        let mut left = MOST_COMPARED;
+        // Stopped by the first one, or by a text that was made to cost.
+        let _ = words(bytes, |word| {
+            let key = hash(bytes, word.clone(), LOWER);
+            if let Some((other, start)) = before.filter(|_| self.has_phrases) {
+                for number in self.exact.find(beside(other, key)) {
+                    left -= 1;
+                    let term = &self.terms[number];
+                    if let Some(end) = self.phrase_ends(term, &bytes[start..]) {
+                        first = Some(found(term, start..start + end));
+                    }
+                    if left == 0 || first.is_some() {
+                        return ControlFlow::Break(());
+                    }
+                }
+            }
+            for number in self.exact.find(key) {
+                let term = &self.terms[number];
+                let same = bytes[word.clone()].eq_ignore_ascii_case(self.term_text(term).as_bytes());
+                if same && term.kind == TermKind::Word {
+                    first = Some(found(term, word.clone()));
+                    return ControlFlow::Break(());
+                }
+            }
+            before = Some((key, word.start));
+            ControlFlow::Continue(())
+        });
+        first
+    }
+
+    /// Where the phrase ends with which these bytes begin.
+    fn phrase_ends(&self, term: &Term, bytes: &[u8]) -> Option<usize> {
+        let mut wanted = self.term_text(term).split(' ');
+        let mut end = None;
+        // Stopped behind the phrase, or where it is another one.
+        let _ = words(bytes, |word| match wanted.next() {
+            Some(next) if bytes[word.clone()].eq_ignore_ascii_case(next.as_bytes()) => {
+                end = Some(word.end);
+                ControlFlow::Continue(())
+            }
+            Some(_) => {
+                end = None;
+                ControlFlow::Break(())
+            }
+            None => ControlFlow::Break(()),
+        });
+        end.filter(|_| term.kind == TermKind::Phrase && wanted.next().is_none())
+    }
+}
+
+// === impl Scan ===
+
+impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
+    /// The same in a text that was read.
+    pub(super) fn exact(&mut self) -> ControlFlow<()> {
+        let (words, tokens) = (self.words, &self.text.tokens);
+        let bytes = self.folded.as_bytes();
+        let mut before = None;
+        for (place, token) in tokens.iter().enumerate() {
+            let span = token.start as usize..token.end as usize;
+            let key = hash(bytes, span.clone(), 0);
+            if let Some(other) = before.filter(|_| words.has_phrases) {
+                for number in words.exact.find(beside(other, key)) {
+                    self.phrase(number, place - 1)?;
+                }
+            }
+            for number in words.exact.find(key) {
+                let term = &words.terms[number];
+                if term.kind == TermKind::Word && words.term_text(term) == &self.folded[span.clone()] {
+                    (self.found)(found(term, span.clone()))?;
+                }
+            }
+            before = Some(key);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn found(term: &Term, span: Range<usize>) -> Found {
+    Found {
+        list: usize::from(term.list),
+        term: term.place as usize,
+        span,
+        disguise: Disguise::None,
+    }
+}
+
+/// The hash of a folded word's bytes, which plain lists know it by.
+pub(super) fn key(word: &str) -> u64 {
+    hash(word.as_bytes(), 0..word.len(), 0)
+}
+
+fn hash(bytes: &[u8], word: Range<usize>, lower: u64) -> u64 {
+    let mut hash = word.len() as u64;
+    let mut at = word.start;
+    while at < word.end {
+        let length = (word.end - at).min(8);
+        let eight = bytes.get(at..at + 8).and_then(|eight| eight.try_into().ok());
+        let eight = eight.map_or_else(
+            || {
+                let mut eight = [0; 8];
+                eight[..length].copy_from_slice(&bytes[at..at + length]);
+                u64::from_le_bytes(eight)
+            },
+            u64::from_le_bytes,
+        );
+        hash = mix(hash ^ ((eight | lower) & u64::MAX >> (64 - 8 * length)));
+        at += 8;
+    }
+    hash
+}
+
+/// The words of plain ASCII, as `tokens` finds them.
+fn words(bytes: &[u8], mut word: impl FnMut(Range<usize>) -> ControlFlow<()>) -> ControlFlow<()> {
+    let mut one = |start: usize, end: usize| {
+        // What an apostrophe ties to a word, as in "what's", is no word.
+        let tied = end - start <= 2
+            && start >= 2
+            && bytes[start - 1] == b'\''
+            && bytes[start - 2].is_ascii_alphanumeric();
+        if tied {
+            ControlFlow::Continue(())
+        } else {
+            word(start..end)
+        }
+    };
+    let mut open = None;
+    for (base, block) in (0..).step_by(64).zip(bytes.chunks(64)) {
+        let mut mask = word_bits(block);
+        if let Some(start) = open {
+            let run = mask.trailing_ones();
+            if run == u64::BITS {
+                continue;
+            }
+            open = None;
+            one(start, base + run as usize)?;
+            mask &= u64::MAX << run;
+        }
+        while mask != 0 {
+            let from = mask.trailing_zeros();
+            let end = from + (mask >> from).trailing_ones();
+            if end == u64::BITS {
+                open = Some(base + from as usize);
+                break;
+            }
+            one(base + from as usize, base + end as usize)?;
+            mask &= u64::MAX << end;
+        }
+    }
+    match open {
+        Some(start) => one(start, bytes.len()),
+        None => ControlFlow::Continue(()),
+    }
+}
+
+/// A bit for each of up to 64 bytes of ASCII: whether it is a letter or a digit.
+fn word_bits(block: &[u8]) -> u64 {
+    let (eights, rest) = block.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let eights = eights.iter().chain((!rest.is_empty()).then_some(&last));
+    // The high bit of each byte that is at least so much: no byte of ASCII runs over into the next.
+    let at_least = |eight: u64, byte: u8| eight.wrapping_add((0x80 - u64::from(byte)) * LANES);
+    (0..).step_by(8).zip(eights).fold(0, |bits, (place, eight)| {
+        let eight = u64::from_le_bytes(*eight);
+        let lower = eight | LOWER;
+        let letters = at_least(lower, b'a') & !at_least(lower, b'z' + 1);
+        let digits = at_least(eight, b'0') & !at_least(eight, b'9' + 1);
+        let high = (letters | digits) & HIGH;
+        bits | ((high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) << place
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::words::WordList;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn words_are_those_of_a_text_that_was_read(raw in "[ -$&-~\n\t]{0,200}|([a-zA-Z']{1,70}[ ,]){0,9}") {
+            prop_assume!(fold::is_all_plain(raw.as_bytes()));
+            let text = Text::of(&raw);
+            let mut found = Vec::new();
+            let _ = words(raw.as_bytes(), |word| {
+                found.push(raw[word].to_ascii_lowercase());
+                ControlFlow::Continue(())
+            });
+            prop_assert_eq!(found, text.words().map(str::to_owned).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn unread_texts_have_the_same_first_term(words in proptest::collection::vec("[aB]{1,2}|[a-b]{7,10}|don't|%41", 0..12)) {
+            let list = WordList { terms: vec!["ab", "b a", "b b a", "ababababa", "bb"], ..WordList::default() };
+            let set = Words::build(&[list]).0;
+            let raw = words.join(" ");
+            let mut text = Text::default();
+            let unread = set.find_in(&raw, &mut text);
+            text.read(&raw);
+            prop_assert_eq!(unread, set.find(&text));
+        }
+    }
+
+    #[test]
+    fn plain_terms_are_found_in_any_text() {
+        let list = WordList {
+            terms: vec!["nitro", "free stuff", "über", "c3po"],
+            ..WordList::default()
+        };
+        let words = Words::build(&[list]).0;
+        assert!(words.is_plain());
+        for (text, term) in [
+            ("get NITRO now", Some(0)),
+            ("free, STUFF!", Some(1)),
+            ("free other stuff", None),
+            ("free", None),
+            ("Über alles", Some(2)),
+            ("привет C3PO", Some(3)),
+            ("n1tro nitr0 nitros nnitro c3p0", None),
+            ("%6Eitro", Some(0)),
+        ] {
+            let found = words.find_in(text, &mut Text::default());
+            assert_eq!(found.map(|found| found.term), term, "{text}");
+        }
+    }
+}
