@@ -29,9 +29,9 @@ pub(crate) async fn up(ctx: Context) -> anyhow::Result<Bus> {
     let first_token = front.open(&backend, store.clone(), bus.clone(), facts).await?;
     lockdown_backend::relay(&backend, store.clone(), bus.clone());
     let worker = ctx.service("worker");
-    lockdown_worker::retain(&worker, store.clone());
     lockdown_worker::expire(&worker, store.clone());
     let judges = bus.of(Source::Worker);
+    lockdown_worker::lead(&worker, store.clone(), &judges);
     lockdown_worker::judge(&worker, store.clone(), &judges).await?;
     lockdown_worker::run(worker, store, judges).await?;
     let (discord, telegram) = (

@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 use lockdown_bus::{Archive, ArchiveError, Class, Engine, EntryId, Stored, Stream, TrimError, archive_news};
 use lockdown_moderation::StoreArchive;
-use lockdown_runtime::{Context, chain};
+use lockdown_runtime::{Clock, chain};
 use lockdown_store::Store;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,24 +22,17 @@ pub(crate) struct Both {
     pub(crate) other: Arc<dyn Archive>,
 }
 
-/// Archives what is new every two seconds, until the process stops. Others may do the same at the same time.
-pub(crate) fn start(ctx: &Context, store: Store, engine: Arc<dyn Engine>) {
+/// Archives what is new every two seconds, for ever.
+pub(crate) async fn run(clock: Clock, store: Store, engine: Arc<dyn Engine>) {
     let archive = StoreArchive::new(store);
-    let (clock, stopping) = (ctx.clock.clone(), ctx.shutdown.soft_token());
-    ctx.tasks.spawn("archive", async move {
-        let archiving = async {
-            let mut failing = BTreeSet::new();
-            loop {
-                for stream in CLASSES.into_iter().flat_map(Class::streams) {
-                    let done = archive_news(&*engine, &archive, stream).await;
-                    tell(stream, done, &mut failing);
-                }
-                clock.sleep(EVERY).await;
-            }
-        };
-        stopping.run_until_cancelled(archiving).await;
-        Ok(())
-    });
+    let mut failing = BTreeSet::new();
+    loop {
+        for stream in CLASSES.into_iter().flat_map(Class::streams) {
+            let done = archive_news(&*engine, &archive, stream).await;
+            tell(stream, done, &mut failing);
+        }
+        clock.sleep(EVERY).await;
+    }
 }
 
 /// Says once what is wrong, and once that it is well again.

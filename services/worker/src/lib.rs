@@ -3,6 +3,7 @@
 mod archive;
 mod expiry;
 mod judging;
+mod leader;
 mod modes;
 mod retention;
 
@@ -15,7 +16,6 @@ use std::sync::Arc;
 /// Starts the worker's tasks in `ctx`; they end when it stops.
 pub async fn run(ctx: Context, store: Store, bus: Bus) -> anyhow::Result<()> {
     let component = ctx.health.component("worker", true);
-    archive::start(&ctx, store.clone(), Arc::clone(bus.engine()));
     let store = StoreArchive::new(store);
     let archive: Arc<dyn Archive> = match &ctx.config.bus.archive_dir {
         None => Arc::new(store),
@@ -40,9 +40,17 @@ pub async fn run(ctx: Context, store: Store, bus: Bus) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Removes from the store what is older than it is kept, until the process stops.
-pub fn retain(ctx: &Context, store: Store) {
-    retention::start(ctx, store);
+/// Does what one worker does for all whenever this one leads, until the process stops: it keeps history, and removes from the
+/// store what is older than it is kept.
+pub fn lead(ctx: &Context, store: Store, bus: &Bus) {
+    let (own, engine) = (ctx.clone(), Arc::clone(bus.engine()));
+    leader::start(ctx, store.clone(), move || {
+        let retention = retention::run(own.clone(), store.clone());
+        let archive = archive::run(own.clock.clone(), store.clone(), Arc::clone(&engine));
+        async move {
+            tokio::join!(retention, archive);
+        }
+    });
 }
 
 /// Ends what was decided for a time, sanctions and modes of communities, until the process stops.

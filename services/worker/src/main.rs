@@ -11,7 +11,7 @@ fn main() -> ExitCode {
         |ctx| async move {
             let bus = lockdown_bus::open(&ctx, Source::Worker).await?;
             let store = lockdown_store::open(&ctx).await?;
-            lockdown_worker::retain(&ctx, store.clone());
+            lockdown_worker::lead(&ctx, store.clone(), &bus);
             lockdown_worker::expire(&ctx, store.clone());
             lockdown_worker::judge(&ctx, store.clone(), &bus).await?;
             lockdown_worker::run(ctx, store, bus).await

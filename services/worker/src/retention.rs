@@ -7,31 +7,24 @@ use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// Sweeps now and every hour, until the process stops. Others may do the same at the same time.
-pub(crate) fn start(ctx: &Context, store: Store) {
+/// Sweeps now and every hour, for ever.
+pub(crate) async fn run(ctx: Context, store: Store) {
     let sweeper = Sweeper::new(
         store.clone(),
         ctx.clock.clone(),
         RetentionOptions::of(&ctx.config),
     );
     let eraser = Eraser::new(store, ctx.clock.clone(), ctx.ids.clone());
-    let (clock, stopping) = (ctx.clock.clone(), ctx.shutdown.soft_token());
-    ctx.tasks.spawn("retention", async move {
-        let sweeping = async {
-            loop {
-                if let Err(error) = round(&sweeper, &eraser).await {
-                    // The next round takes it up where this one was.
-                    tracing::warn!(
-                        "Could not remove what is older than it is kept: {}",
-                        chain(&error)
-                    );
-                }
-                clock.sleep(EVERY).await;
-            }
-        };
-        stopping.run_until_cancelled(sweeping).await;
-        Ok(())
-    });
+    loop {
+        if let Err(error) = round(&sweeper, &eraser).await {
+            // The next round takes it up where this one was.
+            tracing::warn!(
+                "Could not remove what is older than it is kept: {}",
+                chain(&error)
+            );
+        }
+        ctx.clock.sleep(EVERY).await;
+    }
 }
 
 async fn round(sweeper: &Sweeper, eraser: &Eraser) -> Result<(), StoreError> {

@@ -32,15 +32,20 @@ impl House {
     }
 
     pub(crate) async fn fleet(clock: Clock) -> Self {
-        let data = tempfile::tempdir().unwrap();
         let database = Database::create(&database::migrations()).await.unwrap();
         let redis = servers::redis_private();
+        let (database_url, redis_url) = (database.url(), redis.url());
+        Self::over(&database_url, &redis_url, clock, Box::new((database, redis))).await
+    }
+
+    pub(crate) async fn over(database: &str, redis: &str, clock: Clock, around: Box<dyn Any + Send>) -> Self {
+        let data = tempfile::tempdir().unwrap();
         let config = Config::from_map([
             ("LOCKDOWN_DATA_DIR", data.path().display().to_string()),
-            ("DATABASE_URL", database.url()),
-            ("REDIS_URL", redis.url()),
+            ("DATABASE_URL", database.to_owned()),
+            ("REDIS_URL", redis.to_owned()),
         ]);
-        Self::build(config.unwrap(), clock, Box::new((data, database, redis))).await
+        Self::build(config.unwrap(), clock, Box::new((data, around))).await
     }
 
     async fn build(config: Config, clock: Clock, around: Box<dyn Any + Send>) -> Self {

@@ -7,6 +7,7 @@
 
 mod archive;
 mod house;
+mod leader;
 
 /// One test for each story and size, on the clock of the machine.
 macro_rules! sizes {
@@ -30,4 +31,5 @@ macro_rules! sizes {
 
 sizes! {
     archive: history_outlives_the_streams;
+    leader: the_lease_of_the_dead_ends_and_one_of_the_others_leads;
 }
