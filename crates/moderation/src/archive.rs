@@ -1,10 +1,14 @@
-//! The archive of the bus, in the store.
+//! The archive of the bus, in the store; and the counts by hours, which are made as events are archived.
 
+use crate::counts::{self, Tally};
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use lockdown_bus::{Archive, ArchiveError, EntryId, Key, Position, Stored, Stream};
+use chrono::{DateTime, TimeDelta, Utc};
+use lockdown_bus::{Archive, ArchiveError, Class, EntryId, Key, Position, Stored, Stream};
 use lockdown_store::archive::{Archived, Entry, EntryPlace};
-use lockdown_store::{Store, StoreError, in_read, in_tx};
+use lockdown_store::{Conn, Store, StoreError, in_read, in_tx};
+
+/// Entries read, and counts written, at once.
+const PAGE: u64 = 1_000;
 
 /// History that outlives the streams. Erasure and retention reach it; whoever reads history asks it first, so that what is
 /// gone from it is gone. Cheap to clone.
@@ -19,14 +23,86 @@ impl StoreArchive {
     pub fn new(store: Store) -> Self {
         Self { store }
     }
+
+    /// Counts once more what the archived events of a class say, in whole hours from a time on: from then on all of them
+    /// must be there. Returns how many events were counted. Nothing is archived while the new counts are put in place, and
+    /// whoever reads them sees the old ones or the new ones.
+    pub async fn recount(&self, class: Class, since: DateTime<Utc>) -> Result<u64, StoreError> {
+        let begun = counts::hour(since);
+        let since = if begun < since {
+            begun + TimeDelta::hours(1)
+        } else {
+            begun
+        };
+        let (mut tally, mut events) = (Tally::default(), 0);
+        let mut places = Vec::new();
+        for stream in class.streams().map(|stream| stream.to_string()) {
+            let mut after = EntryPlace::ZERO;
+            loop {
+                let (page, last, count) =
+                    in_read!(self.store, |conn| { page(conn, &stream, after, since).await })?;
+                tally.merge(page);
+                events += count;
+                let Some(last) = last else { break };
+                after = last;
+            }
+            places.push((stream, after));
+        }
+        let rest = in_tx!(self.store, |tx| {
+            let (mut tally, mut events) = (tally.clone(), 0);
+            for (stream, after) in &places {
+                tx.hold_archive(stream).await?;
+                let mut after = *after;
+                loop {
+                    let (page, last, count) = page(tx, stream, after, since).await?;
+                    tally.merge(page);
+                    events += count;
+                    let Some(last) = last else { break };
+                    after = last;
+                }
+            }
+            tx.clear_guild_counts(counts::measures(class), since).await?;
+            for portion in tally.from(since).chunks(1_000) {
+                tx.add_guild_counts(portion).await?;
+            }
+            Ok::<_, StoreError>(events)
+        })?;
+        Ok(events + rest)
+    }
+}
+
+/// What the entries after a place say; the last of them, and how many were counted.
+async fn page(
+    conn: &mut Conn,
+    stream: &str,
+    after: EntryPlace,
+    since: DateTime<Utc>,
+) -> Result<(Tally, Option<EntryPlace>, u64), StoreError> {
+    let entries = conn.archived_entries(stream, after, PAGE).await?;
+    let (mut tally, mut events) = (Tally::default(), 0);
+    for entry in entries.iter().filter(|entry| entry.at >= since) {
+        tally.add(conn, entry.at, &entry.envelope).await?;
+        events += 1;
+    }
+    let last = entries.last().map(|entry| EntryPlace {
+        major: entry.major,
+        minor: entry.minor,
+    });
+    Ok((tally, last, events))
 }
 
 #[async_trait]
 impl Archive for StoreArchive {
     async fn put(&self, entries: &[Stored]) -> Result<(), ArchiveError> {
         let entries: Vec<Entry> = entries.iter().map(entry).collect();
-        let put = in_tx!(self.store, |tx| { tx.archive_entries(&entries).await });
-        put.map(drop).map_err(failed)
+        let put = in_tx!(self.store, |tx| {
+            let mut tally = Tally::default();
+            for added in tx.archive_entries(&entries).await? {
+                tally.add(tx, added.at, &added.envelope).await?;
+            }
+            tx.add_guild_counts(&tally.all()).await
+        });
+        put.map_err(failed)
     }
 
     async fn page(&self, stream: Stream, after: EntryId, max: usize) -> Result<Vec<Stored>, ArchiveError> {

@@ -18,6 +18,7 @@
 mod archive;
 mod authority;
 mod case;
+mod counts;
 mod decide;
 pub mod desk;
 mod duration;

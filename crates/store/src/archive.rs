@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use lockdown_events::{Envelope, EventId, GuildId, Platform, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows of one statement, and the bytes of their envelopes: what is larger is split.
 const ROWS: usize = 512;
@@ -119,13 +119,13 @@ sqls! {
              SELECT CAST($1 AS TEXT), r.major, r.minor, r.event_id, r.platform, r.guild, r.\"user\", r.topic, ",
             moment!("r.at"), ", r.envelope \
              FROM jsonb_to_recordset($2) AS r (major BIGINT, minor BIGINT, event_id UUID, platform TEXT, guild TEXT, \
-                 \"user\" TEXT, topic TEXT, at BIGINT, envelope TEXT) ORDER BY r.major, r.minor ON CONFLICT DO NOTHING"
+                 \"user\" TEXT, topic TEXT, at BIGINT, envelope TEXT) ORDER BY r.major, r.minor ON CONFLICT DO NOTHING RETURNING major, minor"
         ),
         "INSERT INTO event_archive (stream, major, minor, event_id, platform, guild_native_id, user_native_id, \
              topic, at, envelope) \
          SELECT $1, value ->> 'major', value ->> 'minor', unhex(value ->> 'event_id', '-'), value ->> 'platform', \
              value ->> 'guild', value ->> 'user', value ->> 'topic', value ->> 'at', value ->> 'envelope' \
-         FROM json_each($2) WHERE TRUE ON CONFLICT DO NOTHING";
+         FROM json_each($2) WHERE TRUE ON CONFLICT DO NOTHING RETURNING major, minor";
     STREAM = columns!(" WHERE stream = $1 AND (major, minor) > ($2, $3) ORDER BY major, minor LIMIT $4");
     FIND = columns!(" WHERE event_id = $1");
     STREAM_OF_GUILD = columns!(" WHERE platform = $1 AND guild_native_id = $2 AND stream = $3 \
@@ -299,23 +299,25 @@ impl Conn {
 // === impl Tx ===
 
 impl Tx {
-    /// Adds entries, which are in the order of their stream; says how many were not there. Those up to the last one that
-    /// was archived are passed over, also when retention has taken them away since.
-    pub async fn archive_entries(&mut self, entries: &[Entry]) -> Result<u64, StoreError> {
+    /// Adds entries, which are in the order of their stream; returns those that were not there. Those up to the last one
+    /// that was archived are passed over, also when retention has taken them away since.
+    pub async fn archive_entries<'e>(&mut self, entries: &'e [Entry]) -> Result<Vec<&'e Entry>, StoreError> {
         let mut streams: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
         for entry in entries {
             streams.entry(&entry.stream).or_default().push(entry);
         }
-        let mut added = 0;
+        let mut added = Vec::new();
         for (stream, mut entries) in streams {
-            self.query(&BEGIN).bind(stream).execute().await?;
-            let known: EntryPlace = self.query(&LOCK).bind(stream).one().await?;
+            let known = self.hold_archive(stream).await?;
             entries.retain(|entry| entry.place > known);
             let Some(last) = entries.last() else { continue };
             let last = last.place;
             for portion in portions(&entries) {
                 let rows: Vec<Value> = portion.iter().copied().map(row_of).collect();
-                added += self.query(&PUT).bind(stream).bind(Json(rows)).execute().await?;
+                let query = self.query(&PUT).bind(stream).bind(Json(rows));
+                let new: Vec<EntryPlace> = query.all().await?;
+                let new: BTreeSet<EntryPlace> = new.into_iter().collect();
+                added.extend(portion.iter().filter(|entry| new.contains(&entry.place)));
             }
             let advance = self
                 .query(&ADVANCE)
@@ -325,6 +327,12 @@ impl Tx {
             advance.execute().await?;
         }
         Ok(added)
+    }
+
+    /// How far a stream was archived; nobody adds to it before this transaction ends.
+    pub async fn hold_archive(&mut self, stream: &str) -> Result<EntryPlace, StoreError> {
+        self.query(&BEGIN).bind(stream).execute().await?;
+        self.query(&LOCK).bind(stream).one().await
     }
 
     /// Removes some of what is of a type in one guild, and was appended before a time: what is said in it stays for no longer than it wants.

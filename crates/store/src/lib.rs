@@ -18,6 +18,7 @@ pub mod audit;
 mod bearer;
 pub mod cases;
 pub mod channels;
+pub mod counts;
 pub mod dbx;
 pub mod dead_letters;
 mod error;
@@ -72,6 +73,7 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
         audit::TEXTS,
         cases::TEXTS,
         channels::TEXTS,
+        counts::TEXTS,
         dead_letters::TEXTS,
         evidence::TEXTS,
         guilds::TEXTS,

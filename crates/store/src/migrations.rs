@@ -50,6 +50,7 @@ pub const CHANGES: &[Change] = changes! {
     47 "0047_case_threads"
     50 "0050_modes"
     60 "0060_archive_places"
+    61 "0061_guild_counts"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

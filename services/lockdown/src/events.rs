@@ -5,8 +5,10 @@ use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use lockdown_bus::{Class, Engine, Group, GroupName, History, Start, Stored};
 use lockdown_events::Envelope;
+use lockdown_moderation::StoreArchive;
 use lockdown_runtime::Context;
 use lockdown_runtime::lifecycle::Process;
+use lockdown_store::privacy::RetentionOptions;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -38,6 +40,8 @@ pub(crate) enum EventsCommand {
         #[command(flatten)]
         select: Select,
     },
+    /// Count anew what the archived events say, hour by hour: decisions, verdicts, who came and went
+    Recount,
     /// Print who consumes events, and how far each group is
     Groups {
         /// One JSON document, for programs
@@ -54,6 +58,7 @@ pub(crate) fn run(command: EventsCommand) -> ExitCode {
             EventsCommand::Export { select } => export(&engine, &select).await,
             EventsCommand::Replay { group, select } => replay(&engine, &group, &select).await,
             EventsCommand::Groups { json } => groups(&engine, json).await,
+            EventsCommand::Recount => recount(&ctx).await,
         };
         engine.close().await;
         done
@@ -149,6 +154,23 @@ async fn replay(engine: &Arc<dyn Engine>, name: &str, select: &Select) -> anyhow
         .await?;
     eprint!("\r");
     println!("{count} events were handed to {} again.", group.name.as_str());
+    Ok(())
+}
+
+/// What is older than the archive keeps stays as it was counted.
+async fn recount(ctx: &Context) -> anyhow::Result<()> {
+    let (store, _) = lockdown_store::open_once(ctx).await?;
+    let archive = StoreArchive::new(store.clone());
+    let keep = RetentionOptions::of(&ctx.config);
+    let mut events = 0;
+    for (class, keep) in [
+        (Class::Moderation, keep.archived_decisions),
+        (Class::System, keep.archived_people),
+    ] {
+        events += archive.recount(class, ctx.clock.now() - keep).await?;
+    }
+    store.close().await;
+    println!("{events} events were counted anew.");
     Ok(())
 }
 

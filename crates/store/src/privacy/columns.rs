@@ -164,6 +164,11 @@ pub static TABLES: &[Table] = &[
         ..NOTHING
     },
     Table {
+        name: "guild_counts",
+        free: &["platform", "guild_native_id", "measure", "word"],
+        ..NOTHING
+    },
+    Table {
         name: "guild_modes",
         free: &["mode"],
         kept: &[("raised_by", "as `actor` in audit_log")],

@@ -47,6 +47,7 @@ enum Own {
     Deliveries,
     ArchivedDecisions,
     ArchivedPeople,
+    Counts,
 }
 
 /// How long something is kept.
@@ -81,6 +82,8 @@ pub struct RetentionOptions {
     pub archived_decisions: TimeDelta,
     /// Archived events of the bus's class `sys`: people, communities, and what no class is for.
     pub archived_people: TimeDelta,
+    /// What was counted by hours.
+    pub counts: TimeDelta,
 }
 
 /// Removes what is older than it is kept. Any number of them may, at the same time.
@@ -179,6 +182,7 @@ impl Default for RetentionOptions {
             deliveries: TimeDelta::days(30),
             archived_decisions: TimeDelta::days(365),
             archived_people: TimeDelta::days(90),
+            counts: TimeDelta::days(2 * 365),
         }
     }
 }
@@ -193,7 +197,7 @@ impl RetentionOptions {
         }
     }
 
-    fn own(&self) -> [(Own, &'static str, TimeDelta); 12] {
+    fn own(&self) -> [(Own, &'static str, TimeDelta); 13] {
         [
             (Own::Published, "published_events", self.published),
             (Own::Processed, "processed_events", self.processed),
@@ -211,6 +215,7 @@ impl RetentionOptions {
                 self.archived_decisions,
             ),
             (Own::ArchivedPeople, "archived_people", self.archived_people),
+            (Own::Counts, "guild_counts", self.counts),
         ]
     }
 }
@@ -293,6 +298,7 @@ impl Sweeper {
                         Own::SignIns => tx.forget_sign_ins(before, BATCH).await,
                         Own::Deliveries => tx.forget_deliveries(before, BATCH).await,
                         Own::ArchivedDecisions => forget_archived(tx, "mod.", before).await,
+                        Own::Counts => tx.forget_guild_counts(before, BATCH).await,
                         Own::ArchivedPeople => forget_archived(tx, "sys.", before).await,
                     }
                 })?;

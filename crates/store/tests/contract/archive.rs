@@ -34,7 +34,8 @@ fn entry(fixture: &Fixture, stream: &str, place: EntryPlace, topic: &str, data: 
 }
 
 async fn put(fixture: &Fixture, entries: &[Entry]) -> u64 {
-    in_tx!(fixture.store, |tx| { tx.archive_entries(entries).await }).unwrap()
+    let added = in_tx!(fixture.store, |tx| { tx.archive_entries(entries).await });
+    added.unwrap().len() as u64
 }
 
 async fn places(fixture: &Fixture, stream: &str, after: EntryPlace, limit: u64) -> Vec<EntryPlace> {

@@ -13,6 +13,7 @@ mod activity;
 mod archive;
 mod audit;
 mod cases;
+mod counts;
 mod dead_letters;
 mod events;
 mod export;
@@ -112,6 +113,7 @@ macro_rules! contract {
             archive: history_is_found_by_guild_person_time_and_type;
             archive: what_was_said_in_one_guild_can_go;
             archive: a_guilds_part_of_a_stream_is_read_alone;
+            counts: hours_add_up_and_are_counted_anew;
             dead_letters: a_dead_letter_is_listed_once_and_settled_once;
             dead_letters: dead_letters_come_in_pages;
             dead_letters: what_the_bus_no_longer_has_expires;

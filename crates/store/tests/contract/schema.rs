@@ -6,6 +6,7 @@ use lockdown_store::appeals::{AppealState, AuthorKind};
 use lockdown_store::audit::ActorKind;
 use lockdown_store::cases::{CaseEventKind, CaseState, Lift};
 use lockdown_store::channels::ChannelKind;
+use lockdown_store::counts::Measure;
 use lockdown_store::dead_letters::{DeadLetterState, DeadReason};
 use lockdown_store::members::MemberStatus;
 use lockdown_store::migrations::{CHANGES, Change};
@@ -95,6 +96,7 @@ pub(crate) async fn words_are_those_of_the_code(_: Fixture) {
                 words(Mode::ALL, Mode::as_str),
             ],
         ),
+        ("measure", vec![words(Measure::ALL, Measure::as_str)]),
         ("reason", vec![words(DeadReason::ALL, DeadReason::as_str)]),
         ("status", vec![words(MemberStatus::ALL, MemberStatus::as_str)]),
         ("author_kind", vec![words(AuthorKind::ALL, AuthorKind::as_str)]),

@@ -7,12 +7,15 @@ use crate::problem::Problem;
 use axum::http::Method;
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_events::{GuildId, Platform};
+use lockdown_store::activity::GuildHour;
+use lockdown_store::counts::{HourCount, Measure};
 use lockdown_store::guilds::Guild;
 use lockdown_store::in_read;
-use lockdown_store::{StoreError, audit};
+use lockdown_store::{StoreError, audit, reviews};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// How far back activity is shown at once, and when nobody says.
 const LONGEST: TimeDelta = TimeDelta::days(92);
@@ -62,9 +65,12 @@ struct Stats {
     hours: Vec<Hour>,
     /// Days on which somebody wrote.
     days: Vec<Day>,
+    /// Rules that matched something, or of whose cases somebody said something.
+    rules: Vec<RuleStats>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, JsonSchema, Default)]
+#[serde(rename_all = "camelCase")]
 #[schemars(rename = "ActivityHour")]
 struct Hour {
     /// Its first moment.
@@ -74,6 +80,37 @@ struct Hour {
     leaves: u64,
     actions: u64,
     flagged: u64,
+    /// Decisions by their action, as far as the archive has come: it is seconds behind.
+    cases: BTreeMap<String, u64>,
+    /// Decisions that took back another one; what ended when its time was over is none.
+    reversals: u64,
+    /// What the platform refused.
+    failed: u64,
+    /// What the platform carried out, and how long that took on average since it was decided.
+    applied: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    applied_after_ms: Option<u64>,
+    /// Verdicts of rules in force, and of those on trial.
+    verdicts: u64,
+    shadow_verdicts: u64,
+}
+
+/// How a rule did.
+#[derive(Serialize, JsonSchema, Default)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "RuleStats")]
+struct RuleStats {
+    rule: String,
+    /// What it matched, in force and on trial.
+    hits: u64,
+    shadow_hits: u64,
+    /// What people said since `from` of the cases that it made.
+    upheld: u64,
+    overturned: u64,
+    mistaken: u64,
+    /// Which part of what people looked at was right; absent where nobody looked at any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    precision: Option<f64>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -101,7 +138,8 @@ pub(super) fn routes() -> Vec<Route> {
             .answer(one),
         Route::of_guild(Method::GET, "/stats", "getGuildStats", Needs::Sight, stats).says(
             "Count what goes on",
-            "Messages, joins, leaves and actions by hour, people who wrote by day, and what waits.",
+            "Messages, joins, leaves, decisions and verdicts by hour, people who wrote by day, how the rules did, and what \
+             waits.",
         ),
     ]
 }
@@ -167,28 +205,23 @@ async fn stats(asked: InGuild, Query(time): Query<Time>) -> Result<Found<Stats>,
         let message = format!("At most {} days are counted at once.", LONGEST.num_days());
         return Err(bad_query("from", message));
     }
-    let guild = asked.guild.id;
+    let guild = &asked.guild;
     let stats = in_read!(asked.call.api.store, |conn| {
-        let hours = conn.guild_activity(guild, from, to).await?;
-        let days = conn.active_people(guild, from, to).await?;
-        let queue = conn.report_queue(guild).await?;
-        let head: Option<audit::Head> = conn.audit_head(guild).await?;
+        let hours = conn.guild_activity(guild.id, from, to).await?;
+        let counts = conn
+            .guild_counts(guild.platform, &guild.native_id, from, to)
+            .await?;
+        let reviews = conn.rule_reviews(guild.id, from).await?;
+        let days = conn.active_people(guild.id, from, to).await?;
+        let queue = conn.report_queue(guild.id).await?;
+        let head: Option<audit::Head> = conn.audit_head(guild.id).await?;
         Ok::<_, StoreError>(Stats {
             from,
             to,
             reports_waiting: queue.waiting,
             audit_entries: head.map_or(0, |head| head.audit_seq),
-            hours: hours
-                .into_iter()
-                .map(|hour| Hour {
-                    hour: hour.hour,
-                    messages: hour.messages,
-                    joins: hour.joins,
-                    leaves: hour.leaves,
-                    actions: hour.actions,
-                    flagged: hour.flagged,
-                })
-                .collect(),
+            rules: by_rules(&counts, reviews),
+            hours: by_hours(hours, counts),
             days: days
                 .into_iter()
                 .map(|day| Day {
@@ -200,4 +233,73 @@ async fn stats(asked: InGuild, Query(time): Query<Time>) -> Result<Found<Stats>,
         })
     })?;
     Ok(Found(stats))
+}
+
+fn by_hours(activity: Vec<GuildHour>, counts: Vec<HourCount>) -> Vec<Hour> {
+    let mut hours: BTreeMap<DateTime<Utc>, Hour> = BTreeMap::new();
+    for seen in activity {
+        let hour = hours.entry(seen.hour).or_default();
+        hour.messages = seen.messages;
+        hour.joins = seen.joins;
+        hour.leaves = seen.leaves;
+        hour.actions = seen.actions;
+        hour.flagged = seen.flagged;
+    }
+    for counted in counts {
+        let hour = hours.entry(counted.hour).or_default();
+        let count = counted.count;
+        match (counted.measure, counted.word.as_str()) {
+            (Measure::Case, _) => {
+                hour.cases.insert(counted.word, count);
+            }
+            (Measure::Reversal, _) => hour.reversals += count,
+            (Measure::Outcome, "applied") => {
+                hour.applied = count;
+                hour.applied_after_ms = counted.millis.checked_div(count);
+            }
+            (Measure::Outcome, "failed") => hour.failed = count,
+            (Measure::Verdict, "live") => hour.verdicts = count,
+            (Measure::Verdict, _) => hour.shadow_verdicts += count,
+            // These are told otherwise: superseded is not failed, and who came and went is counted as it is seen.
+            (Measure::Outcome | Measure::Joined | Measure::Left | Measure::Hit | Measure::ShadowHit, _) => {}
+        }
+    }
+    let dated = hours.into_iter().map(|(at, hour)| Hour { hour: at, ..hour });
+    dated.collect()
+}
+
+fn by_rules(counts: &[HourCount], reviews: Vec<reviews::Count>) -> Vec<RuleStats> {
+    let mut rules: BTreeMap<String, RuleStats> = BTreeMap::new();
+    for counted in counts {
+        let rule = |rules: &mut BTreeMap<String, RuleStats>, add: fn(&mut RuleStats, u64)| {
+            add(rules.entry(counted.word.clone()).or_default(), counted.count);
+        };
+        match counted.measure {
+            Measure::Hit => rule(&mut rules, |rule, count| rule.hits += count),
+            Measure::ShadowHit => rule(&mut rules, |rule, count| rule.shadow_hits += count),
+            _ => {}
+        }
+    }
+    for said in reviews {
+        let rule = rules.entry(said.rule).or_default();
+        match said.verdict {
+            reviews::Verdict::Upheld => rule.upheld = said.count,
+            reviews::Verdict::Overturned => rule.overturned = said.count,
+            reviews::Verdict::Mistaken => rule.mistaken = said.count,
+        }
+    }
+    let named = rules.into_iter().map(|(name, rule)| {
+        let looked_at = rule.upheld + rule.overturned + rule.mistaken;
+        RuleStats {
+            rule: name,
+            precision: (looked_at > 0).then(|| share(rule.upheld, looked_at)),
+            ..rule
+        }
+    });
+    named.collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nobody looks at so many cases")]
+fn share(part: u64, whole: u64) -> f64 {
+    part as f64 / whole as f64
 }

@@ -26,6 +26,7 @@ mod rule_modes;
 mod rules;
 mod settings;
 mod sign_in;
+mod stats;
 mod status;
 mod threads;
 mod tokens;
@@ -61,6 +62,7 @@ macro_rules! cases {
             settings: settings_that_cannot_be_are_named;
             events: events_are_listed_and_go_on_where_they_ended;
             events: events_go_on_in_the_archive_where_the_streams_were_trimmed;
+            stats: decisions_and_rules_are_counted_by_hours;
             live: events_are_heard_as_they_happen;
             live: what_an_outsider_publishes_is_heard_in_one_line;
             live: who_was_away_goes_on_where_they_were;

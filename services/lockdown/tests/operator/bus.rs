@@ -3,9 +3,10 @@
 use super::installation::{Installation, Ran};
 use lockdown_bus::{
     Append, Class, ConsumerName, DeadReason, EmbeddedEngine, Engine, Failure, Group, GroupName, Key, Options,
-    Settlement, Start, redis::RedisEngine, redis::RedisOptions,
+    Settlement, Start, archive_news, redis::RedisEngine, redis::RedisOptions,
 };
 use lockdown_events::{Envelope, Event, EventId, GuildEvent, GuildId, GuildUpdate, Platform, Source};
+use lockdown_moderation::StoreArchive;
 use lockdown_runtime::SecretUrl;
 use lockdown_testkit::servers::{self, RedisServer};
 use serde_json::Value;
@@ -229,6 +230,18 @@ pub(crate) async fn events_are_exported_and_replayed(installation: Installation)
     assert!(
         wrong.code == 2 && wrong.complained.contains("how long ago, such as 2h"),
         "{wrong:?}"
+    );
+    let (engine, archive) = (
+        world.engine().await,
+        StoreArchive::new(world.installation.store.clone()),
+    );
+    for stream in Class::System.streams() {
+        archive_news(&*engine, &archive, stream).await.unwrap();
+    }
+    engine.close().await;
+    assert_eq!(
+        world.done(&["events", "recount"]),
+        "5 events were counted anew.\n"
     );
 }
 

@@ -6,6 +6,7 @@
 )]
 
 mod archive;
+mod counts;
 mod house;
 mod leader;
 
@@ -31,5 +32,6 @@ macro_rules! sizes {
 
 sizes! {
     archive: history_outlives_the_streams;
+    counts: hours_are_counted_once_and_anew;
     leader: the_lease_of_the_dead_ends_and_one_of_the_others_leads;
 }
