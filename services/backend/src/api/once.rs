@@ -14,6 +14,7 @@ use lockdown_runtime::chain;
 use lockdown_store::idempotency::{self, Begun, Mark, Request};
 use lockdown_store::{StoreError, in_tx};
 use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) const HEADER: &str = "idempotency-key";
@@ -24,6 +25,8 @@ const KEPT: TimeDelta = TimeDelta::hours(24);
 /// How long a repetition waits for the answer to the first, and how often it looks.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(50);
+/// Between two tries to keep what became of a request while the store is away.
+const SETTLE: Duration = Duration::from_millis(250);
 const NO_BODY: &str = "";
 
 /// A request that came with a key.
@@ -105,26 +108,46 @@ impl Keyed {
     }
 
     /// Keeps an answer, or lets the key go where there was no effect.
-    pub(crate) async fn end(&self, api: &Api, outcome: &Result<Answer, Problem>) {
-        let ended: Result<bool, StoreError> = match outcome {
-            Ok(answer) => {
-                let body = answer.kept.as_ref().or(answer.body.as_ref());
-                let kept = idempotency::Answer {
-                    status: answer.status.as_u16().into(),
-                    content_type: body.map(|_| "application/json".to_owned()),
-                    answer: body.map_or_else(|| NO_BODY.to_owned(), Clone::clone),
-                };
-                in_tx!(api.store, |tx| {
-                    tx.finish_request(self.request(), &self.by, &kept).await
-                })
+    pub(crate) async fn end(self, api: &Arc<Api>, outcome: &Result<Answer, Problem>) {
+        let kept = outcome.as_ref().ok().map(|answer| {
+            let body = answer.kept.as_ref().or(answer.body.as_ref());
+            idempotency::Answer {
+                status: answer.status.as_u16().into(),
+                content_type: body.map(|_| "application/json".to_owned()),
+                answer: body.map_or_else(|| NO_BODY.to_owned(), Clone::clone),
             }
-            Err(_) => in_tx!(api.store, |tx| {
-                tx.abandon_request(self.request(), &self.by).await
-            }),
-        };
+        });
         // What was done is done; asked again, the desk knows it by the same key.
-        if let Err(error) = ended {
-            tracing::warn!("Could not keep what became of a request: {}", chain(&error));
+        let Err(error) = self.settle(api, kept.as_ref()).await else {
+            return;
+        };
+        tracing::warn!("Could not keep what became of a request: {}", chain(&error));
+        if error.is_passing() {
+            let (api, stopping) = (Arc::clone(api), api.ctx.shutdown.soft_token());
+            tokio::spawn(stopping.run_until_cancelled_owned(async move {
+                self.settle_later(&api, kept.as_ref()).await;
+            }));
+        }
+    }
+
+    async fn settle(&self, api: &Api, kept: Option<&idempotency::Answer>) -> Result<bool, StoreError> {
+        in_tx!(api.store, |tx| {
+            match kept {
+                Some(kept) => tx.finish_request(self.request(), &self.by, kept).await,
+                None => tx.abandon_request(self.request(), &self.by).await,
+            }
+        })
+    }
+
+    /// As soon as the store is back, so that whoever asks again need not wait for the end of the lease.
+    async fn settle_later(&self, api: &Api, kept: Option<&idempotency::Answer>) {
+        let end = tokio::time::Instant::now() + LEASE.to_std().unwrap_or_default();
+        while tokio::time::Instant::now() < end {
+            tokio::time::sleep(SETTLE).await;
+            match self.settle(api, kept).await {
+                Err(error) if error.is_passing() => {}
+                Ok(_) | Err(_) => return,
+            }
         }
     }
 }

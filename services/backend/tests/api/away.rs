@@ -6,6 +6,8 @@ use lockdown_store::in_tx;
 use lockdown_testkit::servers;
 use reqwest::Method;
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -105,4 +107,73 @@ async fn fleet_a_database_that_is_away_is_unavailable_and_comes_back() {
         .expect("it did not come back");
     assert_eq!(said.body["caseNumber"], 2);
     assert_eq!(ban().await.text, said.text);
+}
+
+/// Many ask while the database goes and comes back: each is told that it is away, asks again, and is done once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fleet_nothing_accepted_is_lost_when_the_database_goes_under_load() {
+    const CALLERS: usize = 8;
+    const EACH: usize = 15;
+    let mut server = servers::postgres_private();
+    let house = House::over(&server.url()).await;
+    let (accepted, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let ban = async |user: String| loop {
+        let request = house.ask("moderator", Method::POST, &format!("{HERE}/bans"));
+        let body = json!({ "userId": user, "reason": "spam" });
+        let said = say(request.header("Idempotency-Key", &user).json(&body)).await;
+        if said.status == 201 {
+            accepted.fetch_add(1, Ordering::Relaxed);
+            return (user, said.body["caseNumber"].as_u64().unwrap());
+        }
+        let code = said.body["code"].as_str().unwrap_or_default();
+        assert!(
+            matches!(code, "unavailable" | "timeout" | "in_flight"),
+            "{}",
+            said.text
+        );
+        refused.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let callers = (0..CALLERS).map(|caller| {
+        let ban = &ban;
+        async move {
+            let mut made = Vec::new();
+            for number in 0..EACH {
+                made.push(ban(format!("{}", 1_000 + caller * 100 + number)).await);
+            }
+            made
+        }
+    });
+    let until = async |count: &AtomicUsize, least: usize| {
+        while count.load(Ordering::Relaxed) < least {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let outage = async {
+        until(&accepted, CALLERS * EACH / 4).await;
+        server.kill9().unwrap();
+        until(&refused, CALLERS).await;
+        server.restart().unwrap();
+    };
+    let all = async { tokio::join!(futures_util::future::join_all(callers), outage) };
+    let (made, ()) = tokio::time::timeout(4 * PATIENCE, all)
+        .await
+        .expect("it did not come back");
+    let made: BTreeMap<String, u64> = made.into_iter().flatten().collect();
+    let mut found = BTreeMap::new();
+    let mut path = format!("{HERE}/cases?limit=200");
+    loop {
+        let page = house.get("viewer", &path).await;
+        for case in page.is(200)["cases"].as_array().unwrap() {
+            let user = case["userId"].as_str().unwrap().to_owned();
+            let twice = found.insert(user, case["caseNumber"].as_u64().unwrap());
+            assert_eq!(twice, None, "{case}");
+        }
+        match page.body["nextCursor"].as_str() {
+            Some(next) => path = format!("{HERE}/cases?limit=200&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(found, made);
+    assert_eq!(made.len(), CALLERS * EACH);
 }
