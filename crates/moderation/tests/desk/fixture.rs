@@ -165,6 +165,14 @@ impl Town {
         Desk::new(store.unwrap().0, self.clock.clone(), ids)
     }
 
+    /// Where another process finds the store: a URL, or the path of a file.
+    pub(crate) fn address(&self) -> String {
+        match &self.place {
+            Place::File(folder) => folder.path().join("lockdown.db").display().to_string(),
+            Place::Server(database) => database.url(),
+        }
+    }
+
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }

@@ -17,6 +17,7 @@ mod company;
 mod expire;
 mod fault;
 mod fixture;
+mod kill;
 mod ladder;
 mod model;
 mod once;
@@ -65,6 +66,7 @@ macro_rules! town {
             undo: rules_are_measured_by_what_people_said;
             model: a_life_goes_as_the_domain_says_though_processes_die;
             company: whatever_many_do_at_once_the_promises_hold;
+            kill: whatever_kills_a_process_the_promises_hold;
             bad: what_is_unknown_is_refused;
             bad: ids_are_numbers;
             bad: a_duration_has_its_limit;
