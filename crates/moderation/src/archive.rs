@@ -24,6 +24,13 @@ impl StoreArchive {
         Self { store }
     }
 
+    /// Keeps what it has of a stream aside, when the log was begun anew and counts its entries from the first again. It is
+    /// counted and kept as before, and found by nobody who reads the stream.
+    pub async fn begin_anew(&self, stream: Stream, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let (name, aside) = (stream.to_string(), format!("{stream}@{}", now.timestamp()));
+        in_tx!(self.store, |tx| { tx.set_archive_aside(&name, &aside).await })
+    }
+
     /// Counts once more what the archived events of a class say, in whole hours from a time on: from then on all of them
     /// must be there. Returns how many events were counted. Nothing is archived while the new counts are put in place, and
     /// whoever reads them sees the old ones or the new ones.
@@ -36,7 +43,9 @@ impl StoreArchive {
         };
         let (mut tally, mut events) = (Tally::default(), 0);
         let mut places = Vec::new();
-        for stream in class.streams().map(|stream| stream.to_string()) {
+        let known = in_read!(self.store, |conn| { conn.archived_streams().await })?;
+        let class_prefix = format!("{}.", class.as_str());
+        for stream in known.into_iter().filter(|name| name.starts_with(&class_prefix)) {
             let mut after = EntryPlace::ZERO;
             loop {
                 let (page, last, count) =

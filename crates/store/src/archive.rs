@@ -110,6 +110,7 @@ sqls! {
         "SELECT major, minor FROM event_archive_streams WHERE stream = $1 FOR UPDATE",
         "SELECT major, minor FROM event_archive_streams WHERE stream = $1";
     LAST = "SELECT major, minor FROM event_archive_streams WHERE stream = $1";
+    ASIDE = "UPDATE event_archive SET stream = $2 WHERE stream = $1";
     ADVANCE = "UPDATE event_archive_streams SET major = $2, minor = $3 WHERE stream = $1";
     // An event that was appended twice is there once.
     PUT =>
@@ -333,6 +334,15 @@ impl Tx {
     pub async fn hold_archive(&mut self, stream: &str) -> Result<EntryPlace, StoreError> {
         self.query(&BEGIN).bind(stream).execute().await?;
         self.query(&LOCK).bind(stream).one().await
+    }
+
+    /// Keeps what was archived of a stream under another name, since a log that was begun anew uses the places again.
+    pub async fn set_archive_aside(&mut self, stream: &str, name: &str) -> Result<(), StoreError> {
+        self.hold_archive(stream).await?;
+        self.query(&BEGIN).bind(name).execute().await?;
+        self.query(&ASIDE).bind(stream).bind(name).execute().await?;
+        let begin = self.query(&ADVANCE).bind(stream).bind(0_u64).bind(0_u64);
+        begin.execute().await.map(drop)
     }
 
     /// Removes some of what is of a type in one guild, and was appended before a time: what is said in it stays for no longer than it wants.

@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 use lockdown_bus::{Archive, ArchiveError, Class, Engine, EntryId, Stored, Stream, TrimError, archive_news};
 use lockdown_moderation::StoreArchive;
-use lockdown_runtime::{Clock, chain};
+use lockdown_runtime::{Context, chain};
 use lockdown_store::Store;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,16 +22,33 @@ pub(crate) struct Both {
     pub(crate) other: Arc<dyn Archive>,
 }
 
-/// Archives what is new every two seconds, for ever.
-pub(crate) async fn run(clock: Clock, store: Store, engine: Arc<dyn Engine>) {
+/// Archives what is new every two seconds, for ever. Only the log of this process counts from the first entry when its file
+/// was lost: the places in Redis are times, and go on.
+pub(crate) async fn run(ctx: Context, store: Store, engine: Arc<dyn Engine>) {
     let archive = StoreArchive::new(store);
     let mut failing = BTreeSet::new();
     loop {
         for stream in CLASSES.into_iter().flat_map(Class::streams) {
-            let done = archive_news(&*engine, &archive, stream).await;
+            let mut done = archive_news(&*engine, &archive, stream).await;
+            if matches!(done, Err(TrimError::Foreign { .. })) && ctx.config.bus.url.is_none() {
+                match archive.begin_anew(stream, ctx.clock.now()).await {
+                    Ok(()) => {
+                        tracing::warn!(
+                            %stream,
+                            "{stream} was begun anew: what was archived of it is kept aside, and is no part of its history"
+                        );
+                        done = archive_news(&*engine, &archive, stream).await;
+                    }
+                    Err(error) => tracing::warn!(
+                        %stream,
+                        "Could not keep aside what was archived of {stream}, and tries again: {}",
+                        chain(&error)
+                    ),
+                }
+            }
             tell(stream, done, &mut failing);
         }
-        clock.sleep(EVERY).await;
+        ctx.clock.sleep(EVERY).await;
     }
 }
 

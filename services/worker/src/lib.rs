@@ -46,7 +46,7 @@ pub fn lead(ctx: &Context, store: Store, bus: &Bus) {
     let (own, engine) = (ctx.clone(), Arc::clone(bus.engine()));
     leader::start(ctx, store.clone(), move || {
         let retention = retention::run(own.clone(), store.clone());
-        let archive = archive::run(own.clock.clone(), store.clone(), Arc::clone(&engine));
+        let archive = archive::run(own.clone(), store.clone(), Arc::clone(&engine));
         async move {
             tokio::join!(retention, archive);
         }

@@ -1,9 +1,12 @@
 //! History.
 
 use crate::house::{House, until};
-use lockdown_bus::{Archive as _, Class, Query, Stored};
+use lockdown_bus::{Archive as _, Class, Key, Query, Stored, Stream};
 use lockdown_events::{Author, Event, GuildConfig, GuildEvent, Message, MessageEvent, Platform};
 use lockdown_moderation::StoreArchive;
+use lockdown_runtime::Clock;
+use lockdown_store::archive::{Entry, EntryPlace};
+use lockdown_store::{in_read, in_tx};
 use serde_json::json;
 
 pub(crate) async fn say(house: &House, version: u64) {
@@ -92,5 +95,46 @@ pub(crate) async fn history_outlives_the_streams(house: House) {
         ctx.tasks.all_ended().await;
         drop(bus);
     }
+    house.stop().await;
+}
+
+/// The file of the bus is lost, the store is not: the new log counts from the first entry again.
+#[tokio::test(flavor = "multi_thread")]
+async fn embedded_a_log_that_was_begun_anew_is_archived_beside_the_lost_one() {
+    let house = House::embedded(Clock::system()).await;
+    let archive = StoreArchive::new(house.store.clone());
+    let key = Key::community(Platform::Discord, &house.guild.native_id);
+    let (stream, now) = (Stream::of_class(Class::System, &key), house.ctx.clock.now());
+    let entry = |major| Entry {
+        stream: stream.to_string(),
+        place: EntryPlace { major, minor: 0 },
+        at: now,
+        topic: "user:left".into(),
+        envelope: format!("of the lost log, {major}"),
+    };
+    let lost = [entry(1), entry(1_000_000)];
+    let put = in_tx!(house.store, |tx| {
+        tx.archive_entries(&lost).await.map(|added| added.len())
+    });
+    assert_eq!(put.unwrap(), 2);
+    for version in 0..8 {
+        say(&house, version).await;
+    }
+    let (ctx, bus) = house.worker().await;
+    lockdown_worker::lead(&ctx, house.store.clone(), &bus);
+    until("the new log is archived", async || {
+        has_all(&house, &archive, Class::System).await
+    })
+    .await;
+    assert_eq!(all(&house, &archive).await.len(), 8);
+    let streams = in_read!(house.store, |conn| { conn.archived_streams().await }).unwrap();
+    let aside: Vec<&String> = streams.iter().filter(|name| name.contains('@')).collect();
+    assert_eq!(aside.len(), 1, "{streams:?}");
+    let kept = in_read!(house.store, |conn| {
+        conn.archived_entries(aside[0], EntryPlace::ZERO, 9).await
+    });
+    assert_eq!(kept.unwrap().len(), 2);
+    ctx.shutdown.request("test");
+    ctx.tasks.all_ended().await;
     house.stop().await;
 }

@@ -120,6 +120,6 @@ pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let done = tokio::time::timeout(Duration::from_secs(60), waiting).await;
+    let done = tokio::time::timeout(Duration::from_secs(120), waiting).await;
     assert!(done.is_ok(), "{what}: it never came to be");
 }
