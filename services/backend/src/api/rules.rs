@@ -11,7 +11,7 @@ use lockdown_moderation::Right;
 use lockdown_moderation::desk::{GoodRules, Ruled, RulesAsk, Seen};
 use lockdown_policy::{Diagnostic, Severity};
 use lockdown_runtime::ids::hex;
-use schemars::{JsonSchema, SchemaGenerator};
+use schemars::{JsonSchema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -257,12 +257,13 @@ impl Give for Yaml {
         }
     }
 
-    fn describe(generator: &mut SchemaGenerator) -> Vec<Given> {
-        let given = Given::json::<String>(200, "As it was written.", generator);
+    fn describe(_: &mut SchemaGenerator) -> Vec<Given> {
         vec![Given {
+            // Who reads YAML finds what the text says, and no text.
+            schema: Some(json_schema!({ "description": "Rules, as `docs/RULES.md` has them." })),
             media: YAML,
             has_etag: true,
-            ..given
+            ..Given::empty(200, "As it was written.")
         }]
     }
 }
