@@ -28,6 +28,7 @@ mod facts;
 mod format;
 mod preset;
 mod replay;
+mod shared;
 mod source;
 pub mod text;
 
@@ -45,4 +46,5 @@ pub use facts::{Facts, Lately, Learned, Record};
 pub use format::format;
 pub use preset::{PRESETS, Preset};
 pub use replay::{Difference, Judged, Precision, Recorded, Replay, Report, RuleReport};
+pub use shared::Shared;
 pub use source::{At, Place, Source, Span};

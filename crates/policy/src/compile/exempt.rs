@@ -4,7 +4,7 @@ use crate::catalogue::Slot;
 use crate::document::Exempt;
 use crate::facts::{Facts, fold_word};
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Exemptions {
     staff: bool,
     bots: bool,

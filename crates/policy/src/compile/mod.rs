@@ -18,6 +18,7 @@ use condition::Gate;
 pub(crate) use condition::{Asking, Ir, Left, Truth};
 pub(crate) use counter::{ask_limit, counted};
 pub use exempt::Exemption;
+pub(crate) use exempt::Exemptions;
 pub(crate) use hash::Hasher;
 pub(crate) use rule::Rule;
 pub use surroundings::{BANKS, SharedList, Surroundings};

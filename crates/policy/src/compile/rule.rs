@@ -12,6 +12,7 @@ use crate::diagnostic::{Code, Sink};
 use crate::document::{Act, Document, Limit, Mode, Needs, Rule as Read};
 use crate::event::{EventKind, Events};
 use crate::expression::Expr;
+use crate::shared::Shared;
 use crate::source::Source;
 use lockdown_events::Platform;
 use std::cell::RefCell;
@@ -19,8 +20,8 @@ use std::sync::Arc;
 
 #[derive(Debug)]
 pub(crate) struct Rule {
-    pub(crate) id: Box<str>,
-    pub(crate) policy: Option<Box<str>>,
+    pub(crate) id: Shared<str>,
+    pub(crate) policy: Option<Shared<str>>,
     pub(crate) about: Option<Box<str>>,
     pub(crate) line: u32,
     pub(crate) events: Events,
@@ -47,7 +48,7 @@ pub(crate) struct Rule {
 pub(crate) struct Condition {
     pub(crate) ir: Ir,
     /// As the formatter writes it.
-    pub(crate) text: Box<str>,
+    pub(crate) text: Shared<str>,
     pub(crate) line: u32,
 }
 

@@ -3,11 +3,12 @@
 use super::judge::{Judge, holds_here};
 use super::verdict::{Outcome, Reached, Verdict};
 use crate::catalogue::{Kind, Slot};
-use crate::compile::{Asking, Exemption, Ir, Rule, RuleSet, Truth};
+use crate::compile::{Asking, Exemption, Exemptions, Ir, Rule, RuleSet, Truth};
 use crate::counter::{Counted, Counters};
 use crate::document::Mode;
 use crate::duration;
 use crate::facts::Facts;
+use crate::shared::Shared;
 use lockdown_events::{EventId, Platform};
 use serde::Serialize;
 
@@ -32,10 +33,10 @@ pub struct Explanation {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleTrace {
-    pub rule: String,
+    pub rule: Shared<str>,
     pub line: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub policy: Option<String>,
+    pub policy: Option<Shared<str>>,
     pub mode: &'static str,
     pub hit: bool,
     /// What became of it, in a sentence: for a rule that did not hit, why not.
@@ -43,18 +44,18 @@ pub struct RuleTrace {
     pub conditions: Vec<ConditionTrace>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counter: Option<CounterTrace>,
-    pub exemptions: Vec<Exemption>,
+    pub exemptions: Shared<[Exemption]>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConditionTrace {
-    pub condition: String,
+    pub condition: Shared<str>,
     pub line: u32,
     /// `true`, `false` or `unknown`.
     pub truth: &'static str,
     /// Each thing that it asks for, with the value seen.
-    pub seen: Vec<Seen>,
+    pub seen: Shared<[Seen]>,
 }
 
 /// A value that was seen. Whoever keeps explanations drops values by their class when their time is over; truths stay.
@@ -92,16 +93,31 @@ pub struct ActTrace {
 
 pub type LadderTrace = Reached;
 
+/// One explanation as it is written. What many rules ask alike is written once.
+struct Tracing<'a> {
+    asking: Asking<'a>,
+    /// What was seen by conditions that ask these.
+    seen: Vec<(Vec<Slot>, Shared<[Seen]>)>,
+    /// Whom the last rule did not concern.
+    exempt: Option<(&'a Exemptions, Shared<[Exemption]>)>,
+    slots: Vec<Slot>,
+}
+
 impl<C: Counters> Judge<C> {
     /// Judges once more, telling everything. Counters know the event by its id, so nothing is counted twice.
     pub fn explain(&mut self, rules: &RuleSet, facts: &Facts) -> (Verdict, Explanation) {
         let verdict = self.judge(rules, facts);
-        let mut asking = Asking::new(facts, &rules.lists);
+        let mut tracing = Tracing {
+            asking: Asking::new(facts, &rules.lists),
+            seen: Vec::new(),
+            exempt: None,
+            slots: Vec::new(),
+        };
         let traces = rules
             .rules
             .iter()
             .enumerate()
-            .map(|(index, rule)| self.trace(rule, index, &verdict, &mut asking))
+            .map(|(index, rule)| self.trace(rule, index, &verdict, &mut tracing))
             .collect();
         let acts = verdict.acts.iter().map(|planned| ActTrace {
             act: planned.act.to_string(),
@@ -122,18 +138,24 @@ impl<C: Counters> Judge<C> {
         (verdict, explanation)
     }
 
-    fn trace(&mut self, rule: &Rule, index: usize, verdict: &Verdict, asking: &mut Asking<'_>) -> RuleTrace {
-        let facts = asking.facts;
+    fn trace<'a>(
+        &mut self,
+        rule: &'a Rule,
+        index: usize,
+        verdict: &Verdict,
+        tracing: &mut Tracing<'a>,
+    ) -> RuleTrace {
+        let facts = tracing.asking.facts;
         let judged = rule.events.has(facts.kind) && holds_here(rule, facts);
         let conditions: Vec<ConditionTrace> = if judged {
             rule.when
                 .iter()
-                .map(|condition| trace_condition(&condition.ir, &condition.text, condition.line, asking))
+                .map(|condition| tracing.condition(&condition.ir, &condition.text, condition.line))
                 .collect()
         } else {
             Vec::new()
         };
-        let exemptions = rule.exempt.trace(facts);
+        let exemptions = tracing.exemptions(&rule.exempt);
         let exempt = !self.everybody && exemptions.iter().any(|tried| tried.applies);
         let hit = verdict.hits.iter().find(|hit| hit.rule == index);
         let holds = judged && conditions.iter().all(|condition| condition.truth == "true");
@@ -155,9 +177,9 @@ impl<C: Counters> Judge<C> {
             None => self.why_not(rule, facts, &conditions, &exemptions, counter.as_ref()),
         };
         RuleTrace {
-            rule: rule.id.to_string(),
+            rule: rule.id.clone(),
             line: rule.line,
-            policy: rule.policy.as_deref().map(str::to_owned),
+            policy: rule.policy.clone(),
             mode: rule.mode.as_str(),
             hit: hit.is_some(),
             because,
@@ -230,23 +252,51 @@ fn platform(platform: Platform) -> &'static str {
     }
 }
 
-fn trace_condition(ir: &Ir, text: &str, line: u32, asking: &mut Asking<'_>) -> ConditionTrace {
-    let truth = match ir.ask(asking) {
-        Truth::True => "true",
-        Truth::False => "false",
-        Truth::Unknown => "unknown",
-    };
-    let mut slots = Vec::new();
-    ir.slots(&mut |slot| {
-        if !slots.contains(&slot) {
-            slots.push(slot);
+// === impl Tracing ===
+
+impl<'a> Tracing<'a> {
+    fn exemptions(&mut self, exempt: &'a Exemptions) -> Shared<[Exemption]> {
+        if let Some((last, tried)) = &self.exempt
+            && *last == exempt
+        {
+            return tried.clone();
         }
-    });
-    ConditionTrace {
-        condition: text.to_owned(),
-        line,
-        truth,
-        seen: slots.into_iter().map(|slot| seen(slot, asking)).collect(),
+        let tried = Shared::from(exempt.trace(self.asking.facts));
+        self.exempt = Some((exempt, tried.clone()));
+        tried
+    }
+
+    fn condition(&mut self, ir: &Ir, text: &Shared<str>, line: u32) -> ConditionTrace {
+        let truth = match ir.ask(&mut self.asking) {
+            Truth::True => "true",
+            Truth::False => "false",
+            Truth::Unknown => "unknown",
+        };
+        self.slots.clear();
+        ir.slots(&mut |slot| {
+            if !self.slots.contains(&slot) {
+                self.slots.push(slot);
+            }
+        });
+        ConditionTrace {
+            condition: text.clone(),
+            line,
+            truth,
+            seen: self.seen(),
+        }
+    }
+
+    fn seen(&mut self) -> Shared<[Seen]> {
+        if let Some((_, seen)) = self.seen.iter().find(|(slots, _)| *slots == self.slots) {
+            return seen.clone();
+        }
+        let all: Vec<Seen> = self.slots.iter().map(|slot| seen(*slot, &self.asking)).collect();
+        let all = Shared::from(all);
+        // More may be found in a text by what other rules look for.
+        if !self.slots.iter().any(|slot| slot.feature().kind == Kind::Text) {
+            self.seen.push((self.slots.clone(), all.clone()));
+        }
+        all
     }
 }
 
@@ -265,7 +315,7 @@ fn seen(slot: Slot, asking: &Asking<'_>) -> Seen {
     Seen {
         field: feature.path,
         pii: feature.pii.as_str(),
-        value: value.map(|value| shorten(&value)),
+        value: value.map(shorten),
         note,
     }
 }
@@ -278,15 +328,15 @@ fn matched(slot: Slot, asking: &Asking<'_>) -> Option<String> {
         .filter_map(|(_, list, range)| {
             let part = text.get(range.clone()?)?;
             let list = &asking.lists[usize::from(*list)].name;
-            Some(format!("{list}: \"{}\"", shorten(part)))
+            Some(format!("{list}: \"{}\"", shorten(part.to_owned())))
         })
         .collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-fn shorten(text: &str) -> String {
-    if text.chars().count() <= LONGEST_SHOWN {
-        return text.to_owned();
+fn shorten(text: String) -> String {
+    match text.char_indices().nth(LONGEST_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
-    text.chars().take(LONGEST_SHOWN).chain(['…']).collect()
 }
