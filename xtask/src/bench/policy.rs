@@ -21,6 +21,7 @@ pub(super) const POLICY: Program = Program {
         ("pipeline_us", "us", AtMost(2.5)),
         ("pipeline_p99_us", "us", AtMost(15.0)),
         ("worst_ms", "ms", AtMost(2.0)),
+        ("worst_event_ms", "ms", AtMost(2.0)),
         ("build1k100_ms", "ms", AtMost(3.0)),
         ("build1k100_kib", "KiB", AtMost(160.0)),
         ("idle10k_mib", "MiB", AtMost(150.0)),

@@ -197,5 +197,12 @@ pub(crate) fn hostile() -> Vec<(&'static str, String)> {
         ("words of terms", fill("bra dre fri ")),
         ("question marks", fill("?!")),
         ("Chinese", fill("赌博")),
+        ("ligatures", fill("\u{FDFA}")),
+        (
+            "zalgo",
+            fill("z\u{300}\u{301}\u{302}\u{303}\u{304}\u{305}\u{306}\u{307} "),
+        ),
+        ("brackets", fill("[a](")),
+        ("long words", fill("bra0breche.")),
     ]
 }

@@ -8,6 +8,7 @@ mod corpus;
 mod peers;
 mod pipeline;
 mod rules;
+mod worst;
 
 fn main() {
     let words: Vec<String> = std::env::args()
@@ -33,10 +34,12 @@ fn main() {
     let rounds = if quick { 5 } else { 15 };
     let rules = rules::Bench::new();
     let texts = pipeline::Bench::new();
+    let worst = worst::Bench::new();
     memory(quick);
     for _ in 0..rounds {
         rules.round(quick);
         texts.round(quick);
+        worst.round();
     }
 }
 

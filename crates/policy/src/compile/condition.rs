@@ -4,7 +4,7 @@ use super::list::CompiledList;
 use crate::catalogue::{Cost, Slot};
 use crate::expression::Op;
 use crate::facts::Facts;
-use crate::text::Text;
+use crate::text::{Text, Work};
 use std::ops::Range;
 
 #[derive(Debug, Clone)]
@@ -57,6 +57,8 @@ pub(crate) struct Asking<'a> {
     texts: Vec<(Slot, Text)>,
     /// Texts of earlier events: read into again, they need no memory.
     spare: Vec<Text>,
+    /// What may still be done for this event.
+    pub(crate) work: Work,
 }
 
 /// What is left of an [`Asking`], empty.
@@ -154,6 +156,7 @@ impl<'a> Asking<'a> {
             found: Vec::new(),
             texts: Vec::new(),
             spare: Vec::new(),
+            work: Work::default(),
         }
     }
 
@@ -165,6 +168,7 @@ impl<'a> Asking<'a> {
             found: std::mem::take(&mut left.found),
             texts: std::mem::take(&mut left.texts),
             spare: std::mem::take(&mut left.spare),
+            work: Work::default(),
         }
     }
 
@@ -190,12 +194,13 @@ impl<'a> Asking<'a> {
             None => {
                 let raw = self.facts.text(slot)?;
                 let mut text = self.spare.pop().unwrap_or_default();
-                text.read(raw);
+                let most = self.work.read(raw.len());
+                text.read(&raw[..raw.floor_char_boundary(most)]);
                 self.texts.push((slot, text));
                 self.texts.len() - 1
             }
         };
-        let range = self.lists[usize::from(list)].find(&self.texts[place].1);
+        let range = self.lists[usize::from(list)].find(&self.texts[place].1, &mut self.work);
         self.found.push((slot, list, range.clone()));
         range
     }

@@ -6,7 +6,7 @@ use crate::catalogue::ListKind;
 use crate::diagnostic::{Code, Sink};
 use crate::document::List;
 use crate::facts::fold_word;
-use crate::text::Text;
+use crate::text::{Text, Work};
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -66,9 +66,9 @@ impl CompiledList {
         sets.iter().any(|set| set.iter().any(|domain| same(domain)))
     }
 
-    pub(crate) fn find(&self, text: &Text) -> Option<Range<usize>> {
+    pub(crate) fn find(&self, text: &Text, work: &mut Work) -> Option<Range<usize>> {
         match &self.holds {
-            Holds::Text(matchers) => matchers.iter().find_map(|matcher| matcher.find(text)),
+            Holds::Text(matchers) => matchers.iter().find_map(|matcher| matcher.find(text, work)),
             Holds::Values(_) => None,
         }
     }

@@ -1,8 +1,8 @@
 //! A list's words or patterns, looked for in a text that was read once.
 
-use crate::text::Text;
 use crate::text::patterns::Patterns;
 use crate::text::words::{WordList, Words};
+use crate::text::{Text, Work};
 use std::ops::{ControlFlow, Range};
 
 #[derive(Debug)]
@@ -40,12 +40,14 @@ impl Matcher {
     }
 
     /// Where the first one stands in the text as it was written.
-    pub(crate) fn find(&self, text: &Text) -> Option<Range<usize>> {
+    pub(crate) fn find(&self, text: &Text, work: &mut Work) -> Option<Range<usize>> {
         match self {
-            Self::Words(words) => words.find(text).map(|found| text.folded().original(found.span)),
+            Self::Words(words) => words
+                .find_within(text, work)
+                .map(|found| text.folded().original(found.span)),
             Self::Patterns(patterns) => {
                 let mut first = None;
-                patterns.scan(text, |matched| {
+                patterns.scan_within(text, work, |matched| {
                     first = Some(matched.span);
                     ControlFlow::Break(())
                 });

@@ -1,7 +1,8 @@
 //! From what was written to the folded view, counting on the way.
 
+use super::LIMIT;
 use super::lookalikes;
-use super::marks::Marks;
+use super::marks::{self, Marks};
 use super::table::{self, Entry, Fold, Kind, Script};
 use super::view::View;
 
@@ -53,38 +54,19 @@ pub(super) const ASCII: [Ascii; 128] = {
 };
 
 /// Reads `raw` into the folded view and the counts.
-pub(super) fn fold(raw: &str, folded: &mut View, marks: &mut Marks) {
+///
+/// False if it stopped in the middle, of a text whose characters stand for many others each.
+pub(super) fn fold(raw: &str, folded: &mut View, marks: &mut Marks) -> bool {
     folded.clear();
     *marks = Marks::default();
+    let mut whole = true;
     if !ascii(raw.as_bytes(), folded, marks) {
         *marks = Marks::default();
-        Folder::new(raw, folded, marks).run();
+        whole = Folder::new(raw, folded, marks).run();
     }
     marks.lines += u32::from(!raw.is_empty());
-    if raw.len() > SHORTEST_EMOJI {
-        marks.emoji += custom_emoji(raw);
-    }
-}
-
-/// No custom emoji is as short.
-const SHORTEST_EMOJI: usize = 18;
-
-/// Discord's own way to write a community's emoji: `<:name:1234>`, `<a:name:1234>`.
-fn custom_emoji(raw: &str) -> u32 {
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let is_emoji = |part: &&str| {
-        let body = part.strip_prefix("a:").or_else(|| part.strip_prefix(':'));
-        // No name or id is longer.
-        let body = body.map(|body| &body[..body.floor_char_boundary(64)]);
-        let named = body.and_then(|body| body.split_once('>')?.0.split_once(':'));
-        named.is_some_and(|(name, id)| {
-            !name.is_empty()
-                && name.bytes().all(is_name)
-                && (15..=21).contains(&id.len())
-                && id.bytes().all(|byte| byte.is_ascii_digit())
-        })
-    };
-    raw.split('<').skip(1).filter(is_emoji).count() as u32
+    marks.emoji += marks::custom_emoji(raw);
+    whole
 }
 
 /// ASCII that is seen, and begins nothing that is encoded.
@@ -238,10 +220,13 @@ impl<'a> Folder<'a> {
         }
     }
 
-    fn run(mut self) {
+    fn run(mut self) -> bool {
         let raw = self.raw;
         let mut at = 0;
         while let Some(c) = raw[at..].chars().next() {
+            if self.folded.text.len() > LIMIT + LIMIT / 4 {
+                break;
+            }
             let plain = raw.as_bytes()[at..]
                 .iter()
                 .take_while(|byte| is_plain(**byte))
@@ -267,6 +252,7 @@ impl<'a> Folder<'a> {
             self.folded.unfold_offsets();
             one_script_a_word(self.folded, self.marks);
         }
+        at == raw.len()
     }
 
     /// The same as [`Folder::one`] for each of so many plain characters.

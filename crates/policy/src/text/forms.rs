@@ -3,6 +3,7 @@
 //! A form is only a guess: word lists look it up, and compare letter by letter what they find. To add a disguise: a
 //! function here that pushes forms, called by `forms`, and a line in `Disguise`.
 
+use super::fold::ASCII;
 use super::lookalikes;
 use super::table::{self, Kind};
 use super::tokens::{Hash, Odd};
@@ -64,6 +65,15 @@ pub(crate) struct Forms {
     /// Stretches of the folded text that are spelled out or have markup among their letters, in order.
     pub(super) spelled: Vec<(u32, u32)>,
     pub(super) spelled_letters: u32,
+    pieces: Pieces,
+}
+
+/// Stretches of a text, letter by letter, one after the other.
+#[derive(Debug, Default)]
+struct Pieces {
+    letters: Vec<Letter>,
+    /// Where each ends.
+    ends: Vec<u32>,
 }
 
 // === impl Forms ===
@@ -124,9 +134,11 @@ impl Forms {
 
     /// `b4dw0rd`, `$hit`, `cun+`: signs are letters, and at the edges perhaps punctuation.
     fn leet(&mut self, chunk: &str, start: u32) {
-        for piece in pieces(chunk, start, |kind, _| {
+        let mut pieces = std::mem::take(&mut self.pieces);
+        pieces.cut(chunk, start, |kind, _| {
             matches!(kind, Kind::Letter | Kind::Digit | Kind::Leet)
-        }) {
+        });
+        for piece in pieces.iter() {
             let is_sign = |letter: &Letter| table::entry(letter.c).kind == Kind::Leet;
             if piece.len() > LONGEST || !piece.iter().any(is_sign) {
                 continue;
@@ -150,7 +162,7 @@ impl Forms {
             let right = piece.iter().rev().take_while(|letter| is_sign(letter)).count();
             let left = edge(left, piece[0].c == '$');
             let right = edge(right, piece[piece.len() - 1].c == '$');
-            self.push(Disguise::Leet, &piece);
+            self.push(Disguise::Leet, piece);
             // One sign of several at the end, as in "boll0ck$!!!".
             let bang = piece
                 .iter()
@@ -163,6 +175,7 @@ impl Forms {
                 }
             }
         }
+        self.pieces = pieces;
     }
 
     /// `f**u**ck`: markup that opens and closes.
@@ -176,31 +189,31 @@ impl Forms {
         if !marked {
             return;
         }
-        let letters: Vec<Letter> = pieces(chunk, start, |kind, _| matches!(kind, Kind::Letter | Kind::Digit))
-            .into_iter()
-            .flatten()
-            .collect();
+        let mut pieces = std::mem::take(&mut self.pieces);
+        pieces.cut(chunk, start, |kind, _| matches!(kind, Kind::Letter | Kind::Digit));
+        let letters = &pieces.letters;
         let only_markup = chunk.chars().all(|c| {
             matches!(c, '*' | '_' | '~' | '|' | '`')
                 || matches!(table::entry(c).kind, Kind::Letter | Kind::Digit)
         });
         if only_markup && letters.len() > 2 && letters.len() <= LONGEST {
-            self.push(Disguise::Markup, &letters);
+            self.push(Disguise::Markup, letters);
             self.spelled.push((start, start + chunk.len() as u32));
         }
+        self.pieces = pieces;
     }
 
     /// `f*ck`, `sh#t`: one sign for one letter, never the first or the last.
     fn masked(&mut self, chunk: &str, start: u32) {
         let masks = |c: char| matches!(c, '*' | '#' | '%' | '^' | '&' | '?' | '_' | '-');
-        for mut piece in pieces(chunk, start, |kind, c| {
+        let mut pieces = std::mem::take(&mut self.pieces);
+        pieces.cut(chunk, start, |kind, c| {
             matches!(kind, Kind::Letter | Kind::Digit) || masks(c)
-        }) {
-            while piece.last().is_some_and(|letter| masks(letter.c)) {
-                piece.pop();
-            }
+        });
+        for piece in pieces.iter() {
+            let end = piece.iter().rposition(|letter| !masks(letter.c));
             let lead = piece.iter().take_while(|letter| masks(letter.c)).count();
-            let piece = &mut piece[lead..];
+            let piece = end.map_or(&[][..], |end| &piece[lead..=end]);
             let masked = piece.iter().filter(|letter| masks(letter.c)).count();
             let weak = piece
                 .iter()
@@ -219,23 +232,25 @@ impl Forms {
             if !(sound || three) || weak > 1 {
                 continue;
             }
+            let mut piece = piece.to_vec();
             piece
                 .iter_mut()
                 .filter(|letter| masks(letter.c))
                 .for_each(|letter| letter.c = MASK);
-            let piece = piece.to_vec();
             self.push(Disguise::Masked, &piece);
         }
+        self.pieces = pieces;
     }
 
     /// `f u c k`, `f.u.c.k`, one letter a line: single letters with like gaps.
     fn spelled(&mut self, folded: &str) {
         let mut run: Vec<Letter> = Vec::new();
         let mut gap: Option<usize> = None;
-        let all = pieces(folded, 0, |kind, _| {
+        let mut pieces = std::mem::take(&mut self.pieces);
+        pieces.cut(folded, 0, |kind, _| {
             matches!(kind, Kind::Letter | Kind::Digit | Kind::Leet)
         });
-        for piece in &all {
+        for piece in pieces.iter() {
             // The last letter may have punctuation behind it.
             let single = piece[1..]
                 .iter()
@@ -264,6 +279,7 @@ impl Forms {
             }
         }
         self.spelled_run(&run);
+        self.pieces = pieces;
     }
 
     fn spelled_run(&mut self, run: &[Letter]) {
@@ -297,26 +313,42 @@ impl Forms {
     }
 }
 
-/// The stretches of a text whose characters pass, letter by letter.
-fn pieces(text: &str, start: u32, passes: impl Fn(Kind, char) -> bool) -> Vec<Vec<Letter>> {
-    let mut pieces: Vec<Vec<Letter>> = Vec::new();
-    let mut open = false;
-    for (at, c) in text.char_indices() {
-        let passed = passes(table::entry(c).kind, c);
-        if passed {
-            let letter = Letter {
-                c,
-                at: start + at as u32,
-                end: start + (at + c.len_utf8()) as u32,
-            };
-            match pieces.last_mut().filter(|_| open) {
-                Some(piece) => piece.push(letter),
-                None => pieces.push(vec![letter]),
+// === impl Pieces ===
+
+impl Pieces {
+    /// The stretches of a text whose characters pass.
+    fn cut(&mut self, text: &str, start: u32, passes: impl Fn(Kind, char) -> bool) {
+        self.letters.clear();
+        self.ends.clear();
+        let mut ended = 0;
+        for (at, c) in text.char_indices() {
+            let kind = ASCII
+                .get(c as usize)
+                .map_or_else(|| table::entry(c).kind, |known| known.kind);
+            if passes(kind, c) {
+                self.letters.push(Letter {
+                    c,
+                    at: start + at as u32,
+                    end: start + (at + c.len_utf8()) as u32,
+                });
+            } else if self.letters.len() > ended {
+                ended = self.letters.len();
+                self.ends.push(ended as u32);
             }
         }
-        open = passed;
+        if self.letters.len() > ended {
+            self.ends.push(self.letters.len() as u32);
+        }
     }
-    pieces
+
+    fn iter(&self) -> impl Iterator<Item = &[Letter]> {
+        let mut from = 0;
+        self.ends.iter().map(move |end| {
+            let piece = &self.letters[from..*end as usize];
+            from = *end as usize;
+            piece
+        })
+    }
 }
 
 /// Whether a digit or sign can be written for a letter.

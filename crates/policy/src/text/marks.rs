@@ -51,3 +51,21 @@ impl Marks {
         self.invisible + self.bidi + self.zalgo + self.styled + self.mixed_words + self.percent_encoded
     }
 }
+
+/// Discord's own way to write a community's emoji: `<:name:1234>`, `<a:name:1234>`.
+pub(super) fn custom_emoji(raw: &str) -> u32 {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let is_emoji = |part: &&str| {
+        let body = part.strip_prefix("a:").or_else(|| part.strip_prefix(':'));
+        // No name or id is longer.
+        let body = body.map(|body| &body[..body.floor_char_boundary(64)]);
+        let named = body.and_then(|body| body.split_once('>')?.0.split_once(':'));
+        named.is_some_and(|(name, id)| {
+            !name.is_empty()
+                && name.bytes().all(is_name)
+                && (15..=21).contains(&id.len())
+                && id.bytes().all(|byte| byte.is_ascii_digit())
+        })
+    };
+    raw.split('<').skip(1).filter(is_emoji).count() as u32
+}

@@ -41,10 +41,12 @@ pub(crate) mod table;
 pub(crate) mod tokens;
 mod view;
 pub mod words;
+mod work;
 
 pub use forms::Disguise;
 pub use marks::Marks;
 pub use view::View;
+pub(crate) use work::Work;
 
 use forms::Forms;
 use table::Kind;
@@ -84,7 +86,7 @@ impl Text {
         self.truncated = kept.len() < raw.len();
         self.raw.clear();
         self.raw.push_str(kept);
-        fold::fold(kept, &mut self.folded, &mut self.marks);
+        self.truncated |= !fold::fold(kept, &mut self.folded, &mut self.marks);
         tokens::tokens(
             &self.folded.text,
             &mut self.tokens,

@@ -11,7 +11,7 @@ mod literals;
 mod needs;
 
 use super::table;
-use super::{Text, View};
+use super::{Text, View, Work};
 use literals::Literals;
 use needs::{Needs, counts, least_digits, needed, needs, states};
 use regex::{Regex, RegexBuilder};
@@ -83,8 +83,6 @@ struct Pattern {
     cost: u32,
 }
 
-/// Nanoseconds that the patterns may cost on one text, as far as that can be told beforehand.
-const BUDGET: u64 = 1_500_000;
 const SIZE_LIMIT: usize = 256 * 1024;
 const MOST_STATES: u32 = 4_000;
 
@@ -137,11 +135,20 @@ impl Patterns {
 
     /// Tells of each pattern's first match until it is told to stop. False if some were left out because all together would
     /// have cost too much on a text as long as this.
-    pub fn scan(&self, text: &Text, mut matched: impl FnMut(Matched) -> ControlFlow<()>) -> bool {
+    pub fn scan(&self, text: &Text, matched: impl FnMut(Matched) -> ControlFlow<()>) -> bool {
+        self.scan_within(text, &mut Work::default(), matched)
+    }
+
+    /// The same, with what is left of the work for one event.
+    pub(crate) fn scan_within(
+        &self,
+        text: &Text,
+        work: &mut Work,
+        mut matched: impl FnMut(Matched) -> ControlFlow<()>,
+    ) -> bool {
         if self.all.is_empty() {
             return true;
         }
-        let mut left = BUDGET;
         let mut complete = true;
         let mut told = Places::default();
         let joined = text.has_joined.then_some(&text.joined);
@@ -162,11 +169,10 @@ impl Patterns {
                     continue;
                 }
                 let cost = u64::from(pattern.cost) * view.as_str().len() as u64;
-                if cost > left {
+                if !work.run(cost) {
                     complete = false;
                     continue;
                 }
-                left -= cost;
                 let Some(found) = pattern.regex().and_then(|regex| regex.find(view.as_str())) else {
                     continue;
                 };

@@ -1,10 +1,10 @@
 //! Terms that are looked for as they are: whole words by their bytes; in a text of plain ASCII without reading it first.
 
-use super::scan::{MOST_COMPARED, Scan};
+use super::scan::Scan;
 use super::{Found, Term, TermKind, Words};
 use crate::text::forms::Disguise;
 use crate::text::tokens::{beside, mix};
-use crate::text::{LIMIT, Text, fold};
+use crate::text::{LIMIT, Text, Work, fold};
 use std::ops::{ControlFlow, Range};
 
 /// Eight bytes of one each.
@@ -35,7 +35,7 @@ impl Words {
     fn find_plain(&self, bytes: &[u8]) -> Option<Found> {
         let mut first = None;
         let mut before: Option<(u64, usize)> = None;
-        let mut left = MOST_COMPARED;
+        let mut left = Work::default().compared;
         // Stopped by the first one, or by a text that was made to cost.
         let _ = words(bytes, |word| {
             let key = hash(bytes, word.clone(), LOWER);

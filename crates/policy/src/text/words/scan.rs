@@ -6,11 +6,8 @@ use super::{ANY, Found, Term, TermKind, Words};
 use crate::text::forms::{Disguise, Form, Letter};
 use crate::text::table::{self, Kind, Script};
 use crate::text::tokens::{Token, beside};
-use crate::text::{Text, everyday};
+use crate::text::{Text, Work, everyday};
 use std::ops::ControlFlow;
-
-/// Comparisons letter by letter for one text: enough for any text that was not made to cost.
-pub(super) const MOST_COMPARED: u32 = 4_096;
 
 pub(super) struct Scan<'a, F> {
     pub(super) words: &'a Words,
@@ -27,22 +24,35 @@ pub(super) struct Scan<'a, F> {
 impl Words {
     /// Tells of every term in the text until it is told to stop. One place may be told of for several terms.
     pub fn scan(&self, text: &Text, found: impl FnMut(Found) -> ControlFlow<()>) {
-        let scan = Scan {
+        self.scan_within(text, &mut Work::default(), found);
+    }
+
+    /// The same, as far as the work allows.
+    fn scan_within(&self, text: &Text, work: &mut Work, found: impl FnMut(Found) -> ControlFlow<()>) {
+        if !work.look_up(text.tokens.len() + text.forms.all.len()) {
+            return;
+        }
+        let mut scan = Scan {
             words: self,
             text,
             folded: text.folded.as_str(),
-            left: MOST_COMPARED,
+            left: work.compared,
             latin: None,
             found,
         };
         // Stopped by who asked.
         let _ = scan.run();
+        work.compared = scan.left;
     }
 
     /// The first term in the text, if any.
     pub fn find(&self, text: &Text) -> Option<Found> {
+        self.find_within(text, &mut Work::default())
+    }
+
+    pub(crate) fn find_within(&self, text: &Text, work: &mut Work) -> Option<Found> {
         let mut first = None;
-        self.scan(text, |found| {
+        self.scan_within(text, work, |found| {
             first = Some(found);
             ControlFlow::Break(())
         });
@@ -53,7 +63,7 @@ impl Words {
 // === impl Scan ===
 
 impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
-    fn run(mut self) -> ControlFlow<()> {
+    fn run(&mut self) -> ControlFlow<()> {
         if !self.words.exact.is_empty() {
             self.exact()?;
         }
