@@ -1,10 +1,24 @@
-//! Every shape of a message that has an id, a channel and something to read is read.
+//! Every shape of a message that has an id, a channel and something to read is read and judged.
 
 use crate::town::Town;
+use lockdown_policy::counter::InMemory;
+use lockdown_policy::{EventKind, Facts, Judge, Source, Surroundings, check};
 use serde_json::{Value, json};
 
 /// Stands somewhere in each shape, with the shape's number; whoever reads the shape finds it.
 const MARK: &str = "free-nitro";
+const RULES: &str = "\
+version: 1
+rules:
+  - id: mark
+    events: [message]
+    exempt: none
+    when: [text.has_any(mark) or author.names.has_any(mark) or links.any_in(places)]
+    then: [delete]
+lists:
+  mark: {words: [free nitro]}
+  places: {domains: [scam.example]}
+";
 
 /// A message that has everything.
 fn whole(town: &Town, mark: &str) -> Value {
@@ -49,6 +63,7 @@ fn instead() -> Vec<Value> {
 
 /// Messages in which the mark stands elsewhere than in the content.
 fn elsewhere(town: &Town, mark: &str) -> Vec<Value> {
+    let link = format!("https://scam.example/{mark}");
     let with = |over: Value| {
         let mut message = whole(town, "");
         message
@@ -62,8 +77,8 @@ fn elsewhere(town: &Town, mark: &str) -> Vec<Value> {
         with(json!({ "embeds": [{ "description": mark }] })),
         with(json!({ "embeds": [{ "author": { "name": mark } }] })),
         with(json!({ "embeds": [{ "footer": { "text": mark } }] })),
-        with(json!({ "embeds": [{ "url": mark }] })),
-        with(json!({ "embeds": [{ "author": { "name": "x", "url": mark } }] })),
+        with(json!({ "embeds": [{ "url": link }] })),
+        with(json!({ "embeds": [{ "author": { "name": "x", "url": link } }] })),
         with(json!({ "embeds": [{ "fields": [{ "name": "x", "value": mark }] }] })),
         with(json!({ "embeds": [{ "later": { "text": mark } }] })),
         with(json!({ "embeds": mark })),
@@ -95,7 +110,7 @@ fn elsewhere(town: &Town, mark: &str) -> Vec<Value> {
         ),
         with(json!({ "components": [{ "type": 1, "components": [{ "type": 2, "label": mark }] }] })),
         with(
-            json!({ "components": [{ "type": 1, "components": [{ "type": 2, "style": 5, "url": mark }] }] }),
+            json!({ "components": [{ "type": 1, "components": [{ "type": 2, "style": 5, "url": link }] }] }),
         ),
         with(
             json!({ "components": [{ "type": 1, "components": [{ "type": 3, "placeholder": mark, "options": [] }] }] }),
@@ -120,7 +135,7 @@ fn elsewhere(town: &Town, mark: &str) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_shape_is_read() {
+async fn every_shape_is_read_and_judged() {
     let town = Town::embedded().await;
     town.start().await;
     let mut shapes = Vec::new();
@@ -179,7 +194,7 @@ async fn every_shape_is_read() {
     for at in 0..elsewhere(&town, "").len() {
         mark(&town, &|town, text| elsewhere(town, text).swap_remove(at));
     }
-    assert!(shapes.len() >= 150, "{}", shapes.len());
+    assert!(shapes.len() >= 500, "{}", shapes.len());
     for (at, (_, shape)) in shapes.iter_mut().enumerate() {
         let id = 1_176_523_342_000_000_000 + at as u64;
         shape["id"] = json!(id.to_string());
@@ -192,6 +207,20 @@ async fn every_shape_is_read() {
         assert_eq!(message.channel_id.as_str(), town.channel.to_string());
         assert_eq!(message.guild_id.as_str(), town.guild.to_string());
     }
+    // Each of them is within the reach of rules, wherever in it the forbidden words stand.
+    let rules = check(&Source::new("shapes.yml", RULES), &Surroundings::default());
+    let rules = rules.rules.unwrap();
+    let mut judge = Judge::new(InMemory::new());
+    let (envelopes, mut missed) = (town.events("message:created").await, Vec::new());
+    for ((_, shape), (envelope, message)) in shapes.iter().zip(envelopes.iter().zip(&heard)) {
+        let at = envelope.timestamp.timestamp_millis();
+        let facts = Facts::of_message(envelope.event_id, EventKind::Message, at, message);
+        let verdict = judge.judge(&rules, &facts);
+        if verdict.hits.is_empty() {
+            missed.push(shape);
+        }
+    }
+    assert_eq!(missed, [&Value::Null; 0], "not judged");
     // What was not understood is told.
     let strange = heard
         .iter()
