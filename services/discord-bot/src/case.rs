@@ -45,11 +45,7 @@ impl Recorded {
         if let Some(id) = &self.moderator_id {
             return format!("<@{id}>");
         }
-        match self.actor.split_once(':') {
-            Some(("rule", rule)) => tongue.say("by.rule", &[("name", &escape(rule))]),
-            Some(("token", token)) => tongue.say("by.token", &[("name", &escape(token))]),
-            _ => tongue.say("by.system", &[]),
-        }
+        doer(tongue, &self.actor)
     }
 
     /// What was done to whom, and its number: `Ban of @ana (Case #17)`.
@@ -115,6 +111,16 @@ impl Recorded {
             Some(reason) => escape(&shorten(reason, most)),
             None => tongue.say("case.no_reason", &[]),
         }
+    }
+}
+
+/// Who did something, as the audit names them.
+pub(crate) fn doer(tongue: &Tongue, actor: &str) -> String {
+    match actor.split_once(':') {
+        Some(("rule", rule)) => tongue.say("by.rule", &[("name", &escape(rule))]),
+        Some(("token", token)) => tongue.say("by.token", &[("name", &escape(token))]),
+        None if actor.bytes().all(|digit| digit.is_ascii_digit()) => format!("<@{actor}>"),
+        _ => tongue.say("by.system", &[]),
     }
 }
 

@@ -39,7 +39,7 @@ use tokio::sync::{mpsc, watch};
 /// Events that the gateway may be ahead of their publication.
 const AHEAD: usize = 4_096;
 /// Commands that may wait.
-const INTERACTIONS: usize = 1_024;
+const REQUESTS: usize = 1_024;
 
 /// What the bot lacks.
 #[derive(Debug, Clone, Serialize)]
@@ -162,7 +162,7 @@ async fn begin(
     let discord = Discord::new(Arc::clone(&rest), Arc::clone(&guilds), ctx.clock.clone());
     hands::start(ctx, &bus, Arc::new(discord.clone())).await?;
     let (events, heard) = mpsc::channel(AHEAD);
-    let (interactions, asked) = mpsc::channel(INTERACTIONS);
+    let (requests, asked) = mpsc::channel(REQUESTS);
     let book = SettingsBook::open(ctx, &bus).await?;
     let log = ModLog::start(bus.clone(), discord.clone(), book.clone()).await?;
     let recent = Arc::new(Recent::default());
@@ -197,7 +197,7 @@ async fn begin(
         clock: ctx.clock.clone(),
         tasks: ctx.tasks.clone(),
         stopping: ctx.shutdown.soft_token(),
-        interactions,
+        requests,
     };
     ctx.tasks.spawn("intake", intake.run(heard));
     let shutdown = ctx.shutdown.clone();

@@ -8,6 +8,7 @@ use lockdown_moderation::words::Tongue;
 
 /// Discord takes no more.
 const MOST: usize = 1_900;
+const REFUSED: char = '❌';
 
 /// An answer, and what does not go into its one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +47,15 @@ impl Told {
 
     /// `why` may hold mentions: other people's words in it are escaped.
     pub(super) fn refused(tongue: &Tongue, why: impl AsRef<str>) -> Self {
-        Self::plain(format!("❌ {}", tongue.say("refused", &[("why", &why.as_ref())])))
+        Self::plain(format!(
+            "{REFUSED} {}",
+            tongue.say("refused", &[("why", &why.as_ref())])
+        ))
+    }
+
+    /// It was not done.
+    pub(super) fn is_refusal(&self) -> bool {
+        self.text.starts_with(REFUSED)
     }
 
     /// Lines below the first, in as many messages as it takes.

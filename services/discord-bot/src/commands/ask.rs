@@ -2,6 +2,7 @@
 
 use super::input::Input;
 use super::{Commands, PATIENCE, why};
+use lockdown_bus::AskError;
 use lockdown_events::{Platform, RouteRequest};
 use lockdown_moderation::hands::RouteAnswer;
 use lockdown_moderation::words::Tongue;
@@ -56,8 +57,26 @@ impl Commands {
 
     /// The answer as it is; an error in words for the moderator.
     pub(super) async fn route(&self, question: Question, tongue: &Tongue) -> Result<RouteAnswer, String> {
-        let asked = self.bus.requests().ask("route", &question.0, PATIENCE).await;
+        let asked = self.asked(&question).await;
         asked.map_err(|error| why(tongue, &error))
+    }
+
+    /// The same, `None` where it is refused with this code.
+    pub(super) async fn route_unless(
+        &self,
+        code: &str,
+        question: Question,
+        tongue: &Tongue,
+    ) -> Result<Option<RouteAnswer>, String> {
+        match self.asked(&question).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(AskError::Refused(refused)) if refused.code == code => Ok(None),
+            Err(error) => Err(why(tongue, &error)),
+        }
+    }
+
+    async fn asked(&self, question: &Question) -> Result<RouteAnswer, AskError> {
+        self.bus.requests().ask("route", &question.0, PATIENCE).await
     }
 
     pub(super) async fn ask<T: DeserializeOwned>(
@@ -65,10 +84,24 @@ impl Commands {
         question: Question,
         tongue: &Tongue,
     ) -> Result<T, String> {
-        let answer = self.route(question, tongue).await?;
-        serde_json::from_value(answer.body.unwrap_or_default()).map_err(|error| {
-            tracing::error!("The backend's answer to a command cannot be read: {error}");
-            tongue.say("asked.failed", &[])
-        })
+        read(self.route(question, tongue).await?, tongue)
     }
+
+    /// The same, `None` where it is refused with this code.
+    pub(super) async fn ask_unless<T: DeserializeOwned>(
+        &self,
+        code: &str,
+        question: Question,
+        tongue: &Tongue,
+    ) -> Result<Option<T>, String> {
+        let answer = self.route_unless(code, question, tongue).await?;
+        answer.map(|answer| read(answer, tongue)).transpose()
+    }
+}
+
+fn read<T: DeserializeOwned>(answer: RouteAnswer, tongue: &Tongue) -> Result<T, String> {
+    serde_json::from_value(answer.body.unwrap_or_default()).map_err(|error| {
+        tracing::error!("The backend's answer to a command cannot be read: {error}");
+        tongue.say("asked.failed", &[])
+    })
 }

@@ -149,6 +149,16 @@ impl Commands {
         Ok(json!({ "evidence": all }))
     }
 
+    /// For the moderators alone, in the thread of the case.
+    pub(super) async fn case_note(&self, input: &Input) -> Result<Told, String> {
+        let body = json!({ "body": input.text("text").unwrap_or_default() });
+        let question = self.of_case(input, "postToThread")?.body(body);
+        self.route(question, input.tongue).await?;
+        let number = input.number("number").unwrap_or_default();
+        let said = input.tongue.say("case.noted", &[("case", &number)]);
+        Ok(Told::done(&said))
+    }
+
     pub(super) async fn case_void(&self, input: &Input) -> Result<Told, String> {
         let reason = input.text("reason").unwrap_or_default();
         let question = self.of_case(input, "voidCase")?.body(json!({ "reason": reason }));

@@ -1,31 +1,12 @@
-//! `/config` and `/rules`.
+//! `/config`.
 
 use super::Commands;
 use super::answers::Told;
-use super::ask::Question;
 use super::input::Input;
 use crate::words::{WORDS, escape};
 use lockdown_events::ChannelId;
 use lockdown_moderation::Settings;
 use lockdown_moderation::words::Tongue;
-use serde::Deserialize;
-use serde_json::{Value, json};
-
-#[derive(Deserialize)]
-struct Checked {
-    good: bool,
-    rules: Vec<String>,
-    findings: Vec<Finding>,
-}
-
-#[derive(Deserialize)]
-struct Finding {
-    severity: String,
-    line: u32,
-    message: String,
-    #[serde(default)]
-    hint: Option<String>,
-}
 
 // === impl Commands ===
 
@@ -76,59 +57,6 @@ impl Commands {
             Told::done(&tongue.say("config.set", &[])),
         ))
     }
-
-    /// What the rules in force are, and what is to be said of them.
-    pub(super) async fn rules_list(&self, input: &Input) -> Result<Told, String> {
-        let text = self.route(self.question(input, "getRules"), input.tongue).await?;
-        let text = text.body.unwrap_or_default();
-        let checked = self
-            .checked(self.question(input, "checkRules"), text, input)
-            .await?;
-        if checked.rules.is_empty() {
-            return Ok(Told::nothing(&input.tongue.say("rules.none", &[])));
-        }
-        let said = input.tongue.count("rules.list", checked.rules.len() as u64, &[]);
-        let rules = checked.rules.iter().map(|rule| escape(rule));
-        let told = Told::plain(said).with_lines([rules.collect::<Vec<_>>().join(", ")]);
-        Ok(findings(input, &checked, told))
-    }
-
-    /// Of the text of a form; changes nothing.
-    pub(super) async fn rules_check(&self, input: &Input) -> Result<Told, String> {
-        let text = json!(input.text("rules").unwrap_or_default());
-        let checked = self
-            .checked(self.question(input, "checkRules"), text, input)
-            .await?;
-        let count = checked.rules.len() as u64;
-        let told = if checked.good {
-            Told::done(&input.tongue.count("rules.good", count, &[]))
-        } else {
-            Told::refused(input.tongue, input.tongue.say("rules.bad", &[]))
-        };
-        Ok(findings(input, &checked, told))
-    }
-
-    async fn checked(&self, question: Question, text: Value, input: &Input) -> Result<Checked, String> {
-        self.ask(question.body(text), input.tongue).await
-    }
-}
-
-fn findings(input: &Input, checked: &Checked, told: Told) -> Told {
-    let lines = checked.findings.iter().map(|finding| {
-        let hint = finding.hint.as_ref().map(|hint| format!(" ({})", escape(hint)));
-        let sign = if finding.severity == "error" {
-            "❌"
-        } else {
-            "⚠️"
-        };
-        let line = input.tongue.say("rules.line", &[("line", &finding.line)]);
-        format!(
-            "{sign} {line}: {}{}",
-            escape(&finding.message),
-            hint.unwrap_or_default()
-        )
-    });
-    told.with_lines(lines)
 }
 
 fn shown(input: &Input, settings: &Settings, told: Told) -> Told {

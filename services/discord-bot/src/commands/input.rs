@@ -91,6 +91,34 @@ impl Input {
         })
     }
 
+    /// What somebody said in a channel, as a command without its words.
+    pub(super) fn spoken(
+        message: &Value,
+        (guild, channel, author): (u64, u64, u64),
+        roles: Vec<u64>,
+        held: u64,
+    ) -> Option<Self> {
+        Some(Self {
+            id: read::id(&message["id"])?,
+            token: String::new(),
+            kind: Kind::Command,
+            path: String::new(),
+            guild: Numbered::of(guild, GuildId::new)?,
+            channel: Numbered::of(channel, ChannelId::new)?,
+            moderator: Numbered::of(author, UserId::new)?,
+            roles,
+            permissions: held,
+            tongue: WORDS.tongue(None),
+            zone: Zone::default(),
+            options: Vec::new(),
+            resolved: Value::Null,
+        })
+    }
+
+    pub(super) fn put_options(&mut self, options: Vec<Value>) {
+        self.options = options;
+    }
+
     /// The id of a button or a form that asks for `path` with the same options as this.
     pub(super) fn custom_id(&self, path: &str) -> String {
         let plain = self.options.iter().filter_map(|option| {
@@ -186,7 +214,10 @@ impl Input {
 
 impl<T> Numbered<T> {
     fn read<E>(value: &Value, id: impl FnOnce(&str) -> Result<T, E>) -> Option<Self> {
-        let number = read::id(value)?;
+        Self::of(read::id(value)?, id)
+    }
+
+    fn of<E>(number: u64, id: impl FnOnce(&str) -> Result<T, E>) -> Option<Self> {
         let id = id(&number.to_string()).ok()?;
         Some(Self { id, number })
     }

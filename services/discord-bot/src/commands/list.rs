@@ -12,11 +12,11 @@ use serde_json::{Map, Value, json};
 
 /// Types of options.
 const TEXT: u8 = 3;
-const NUMBER: u8 = 4;
-const FLAG: u8 = 5;
-const USER: u8 = 6;
-const CHANNEL: u8 = 7;
-const ROLE: u8 = 8;
+pub(super) const NUMBER: u8 = 4;
+pub(super) const FLAG: u8 = 5;
+pub(super) const USER: u8 = 6;
+pub(super) const CHANNEL: u8 = 7;
+pub(super) const ROLE: u8 = 8;
 
 /// Channels in which something is said: text, voice, announcements, stages, forums, media.
 const SPOKEN: [u8; 6] = [0, 2, 5, 13, 15, 16];
@@ -35,12 +35,12 @@ enum Takes {
 }
 
 #[derive(Clone, Copy)]
-struct Opt {
-    name: &'static str,
-    kind: u8,
-    needed: bool,
+pub(super) struct Opt {
+    pub(super) name: &'static str,
+    pub(super) kind: u8,
+    pub(super) needed: bool,
     range: Option<(u64, u64)>,
-    choices: &'static [&'static str],
+    pub(super) choices: &'static [&'static str],
     /// What is typed is completed.
     completed: bool,
 }
@@ -97,6 +97,7 @@ const DURATION: Opt = Opt::new("duration", TEXT).completed();
 const DELETE: Opt = Opt::new("delete", TEXT).completed();
 const CASE: Opt = Opt::new("number", NUMBER).needed().completed().within(1, 1 << 50);
 const PLACE: Opt = Opt::new("channel", CHANNEL);
+const RULE: Opt = Opt::new("rule", TEXT).needed().completed();
 const GIVEN_ROLE: Opt = Opt::new("role", ROLE).needed();
 
 const ACTIONS: [&str; 9] = [
@@ -161,6 +162,7 @@ const COMMANDS: &[Command] = &[
             ("reason", &[CASE, REASON.needed()]),
             ("duration", &[CASE, DURATION.needed()]),
             ("evidence", &[CASE, Opt::new("evidence", TEXT).needed()]),
+            ("note", &[CASE, Opt::new("text", TEXT).needed()]),
             ("void", &[CASE, REASON.needed()]),
             ("undo", &[CASE, REASON]),
             ("explain", &[CASE]),
@@ -173,7 +175,19 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "rules",
         permission: MANAGE_GUILD,
-        takes: Takes::Commands(&[("check", &[]), ("list", &[])]),
+        takes: Takes::Commands(&[
+            ("check", &[]),
+            ("list", &[]),
+            ("enable", &[RULE]),
+            ("shadow", &[RULE]),
+            ("disable", &[RULE]),
+            ("resume", &[RULE]),
+        ]),
+    },
+    Command {
+        name: "raid",
+        permission: BAN_MEMBERS,
+        takes: Takes::Commands(&[("on", &[DURATION]), ("off", &[]), ("status", &[])]),
     },
     command("doctor", MANAGE_GUILD, &[]),
     Command {
@@ -237,6 +251,19 @@ pub(super) fn all() -> Value {
         })
     });
     COMMANDS.iter().map(Command::json).chain(menus).collect()
+}
+
+/// What a command takes, or one within a group; `None` where there is no such command, or it asks by a form.
+pub(super) fn options(name: &str, within: Option<&str>) -> Option<&'static [Opt]> {
+    let command = COMMANDS.iter().find(|command| command.name == name)?;
+    match (&command.takes, within) {
+        (Takes::Options(options), None) => Some(options),
+        (Takes::Commands(inner), Some(within)) if (name, within) != ("rules", "check") => {
+            let found = inner.iter().find(|(name, _)| *name == within);
+            found.map(|(_, options)| *options)
+        }
+        _ => None,
+    }
 }
 
 /// The command that a line of a menu is, by its name.

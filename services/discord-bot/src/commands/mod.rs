@@ -16,15 +16,21 @@ mod forms;
 mod input;
 mod list;
 mod many;
+mod modes;
 mod outcomes;
 mod people;
 mod purge;
+mod records;
 mod reports;
 mod rights;
 mod roles;
+mod rules;
+mod spoken;
 mod typing;
 
-use crate::effects::{Discord, Ended, Locks};
+pub(crate) use spoken::addressed;
+
+use crate::effects::{Discord, Locks};
 use crate::modlog::{ModLog, of};
 use crate::rest::{Ask, Priority, Rest, RestError};
 use crate::words::escape;
@@ -32,10 +38,7 @@ use answers::{Told, exact};
 use anyhow::Context as _;
 use input::{Input, Kind};
 use lockdown_bus::{AskError, Bus};
-use lockdown_events::{
-    Action, ChannelId, GuildId, ModerationAction, ModerationDeed, ModerationEvent, ModerationLog, Origin,
-    Outcome, Platform, UserId,
-};
+use lockdown_events::{Action, ModerationAction, ModerationLog, Origin, Outcome, Platform, UserId};
 use lockdown_moderation::hands::SettingsBook;
 use lockdown_moderation::words::Tongue;
 use lockdown_moderation::{Limits, Span, Term, Zone, zone};
@@ -57,8 +60,8 @@ const OUTCOME: Duration = Duration::from_secs(8);
 const AT_ONCE: usize = 64;
 /// Only the moderator sees it.
 const EPHEMERAL: u64 = 64;
-/// How often a record is offered to a bus that is away, a second apart.
-const RECORD_TRIES: usize = 15;
+/// Discord's code for an interaction that can be answered no more.
+const TOO_LATE: u32 = 50_027;
 /// How often it is looked whose time is over.
 const SWEEP: Duration = Duration::from_secs(2);
 
@@ -76,6 +79,19 @@ pub(crate) struct Commands {
     reporters: Reporters,
     /// The application, which has the bot's own id.
     own: u64,
+}
+
+/// Something that somebody wants of the bot.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// By a command, a menu, a button or a form.
+    Interaction(Value),
+    /// By a message that begins with the bot's name.
+    Spoken {
+        guild: u64,
+        channel: u64,
+        message: Value,
+    },
 }
 
 /// What the desk says of a case; more members may come.
@@ -130,7 +146,7 @@ impl Commands {
     }
 
     /// Registers the commands, then answers until the process stops.
-    pub(crate) async fn run(self, mut asked: mpsc::Receiver<Value>, ctx: Context) -> anyhow::Result<()> {
+    pub(crate) async fn run(self, mut asked: mpsc::Receiver<Request>, ctx: Context) -> anyhow::Result<()> {
         let stopping = ctx.shutdown.soft_token();
         let (registering, stop) = (self.clone(), stopping.clone());
         ctx.tasks.spawn_finite("register", async move {
@@ -144,7 +160,7 @@ impl Commands {
         });
         let room = Arc::new(Semaphore::new(AT_ONCE));
         loop {
-            let Some(Some(interaction)) = stopping.run_until_cancelled(asked.recv()).await else {
+            let Some(Some(request)) = stopping.run_until_cancelled(asked.recv()).await else {
                 ctx.shutdown.soft().await;
                 return Ok(());
             };
@@ -153,7 +169,7 @@ impl Commands {
             };
             let (commands, stop) = (self.clone(), stopping.clone());
             ctx.tasks.spawn_finite("command", async move {
-                stop.run_until_cancelled(commands.take(&interaction)).await;
+                stop.run_until_cancelled(commands.take_request(&request)).await;
                 drop(place);
                 Ok(())
             });
@@ -191,6 +207,17 @@ impl Commands {
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(300));
+        }
+    }
+
+    async fn take_request(&self, request: &Request) {
+        match request {
+            Request::Interaction(interaction) => self.take(interaction).await,
+            Request::Spoken {
+                guild,
+                channel,
+                message,
+            } => self.take_spoken(*guild, *channel, message).await,
         }
     }
 
@@ -241,8 +268,17 @@ impl Commands {
             .body(&body)
             .exempt()
             .priority(Priority::Sanction);
-        if let Err(error) = self.rest.call(ask).await {
-            tracing::warn!("A command's answer did not reach the moderator: {error}");
+        match self.rest.call(ask).await {
+            // It took longer than Discord waits: all may see the first line of it.
+            Err(error) if error.code() == TOO_LATE => {
+                let text = told.text();
+                let line = text.lines().next().unwrap_or_default();
+                let said = format!("<@{}> {line}", input.moderator.id);
+                self.say_in_channel(&input, 0, &said, false).await;
+                return;
+            }
+            Err(error) => tracing::warn!("A command's answer did not reach the moderator: {error}"),
+            Ok(_) => {}
         }
         for text in told.more() {
             let route = Route::WebhookFollowupMessages {
@@ -286,6 +322,7 @@ impl Commands {
                     "case reason" => self.case_change(input, "reason").await,
                     "case duration" => self.case_change(input, "duration").await,
                     "case evidence" => self.case_change(input, "evidence").await,
+                    "case note" => self.case_note(input).await,
                     "case void" => self.case_void(input).await,
                     "case undo" => self.case_undo(input).await,
                     "history" => self.history(input).await,
@@ -294,6 +331,13 @@ impl Commands {
                     "remove" => self.remove(input).await,
                     "rules check" => self.rules_check(input).await,
                     "rules list" => self.rules_list(input).await,
+                    "rules enable" => self.rules_mode(input, "live").await,
+                    "rules shadow" => self.rules_mode(input, "shadow").await,
+                    "rules disable" => self.rules_mode(input, "disabled").await,
+                    "rules resume" => self.rules_resume(input).await,
+                    "raid on" => self.raid_on(input).await,
+                    "raid off" => self.raid_off(input).await,
+                    "raid status" => self.raid_status(input).await,
                     "doctor" => self.doctor(input).await,
                     "config show" => self.config_show(input).await,
                     "config set" => self.config_set(input).await,
@@ -383,62 +427,6 @@ impl Commands {
             ),
             None => Came::Waiting(case),
         }
-    }
-
-    /// The line for Discord's audit log: who and why.
-    fn audit(&self, input: &Input) -> String {
-        let reason = input.text("reason").unwrap_or_else(|| format!("/{}", input.path));
-        let words: Vec<&str> = reason.split_whitespace().collect();
-        let line = format!("{}: {}", input.moderator.id, words.join(" "));
-        let most = Limits::of(Platform::Discord).audit_reason.unwrap_or(512);
-        let mut used = 0;
-        line.chars()
-            .take_while(|c| {
-                used += c.len_utf16();
-                used <= most
-            })
-            .collect()
-    }
-
-    /// What the moderator did, for the record.
-    fn deed(&self, input: &Input, deed: &str, channel: Option<u64>) -> ModerationDeed {
-        ModerationDeed {
-            moderator_id: Some(input.moderator.id.clone()),
-            channel_id: channel.and_then(|channel| ChannelId::new(&channel.to_string()).ok()),
-            reason: input.text("reason"),
-            ..ModerationDeed::new(Platform::Discord, input.guild.id.clone(), deed)
-        }
-    }
-
-    /// Tells of a deed that is no case.
-    async fn record(&self, deed: ModerationDeed) {
-        let event = ModerationEvent::Deed(deed).into();
-        for _ in 0..RECORD_TRIES {
-            match self.bus.publish(&event).await {
-                Ok(_) => return,
-                Err(error) => tracing::info!("The record of a command waits for the bus: {}", chain(&error)),
-            }
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        metrics::counter!("lockdown_discord_events_lost_total").increment(1);
-        tracing::error!("What a moderator did is not on record: the bus did not take it");
-    }
-
-    /// A timer of ours ended something.
-    async fn ended(&self, ended: Ended) {
-        let (guild, channel, deed, count) = match ended {
-            Ended::Channel { guild, channel } => (guild, Some(channel), "unlock", None),
-            Ended::Guild { guild, channels } => (guild, None, "lockdown_end", Some(channels as u64)),
-        };
-        let Ok(guild) = GuildId::new(&guild.to_string()) else {
-            return;
-        };
-        let deed = ModerationDeed {
-            channel_id: channel.and_then(|channel| ChannelId::new(&channel.to_string()).ok()),
-            count,
-            ..ModerationDeed::new(Platform::Discord, guild, deed)
-        };
-        self.record(deed).await;
     }
 }
 

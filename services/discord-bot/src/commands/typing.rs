@@ -1,7 +1,9 @@
-//! What is offered while an option is being typed: durations as they would be read, reasons that were given before, cases.
+//! What is offered while an option is being typed: durations as they would be read, reasons that were given before, cases,
+//! rules.
 
 use super::Commands;
 use super::input::Input;
+use super::rules::Listed;
 use crate::case::{Recorded, shorten};
 use lockdown_moderation::{Span, Term};
 use serde::Deserialize;
@@ -37,6 +39,7 @@ impl Commands {
             "delete" => plain(typed, &WINDOWS),
             "reason" => self.reasons(input, typed).await,
             "number" => self.numbers(input, typed).await,
+            "rule" => self.rules(input, typed).await,
             _ => Vec::new(),
         };
         offers.truncate(MOST);
@@ -82,6 +85,17 @@ impl Commands {
             (shorten(&line, 100), json!(case.case_number))
         })
         .collect()
+    }
+
+    async fn rules(&self, input: &Input, typed: &str) -> Vec<(String, Value)> {
+        let question = self.question(input, "listRules");
+        let listed = tokio::time::timeout(PATIENCE, self.ask::<Listed>(question, input.tongue)).await;
+        let Ok(Ok(listed)) = listed else {
+            return Vec::new();
+        };
+        let ids = listed.rules.into_iter().map(|rule| rule.id);
+        let fits = ids.filter(|id| id.contains(typed.trim()) && id.chars().count() <= 100);
+        fits.map(|id| (id.clone(), json!(id))).collect()
     }
 
     /// Nothing for those who may not see them.

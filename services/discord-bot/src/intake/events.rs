@@ -2,6 +2,7 @@
 
 use super::ids::event_id;
 use super::{Intake, Reread, Seen, Work, channel_id, guild_id, guild_of, native};
+use crate::commands::{Request, addressed};
 use crate::gateway::Dispatch;
 use crate::read::{self, Place};
 use crate::rest::Ask;
@@ -43,9 +44,7 @@ impl Intake {
             | "GUILD_BAN_REMOVE" => self.person(heard, &body).into_iter().collect(),
             "GUILD_AUDIT_LOG_ENTRY_CREATE" => self.audit_entry(&body),
             "INTERACTION_CREATE" => {
-                if self.interactions.try_send(body).is_err() {
-                    metrics::counter!("lockdown_discord_interactions_dropped_total").increment(1);
-                }
+                self.ask(Request::Interaction(body));
                 Vec::new()
             }
             "READY" | "RESUMED" => Vec::new(),
@@ -53,6 +52,12 @@ impl Intake {
                 metrics::counter!("lockdown_discord_unused_total").increment(1);
                 Vec::new()
             }
+        }
+    }
+
+    fn ask(&self, request: Request) {
+        if self.requests.try_send(request).is_err() {
+            metrics::counter!("lockdown_discord_interactions_dropped_total").increment(1);
         }
     }
 
@@ -92,6 +97,14 @@ impl Intake {
         };
         if self.is_own(body) {
             return vec![Work::Pass(seen)];
+        }
+        if addressed(body, self.guilds.own()).is_some() {
+            let message = body.clone();
+            self.ask(Request::Spoken {
+                guild,
+                channel,
+                message,
+            });
         }
         let created = self
             .created(guild, channel, body)

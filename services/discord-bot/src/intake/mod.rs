@@ -17,6 +17,7 @@ pub(crate) use guilds::{Channel, Guild, Guilds, role_ids};
 pub(crate) use places::Places;
 pub(crate) use recent::{Attached, Recent, Said};
 
+use crate::commands::Request;
 use crate::gateway::Dispatch;
 use crate::read;
 use crate::rest::Rest;
@@ -82,7 +83,7 @@ pub(crate) struct Intake {
     pub(crate) tasks: Tasks,
     pub(crate) stopping: CancellationToken,
     /// Commands, buttons and menus go elsewhere.
-    pub(crate) interactions: mpsc::Sender<Value>,
+    pub(crate) requests: mpsc::Sender<Request>,
 }
 
 // === impl Intake ===

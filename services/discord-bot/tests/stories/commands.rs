@@ -10,11 +10,14 @@ use lockdown_events::{
 use lockdown_moderation::hands::RouteAnswer;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 sizes!(
     a_command_is_wished_for_and_its_outcome_told,
     everybody_is_told_in_their_language,
     many_are_banned_each_with_a_result,
+    who_speaks_to_the_bot_is_answered,
+    what_comes_too_late_is_told_in_the_channel,
 );
 
 pub(crate) type Wishes = Arc<Mutex<Vec<ModerationAction>>>;
@@ -354,5 +357,65 @@ async fn many_are_banned_each_with_a_result(town: Town) {
             .iter()
             .all(|wish| wish.reason.as_deref() == Some("raid"))
     );
+    town.stop().await;
+}
+
+async fn who_speaks_to_the_bot_is_answered(town: Town) {
+    let desk = desk(&town).await;
+    town.start().await;
+    let said = |user: u64, words: &str| {
+        let text = format!("<@{}> {words}", town.bot);
+        town.discord.say(user, town.channel, &text)
+    };
+    let bot = town.bot.to_string();
+    let answers = || {
+        let messages = town.discord.messages(town.channel);
+        let own = messages
+            .into_iter()
+            .filter(|message| message["author"]["id"] == bot.as_str());
+        own.collect::<Vec<_>>()
+    };
+    // Who keeps no order is not answered what they may not, nor is small talk.
+    said(town.ana, &format!("ban {}", town.owner));
+    said(town.owner, "hello there");
+    said(town.owner, "unlock");
+    until("an answer", || async { answers().len() == 1 }).await;
+    let options = format!("note <@{}> too *loud*", town.ana);
+    let asked = said(town.owner, &options);
+    until("another answer", || async { answers().len() == 2 }).await;
+    let answer = answers().pop().unwrap();
+    assert_eq!(
+        answer["content"],
+        format!("✅ Noted about <@{}> (Case #17)", town.ana)
+    );
+    assert_eq!(answer["message_reference"]["message_id"], asked.to_string());
+    let wishes = desk.wishes.lock().unwrap().clone();
+    let noted = wishes.iter().find(|wish| wish.action == Action::Note).unwrap();
+    assert_eq!(
+        (
+            noted.reason.as_deref(),
+            noted.moderator_id.as_ref().unwrap().as_str()
+        ),
+        (Some("too *loud*"), town.owner.to_string().as_str())
+    );
+    assert_eq!(wishes.len(), 2, "{wishes:?}");
+    town.stop().await;
+}
+
+async fn what_comes_too_late_is_told_in_the_channel(town: Town) {
+    let _desk = desk(&town).await;
+    town.start().await;
+    town.discord.interactions_last(Duration::ZERO);
+    let options = json!([who(town.ana), text("text", "kind")]);
+    town.discord
+        .command(town.bot, town.owner, town.channel, "note", &options);
+    let expected = format!("<@{}> ✅ Noted about <@{}> (Case #17)", town.owner, town.ana);
+    until("the answer", || async {
+        let messages = town.discord.messages(town.channel);
+        messages.iter().any(|message| {
+            message["content"] == expected && message["allowed_mentions"]["parse"] == json!([])
+        })
+    })
+    .await;
     town.stop().await;
 }

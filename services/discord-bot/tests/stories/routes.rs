@@ -5,12 +5,16 @@ use crate::sizes;
 use crate::town::{Town, until};
 use lockdown_events::RequestError;
 use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 sizes!(
     cases_are_looked_at_and_changed,
     somebody_is_looked_up,
     settings_are_shown_and_chosen,
     rules_are_checked,
+    rules_are_switched,
+    an_attack_is_announced,
 );
 
 async fn cases_are_looked_at_and_changed(town: Town) {
@@ -24,6 +28,9 @@ async fn cases_are_looked_at_and_changed(town: Town) {
     let asked = desk_of_routes(&town, move |question| match question.route.as_str() {
         "listCases" => json!({ "cases": [answered], "nextCursor": "17" }),
         "getCase" | "changeCase" | "voidCase" => answered.clone(),
+        "postToThread" => {
+            json!({ "id": "1", "by": "5", "own": true, "body": "x", "createdAt": "2026-11-20T09:06:00Z" })
+        }
         "undoCase" => json!({ "results": [{
             "caseNumber": 17, "userId": answered["userId"], "action": "unmute", "restoresCaseNumber": null,
             "expiresAt": null, "case": null, "code": "overtaken", "detail": "a *newer* decision stands",
@@ -79,6 +86,9 @@ async fn cases_are_looked_at_and_changed(town: Town) {
     )
     .await;
     assert_eq!(said, "❌ Not done: give links or ids of messages");
+    let options = json!([number("number", 17), text("text", "seen *twice*")]);
+    let said = told(&town, "case note", options).await;
+    assert_eq!(said, "✅ Noted for the moderators (Case #17)");
     let said = told(
         &town,
         "case void",
@@ -100,6 +110,7 @@ async fn cases_are_looked_at_and_changed(town: Town) {
             json!({ "duration": "2h" }),
             json!({ "evidence": [
                 { "channelId": "3", "messageId": "4" }, { "channelId": "8", "messageId": "9" } ] }),
+            json!({ "body": "seen *twice*" }),
             json!({ "reason": "wrong" }),
             json!({ "reason": null }),
         ]
@@ -187,20 +198,15 @@ fn place_as(name: &str, channel: u64) -> serde_json::Value {
 }
 
 async fn rules_are_checked(town: Town) {
-    let asked = desk_of_routes(&town, |question| match question.route.as_str() {
-        "getRules" => json!("version: 1\n"),
-        "checkRules" if question.body == Some(json!("version: 1\n")) => json!({
-            "good": true, "ruleSetHash": "0", "rules": ["join-raid", "scam"], "findings": [],
-        }),
-        _ => json!({ "good": false, "ruleSetHash": null, "rules": [], "findings": [
+    let asked = desk_of_routes(&town, |question| {
+        assert_eq!(question.route, "checkRules");
+        json!({ "good": false, "ruleSetHash": null, "rules": [], "findings": [
             { "severity": "error", "code": "x", "file": "", "line": 3, "column": 1, "length": 1,
               "message": "there is no act `bann`", "hint": "ban" },
-        ] }),
+        ] })
     })
     .await;
     town.start().await;
-    let said = told(&town, "rules list", json!([])).await;
-    assert_eq!(said, "2 rules are in force:\njoin-raid, scam");
     let token = town
         .discord
         .command(town.bot, town.owner, town.channel, "rules check", &json!([]));
@@ -213,6 +219,124 @@ async fn rules_are_checked(town: Town) {
         reply(&town, &sent).await,
         "❌ Not done: these rules have faults\n❌ line 3: there is no act \\`bann\\` (ban)"
     );
-    assert_eq!(asked.questions.lock().unwrap().len(), 3);
+    assert_eq!(asked.questions.lock().unwrap().len(), 1);
+    town.stop().await;
+}
+
+async fn rules_are_switched(town: Town) {
+    let asked = desk_of_routes(&town, |question| match question.route.as_str() {
+        "listRules" => Ok(json!({ "version": 4, "rules": [
+            { "id": "join_raid", "about": null, "mode": "live", "pausedUntil": "2026-11-20T09:06:00Z" },
+            { "id": "scam", "about": "links", "mode": "shadow", "pausedUntil": null },
+        ] })),
+        "setRuleMode" if question.params["ruleId"] == "scam" => Ok(json!({ "version": 5, "changed": true })),
+        "resumeRule" if question.params["ruleId"] == "join_raid" => Ok(json!(null)),
+        "resumeRule" => Err(RequestError {
+            code: "not_paused".to_owned(),
+            message: "The rule is not paused.".to_owned(),
+        }),
+        _ => Err(RequestError {
+            code: "unknown_rule".to_owned(),
+            message: "There is no such rule.".to_owned(),
+        }),
+    })
+    .await;
+    town.start().await;
+    let said = told(&town, "rules list", json!([])).await;
+    assert_eq!(
+        said,
+        "2 rules are in force:\n**join\\_raid**: acts, paused since it acted too often, until <t:1795165560:R>\n\
+         **scam**: only says what it would do"
+    );
+    let rule = |id: &str| json!([text("rule", id)]);
+    for (command, id, expected) in [
+        ("rules enable", "scam", "✅ The rule scam acts from now on"),
+        (
+            "rules shadow",
+            "scam",
+            "✅ The rule scam only says what it would do from now on",
+        ),
+        (
+            "rules disable",
+            "scam",
+            "✅ The rule scam does nothing from now on",
+        ),
+        ("rules resume", "join_raid", "✅ The rule join\\_raid acts again"),
+        ("rules resume", "scam", "ℹ️ The rule scam is not paused"),
+    ] {
+        assert_eq!(told(&town, command, rule(id)).await, expected, "{command}");
+    }
+    let said = told(&town, "rules enable", rule("scamm")).await;
+    assert!(said.starts_with("❌ Not done: "), "{said}");
+    let questions = asked.questions.lock().unwrap().clone();
+    let modes: Vec<_> = questions.iter().filter_map(|asked| asked.body.clone()).collect();
+    assert_eq!(
+        modes[..3],
+        [
+            json!({ "mode": "live" }),
+            json!({ "mode": "shadow" }),
+            json!({ "mode": "disabled" })
+        ]
+    );
+    // What is typed is completed with what there is.
+    let mut typed = text("rule", "sc");
+    typed["focused"] = json!(true);
+    let options = json!([{ "name": "shadow", "type": 1, "options": [typed] }]);
+    let token = town
+        .discord
+        .typing(town.bot, town.owner, town.channel, "rules", &options);
+    until("offers", || async { !town.discord.replies(&token).is_empty() }).await;
+    let offered = &town.discord.replies(&token)[0]["choices"];
+    assert_eq!(*offered, json!([{ "name": "scam", "value": "scam" }]));
+    town.stop().await;
+}
+
+async fn an_attack_is_announced(town: Town) {
+    let owner = town.owner.to_string();
+    let raised = Arc::new(AtomicBool::new(false));
+    let asked = desk_of_routes(&town, move |question| {
+        let mode = json!({ "mode": "raid", "raisedBy": owner, "raisedAt": "2026-11-20T09:06:00Z",
+            "endsAt": "2026-11-20T09:21:00Z" });
+        match question.route.as_str() {
+            "raiseMode" => {
+                raised.store(true, Ordering::SeqCst);
+                Ok(mode)
+            }
+            "endMode" if raised.swap(false, Ordering::SeqCst) => Ok(json!(null)),
+            "endMode" => Err(RequestError {
+                code: "not_raised".to_owned(),
+                message: "The community is not in this mode.".to_owned(),
+            }),
+            _ if raised.load(Ordering::SeqCst) => Ok(json!({ "modes": [mode] })),
+            _ => Ok(json!({ "modes": [] })),
+        }
+    })
+    .await;
+    town.start().await;
+    let none = "ℹ️ The server does not count as under attack";
+    assert_eq!(told(&town, "raid status", json!([])).await, none);
+    let until = "until <t:1795166460:f> (<t:1795166460:R>)";
+    assert_eq!(
+        told(&town, "raid on", json!([text("duration", "15m")])).await,
+        format!("✅ The server counts as under attack {until}: its rules act accordingly")
+    );
+    assert_eq!(
+        told(&town, "raid status", json!([])).await,
+        format!(
+            "The server counts as under attack {until}: <@{}> said so <t:1795165560:R>",
+            town.owner
+        )
+    );
+    assert_eq!(
+        told(&town, "raid off", json!([])).await,
+        "✅ The server does not count as under attack any more"
+    );
+    assert_eq!(told(&town, "raid off", json!([])).await, none);
+    let questions = asked.questions.lock().unwrap().clone();
+    assert_eq!(
+        questions[1].body,
+        Some(json!({ "mode": "raid", "duration": "15m" }))
+    );
+    assert_eq!(questions[3].params["mode"], "raid");
     town.stop().await;
 }

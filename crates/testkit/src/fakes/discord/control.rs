@@ -5,6 +5,7 @@ use super::gateway::{Out, PRIVILEGED};
 use super::people::user;
 use super::world::Bot;
 use super::{FakeDiscord, lock};
+use chrono::TimeDelta;
 use std::time::Duration;
 
 // === impl FakeDiscord ===
@@ -53,6 +54,11 @@ impl FakeDiscord {
     /// So many requests in a second over all routes.
     pub fn limit_globally(&self, limit: u32) {
         lock(&self.world).limits.global_limit = limit;
+    }
+
+    /// How long the answer to an interaction may be changed and followed by others, where it is not a quarter of an hour.
+    pub fn interactions_last(&self, lasting: Duration) {
+        lock(&self.world).interactions_last = TimeDelta::from_std(lasting).unwrap_or(TimeDelta::MAX);
     }
 
     /// Recommends so many shards, and lets so many of them begin at once.

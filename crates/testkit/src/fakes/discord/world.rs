@@ -99,6 +99,8 @@ pub(super) struct World {
     /// Of guilds, and those of direct messages.
     pub(super) channels: BTreeMap<u64, Channel>,
     pub(super) interactions: BTreeMap<String, Interaction>,
+    /// How long an interaction can be answered.
+    pub(super) interactions_last: TimeDelta,
     pub(super) commands: BTreeMap<u64, Vec<Value>>,
     pub(super) requests: Vec<Recorded>,
     pub(super) faults: Faults,
@@ -185,6 +187,7 @@ impl World {
             guilds: BTreeMap::new(),
             channels: BTreeMap::new(),
             interactions: BTreeMap::new(),
+            interactions_last: TimeDelta::minutes(15),
             commands: BTreeMap::new(),
             requests: Vec::new(),
             faults: Faults::default(),

@@ -5,9 +5,8 @@ use super::{Answer, Call, Outcome, Refusal};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-/// The first answer has to come within this, and all others within the second.
+/// The first answer has to come within this.
 const FIRST: TimeDelta = TimeDelta::seconds(3);
-const LAST: TimeDelta = TimeDelta::minutes(15);
 
 pub(super) fn commands(world: &mut World, bot: u64, call: &Call) -> Outcome {
     let Some(wanted) = call.body.as_array() else {
@@ -69,13 +68,13 @@ fn living<'a>(
     world: &'a mut World,
     token: &str,
 ) -> Result<&'a mut super::super::interactions::Interaction, Refusal> {
-    let now = world.now();
+    let (now, lasts) = (world.now(), world.interactions_last);
     let known = world
         .interactions
         .get_mut(token)
         .filter(|known| known.acknowledged.is_some());
     let known = known.ok_or_else(|| Refusal::new(404, 10_015, "Unknown Webhook"))?;
-    if now - known.made > LAST {
+    if now - known.made > lasts {
         return Err(Refusal::new(401, 50_027, "Invalid Webhook Token"));
     }
     Ok(known)
