@@ -42,6 +42,11 @@ impl Exemptions {
         }
     }
 
+    /// Whether it has to be known which labels somebody bears.
+    pub(super) fn names_labels(&self) -> bool {
+        !self.labels.is_empty()
+    }
+
     /// Whether any applies.
     pub(crate) fn apply(&self, facts: &Facts) -> bool {
         (self.staff && facts.number(Slot::AuthorStaff) == Some(1))

@@ -228,6 +228,9 @@ fn slots(rules: &[Rule]) -> u128 {
         for slot in rule.count.iter().flat_map(CompiledCount::slots) {
             add(slot);
         }
+        if rule.exempt.names_labels() {
+            add(Slot::AuthorLabels);
+        }
     }
     asked
 }
