@@ -4,7 +4,7 @@
 //!
 //! A [`Source`] is checked by [`check`] against the [`catalogue`] and the community's [`Surroundings`]; what is wrong are
 //! [`Diagnostic`]s, what is right is an immutable [`RuleSet`]. A [`Judge`] asks it about [`Facts`], with [`counter`]s behind
-//! a trait, and explains itself. [`Replay`] does the same for what is over.
+//! a trait, and explains itself. [`Replay`] does the same for what is over. [`amend`] changes parts of a file.
 //!
 //! A file that people wrote is changed by [`with_mode`], and written anew by [`format`].
 //!
@@ -13,6 +13,7 @@
 //! - A new fault or lint: a code in `diagnostic/code.rs`, found in `document/` or `compile/`.
 //! - A case that the language must get right: a file in `tests/cases/`.
 
+pub mod amend;
 pub mod catalogue;
 mod compile;
 pub mod counter;
