@@ -10,7 +10,7 @@ use lockdown_events::{
 use serde_json::Value;
 
 /// Members without words for a reader; the chat's own, and other people's messages, which were read when they came.
-const SILENT: [&str; 35] = [
+const SILENT: [&str; 33] = [
     "business_connection_id",
     "chat_background_set",
     "delete_chat_photo",
@@ -29,7 +29,6 @@ const SILENT: [&str; 35] = [
     "is_from_offline",
     "is_paid_post",
     "left_chat_participant",
-    "link_preview_options",
     "location",
     "message_auto_delete_timer_changed",
     "new_chat_member",
@@ -45,11 +44,10 @@ const SILENT: [&str; 35] = [
     "show_caption_above_media",
     "supergroup_chat_created",
     "video_chat_started",
-    "write_access_allowed",
 ];
 
 /// Members that have words in them, each found by whatever shape it has.
-const SPEAKING: [&str; 52] = [
+const SPEAKING: [&str; 54] = [
     "author_signature",
     "boost_added",
     "chat_owner_changed",
@@ -75,6 +73,7 @@ const SPEAKING: [&str; 52] = [
     "guest_bot_caller_user",
     "invoice",
     "left_chat_member",
+    "link_preview_options",
     "managed_bot_created",
     "new_chat_members",
     "new_chat_title",
@@ -102,6 +101,7 @@ const SPEAKING: [&str; 52] = [
     "video_chat_ended",
     "video_chat_participants_invited",
     "web_app_data",
+    "write_access_allowed",
 ];
 
 /// Entities that we know; what else they carry is found by its shape.
@@ -181,13 +181,14 @@ pub(super) fn message(mut record: Record) -> Option<Spoken> {
         thread_id: thread
             .filter(|_| topic)
             .and_then(|thread| ChannelId::new(&thread.to_string()).ok()),
+        // What a bot wrote for somebody stands there as theirs.
+        invoker_id: record.has("via_bot").then(|| author_id.clone()),
         author_id,
         author: Author {
             kind,
             names: Names { tag, ..names },
             ..Author::default()
         },
-        invoker_id: None,
         content,
         edited_at: record.time("edit_date"),
         reply_to,
@@ -351,7 +352,7 @@ impl Page {
             if !ENTITIES.contains(&kind.as_str()) {
                 self.unparsed.push(format!("entity:{kind}"));
             }
-            entity.skip(&["language", "custom_emoji_id", "date_time_format"]);
+            entity.skip(&["custom_emoji_id", "date_time_format"]);
             self.leave("entity", entity);
         }
     }

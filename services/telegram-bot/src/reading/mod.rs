@@ -16,6 +16,8 @@ mod update;
 mod who;
 
 #[cfg(test)]
+mod shapes;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use member::rights_of;

@@ -71,6 +71,11 @@ impl Record {
         self.0.get(name).and_then(Value::as_str) == Some(text)
     }
 
+    /// A look that takes nothing.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// A look that takes nothing, into a member of a member.
     pub(crate) fn inner_text(&self, name: &str, inner: &str) -> Option<&str> {
         self.0.get(name)?.get(inner)?.as_str()

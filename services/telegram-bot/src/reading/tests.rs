@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const OWN: i64 = 110_201_543;
 const CHAT: i64 = -1_001_234_567_890;
 
-fn spoken(extra: &Value) -> Message {
+pub(super) fn spoken(extra: &Value) -> Message {
     let mut message = json!({
         "message_id": 7, "date": 1_795_165_560, "chat": { "id": CHAT, "type": "supergroup", "title": "Town" },
         "from": { "id": 5_311_902_203_i64, "is_bot": false, "first_name": "Mallory" },
@@ -27,7 +27,7 @@ fn spoken(extra: &Value) -> Message {
 }
 
 /// Everything that the rules can read of a message.
-fn all_texts(message: &Message) -> String {
+pub(super) fn all_texts(message: &Message) -> String {
     serde_json::to_string(message).unwrap()
 }
 

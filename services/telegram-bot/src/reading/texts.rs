@@ -65,14 +65,9 @@ impl Texts {
             Value::Array(items) => items.iter().for_each(|item| self.gather(item)),
             Value::Object(members) => {
                 let name = |part| members.get(part).and_then(Value::as_str);
-                if let Some(first) = name("first_name") {
-                    self.push(
-                        [first, name("last_name").unwrap_or_default()]
-                            .join(" ")
-                            .trim()
-                            .to_owned(),
-                    );
-                }
+                // Most often both are there, and read as one name.
+                let names = [name("first_name"), name("last_name")];
+                self.push(names.into_iter().flatten().collect::<Vec<_>>().join(" "));
                 for (name, value) in members {
                     match (name.as_str(), value) {
                         ("first_name" | "last_name", Value::String(_)) => {}
