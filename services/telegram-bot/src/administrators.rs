@@ -191,3 +191,83 @@ pub(crate) fn rank(mut member: Record) -> Rank {
         Some(_) => Rank::PLAIN,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lockdown_events::Source;
+    use lockdown_runtime::{Config, Ids, Metrics};
+    use lockdown_testkit::fakes::FakeTelegram;
+    use lockdown_testkit::fakes::telegram::{Permissions, Status};
+    use lockdown_testkit::servers;
+    use serde_json::json;
+    use std::time::Duration;
+
+    const TOKEN: &str = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0";
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// A process of the bot, as far as it knows who keeps order.
+    async fn process(settings: &[(&str, String)]) -> (Context, Bus, Arc<Administrators>) {
+        let config = Config::from_map(settings.iter().cloned()).unwrap();
+        let clock = Clock::system();
+        let ids = Ids::system(clock.clone());
+        let ctx = Context::new("telegram-bot", "1.2.3", config, clock, ids, Metrics::local());
+        let bus = lockdown_bus::open(&ctx, Source::TelegramBot).await.unwrap();
+        let telegram = &ctx.config.telegram;
+        let client = Client::new(
+            telegram.token.as_ref().unwrap(),
+            telegram.api_url.as_ref(),
+            ctx.clock.clone(),
+        );
+        let known = Arc::new(Administrators::new(client.unwrap(), ctx.clock.clone()));
+        known.hear(&ctx, &bus).await.unwrap();
+        (ctx, bus, known)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_demotion_that_one_process_reads_counts_in_the_others() {
+        let telegram = FakeTelegram::start().await.unwrap();
+        let bot = telegram.add_bot(TOKEN, "lockdown");
+        let owner = telegram.add_person("Olga", None);
+        let chat = telegram.add_supergroup("Town", owner);
+        let rights = Status::administrator(Permissions::administrator());
+        telegram.set_status(chat, owner, bot, rights.clone());
+        let mallory = telegram.add_person("Mallory", None);
+        telegram.set_status(chat, owner, mallory, rights);
+        let (redis, data) = (servers::redis_private(), tempfile::tempdir().unwrap());
+        let settings = [
+            ("LOCKDOWN_DATA_DIR", data.path().display().to_string()),
+            ("REDIS_URL", redis.url()),
+            ("TELEGRAM_TOKEN", TOKEN.to_owned()),
+            ("TELEGRAM_API_URL", telegram.url()),
+        ];
+        let (here, bus, reads) = process(&settings).await;
+        let (there, _other, hears) = process(&settings).await;
+        let guild = GuildId::new(&chat.to_string()).unwrap();
+        let user = UserId::new(&mallory.to_string()).unwrap();
+        for known in [&reads, &hears] {
+            assert!(known.is_staff(&guild, &user).await.unwrap());
+        }
+        telegram.set_status(chat, owner, mallory, Status::Member);
+        // Without being told, it is not noticed for minutes.
+        assert!(hears.is_staff(&guild, &user).await.unwrap());
+        let change =
+            json!({ "platform": "telegram", "guildId": guild, "userId": user, "administrator": false });
+        let event = Event::User(UserEvent::Updated(serde_json::from_value(change).unwrap()));
+        reads.note(&event);
+        bus.publish(&event).await.unwrap();
+        assert!(!reads.is_staff(&guild, &user).await.unwrap());
+        let heard = async {
+            while hears.is_staff(&guild, &user).await.unwrap() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let heard = tokio::time::timeout(PATIENCE, heard).await;
+        heard.expect("the other process hears of it");
+        for ctx in [here, there] {
+            ctx.shutdown.request("test");
+            ctx.tasks.all_ended().await;
+            assert_eq!(ctx.tasks.failure(), None);
+        }
+    }
+}

@@ -4,9 +4,12 @@
 //! changes the note from open to passed or failed decides; what follows is done again until it is done. Where nothing
 //! can be asked, nobody is kept out.
 //!
-//! - `challenge.rs`: what is asked, and what comes of it; `requests.rs`: those who ask to be let in.
+//! - `challenge.rs`: what is asked of whom; `question.rs`: in which words; `answer.rs`: what comes of it;
+//!   `requests.rs`: those who ask to be let in.
 
+mod answer;
 mod challenge;
+mod question;
 mod requests;
 
 use crate::administrators::Administrators;

@@ -2,9 +2,12 @@
 
 use super::{Door, passing};
 use crate::client::{AnswerJoinQuery, CallError, Class};
-use lockdown_events::{EventId, UserJoinRequested};
+use lockdown_events::{EventId, GuildId, UserId, UserJoinRequested};
 use lockdown_moderation::{JoinRequests, Right};
 use lockdown_runtime::chain;
+use serde::Serialize;
+use teloxide::payloads::{ApproveChatJoinRequest, DeclineChatJoinRequest};
+use teloxide::prelude::ChatId;
 
 // === impl Door ===
 
@@ -54,6 +57,45 @@ impl Door {
                 passing("answer who asks to join", &asked.guild_id, &asked.user_id, &error)?;
                 Ok(false)
             }
+        }
+    }
+
+    pub(super) async fn let_in(&self, guild: &GuildId, user: &UserId) -> Result<(), String> {
+        let Ok(id) = user.as_str().parse().map(teloxide::types::UserId) else {
+            return Ok(());
+        };
+        let make = |chat| ApproveChatJoinRequest::new(chat, id);
+        self.answer_request(guild, user, make).await
+    }
+
+    pub(super) async fn turn_away(&self, guild: &GuildId, user: &UserId) -> Result<(), String> {
+        let Ok(id) = user.as_str().parse().map(teloxide::types::UserId) else {
+            return Ok(());
+        };
+        let make = |chat| DeclineChatJoinRequest::new(chat, id);
+        self.answer_request(guild, user, make).await
+    }
+
+    async fn answer_request<P>(
+        &self,
+        guild: &GuildId,
+        user: &UserId,
+        make: impl Fn(ChatId) -> P + Send + Sync,
+    ) -> Result<(), String>
+    where
+        P: teloxide::requests::Payload + Serialize + Send + Sync + 'static,
+    {
+        let chat = self.client.chat(guild).map_err(|error| chain(&error))?;
+        match self.client.call(Class::Sanction, chat, make).await {
+            Ok(_) => Ok(()),
+            // An administrator was faster, or they took it back.
+            Err(CallError::Refused { words, .. }) if words.contains("HIDE_REQUESTER_MISSING") => Ok(()),
+            Err(error) => passing(
+                "answer who asks to join",
+                guild,
+                user,
+                &error.platform(Right::Kick),
+            ),
         }
     }
 }
