@@ -50,7 +50,7 @@ pub use platform::{
 pub use reason::{Reason, ReasonError};
 pub use sanction::{Effect, Lasting, Profile};
 pub use settings::{
-    BadSetting, Captcha, DiscordSettings, JoinRequests, LadderText, LogCategory, Settings, StepText,
+    BadSetting, Captcha, DiscordSettings, Filter, JoinRequests, LadderText, LogCategory, Settings, StepText,
     TelegramSettings, Zone, zone,
 };
 pub use standing::{Decided, Lane, Sanction, Standing, TwoInForce, Warning};

@@ -6,7 +6,7 @@
 
 mod telegram;
 
-pub use telegram::{Captcha, JoinRequests, LogCategory, TelegramSettings};
+pub use telegram::{Captcha, Filter, JoinRequests, LogCategory, TelegramSettings};
 
 use crate::duration::{Span, SpanError};
 use crate::escalation::{Ladder, LadderError, Step};
@@ -273,6 +273,10 @@ mod tests {
             (
                 json!({ "telegram": { "rules": "x".repeat(3_001) } }),
                 "telegram.rules",
+            ),
+            (
+                json!({ "telegram": { "filters": [{ "words": "Loud", "answer": "x" }] } }),
+                "telegram.filters",
             ),
             (json!([]), ""),
         ] {

@@ -26,6 +26,21 @@ pub struct TelegramSettings {
     pub rules: Option<String>,
     /// What is told in the log chat.
     pub log_categories: Vec<LogCategory>,
+    /// What the bot answers to words that somebody writes; at most 50.
+    #[schemars(length(max = 50))]
+    pub filters: Vec<Filter>,
+}
+
+/// What the bot answers to words that somebody writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "TelegramFilter")]
+pub struct Filter {
+    /// In small letters; a message has them where they stand as whole words.
+    #[schemars(length(min = 1, max = 100))]
+    pub words: String,
+    #[schemars(length(min = 1, max = 1000))]
+    pub answer: String,
 }
 
 /// What is told in the log chat.
@@ -79,6 +94,16 @@ impl LogCategory {
     }
 }
 
+// === impl Filter ===
+
+impl Filter {
+    /// Whether it can be kept as it is.
+    pub fn is_good(&self) -> bool {
+        let fits = |text: &str, most: usize| (1..=most).contains(&text.trim().encode_utf16().count());
+        fits(&self.words, 100) && fits(&self.answer, 1_000) && self.words == self.words.to_lowercase()
+    }
+}
+
 // === impl TelegramSettings ===
 
 impl Default for TelegramSettings {
@@ -90,6 +115,7 @@ impl Default for TelegramSettings {
             welcome: None,
             rules: None,
             log_categories: LogCategory::ALL.to_vec(),
+            filters: Vec::new(),
         }
     }
 }
@@ -99,6 +125,7 @@ impl TelegramSettings {
     pub const LONGEST: usize = 3_000;
     /// In seconds.
     pub const TIMES: RangeInclusive<u64> = 30..=3_600;
+    pub const MOST_FILTERS: usize = 50;
 
     pub(super) fn check(&self) -> Result<(), BadSetting> {
         let bad = |path: &str, message: String| {
@@ -112,6 +139,16 @@ impl TelegramSettings {
                 "captchaSeconds",
                 "a captcha takes between 30 seconds and an hour".to_owned(),
             );
+        }
+        if self.filters.len() > Self::MOST_FILTERS {
+            return bad(
+                "filters",
+                format!("there are at most {} filters", Self::MOST_FILTERS),
+            );
+        }
+        if !self.filters.iter().all(Filter::is_good) {
+            let words = "a filter has at most 100 small letters and an answer of at most 1000";
+            return bad("filters", words.to_owned());
         }
         for (path, text) in [("welcome", &self.welcome), ("rules", &self.rules)] {
             let length = text.as_ref().map_or(0, |text| text.encode_utf16().count());

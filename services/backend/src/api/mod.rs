@@ -20,6 +20,7 @@ mod guilds;
 mod hooks;
 mod input;
 mod knowing;
+mod labels;
 mod limits;
 mod live;
 mod me;
@@ -120,6 +121,7 @@ pub(crate) fn routes() -> Vec<Route> {
         undo::routes(),
         members::routes(),
         roles::routes(),
+        labels::routes(),
         rules::routes(),
         rule_modes::routes(),
         modes::routes(),

@@ -243,7 +243,8 @@ fn may(powers: &Powers, mut scopes: impl Iterator<Item = Scope>) -> Result<(), P
     Err(Problem::new(Code::Forbidden, detail))
 }
 
-async fn author(asked: &InGuild) -> Result<(ActorKind, String), Problem> {
+/// By which rows know whoever asks.
+pub(super) async fn author(asked: &InGuild) -> Result<(ActorKind, String), Problem> {
     let actor = asked.call.actor();
     Ok(match actor.person() {
         Some(who) => {

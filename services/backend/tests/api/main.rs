@@ -14,6 +14,7 @@ mod cases;
 mod events;
 mod hooks;
 mod house;
+mod labels;
 mod limits;
 mod live;
 mod modes;
@@ -48,6 +49,7 @@ macro_rules! cases {
             cases: warnings_notes_and_voids;
             cases: a_record_tells_of_a_person_and_of_nobody_unknown;
             cases: the_audit_is_listed_and_holds;
+            labels: labels_are_put_on_people_by_hand;
             rules: rules_are_put_in_force_and_told;
             rules: who_looked_before_a_change_is_told;
             rules: faulty_rules_are_refused_with_every_fault;
