@@ -124,6 +124,7 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
         due: due.clone(),
         asking,
         log,
+        answered: commands::Answered::default(),
         username: OnceCell::new(),
     };
     commands.start().await?;

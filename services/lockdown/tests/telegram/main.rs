@@ -1,9 +1,36 @@
 //! What moderators do on Telegram, through everything that stands between a command and what comes of it.
+//!
+//! What a community expects of the bot, and the stories that show it; those of `bot` are in `services/telegram-bot`.
+//!
+//! | | shown by |
+//! |---|---|
+//! | spam goes at once, also among much else | `cargo xtask bench telegram` |
+//! | who keeps order, and the linked channel, are never judged; where that cannot be told, nobody is | `judged::who_keeps_order_is_never_judged`, bot `verdicts::who_keeps_order_is_left_alone` |
+//! | a channel is banned as a channel | `judged::a_channel_is_judged_as_a_channel` |
+//! | people are meant by reply, number, name and mention | `a_person_is_meant_in_many_ways` |
+//! | what Telegram cannot end, we end | `what_telegram_cannot_end_we_end`, bot `platform` |
+//! | who is kicked may return | `a_command_is_decided_done_and_answered` |
+//! | who may not is refused; a demotion counts at once, everywhere | `who_may_not_is_refused_and_a_demotion_counts_at_once`, bot `administrators` |
+//! | warnings add up, and are taken back | `door::warnings_are_shown_and_taken_back`, the desk's tests of ladders |
+//! | an edit is judged, and is no copy | `judged::an_edit_is_judged_and_is_no_copy` |
+//! | an album is one message | `judged::an_album_is_one_message` |
+//! | a purge takes few calls | bot `cleaning` |
+//! | a wait is kept to the second; notices hold up nobody | `notices_hold_up_nobody`, bot `client`, `platform` |
+//! | what is read twice is done once | bot `intake::what_is_read_twice_is_there_once`, `commands` |
+//! | who comes is asked at the door | `door` |
+//! | requests are answered; raids begin and end by themselves | `door::who_asks_to_join_is_answered`, `rules::many_who_come_at_once_are_kept_out` |
+//! | a disguise hides nothing; the unknown is seen | `judged::a_disguise_hides_nothing`, `rules::each_lock_hits_what_it_says`, bot `reading` |
+//! | what was decided is shown before it goes, and undone | `log` |
+//! | copies and reactions go all together | `judged::copies_and_reactions_go_all_together` |
+//! | a group that moves is followed; what the bot lacks is said | bot `platform::a_group_that_moved_is_followed`, `a_dismissed_bot_says_why_it_cannot` |
+//! | rules in shadow change nothing and say the same | `judged::rules_in_shadow_only_say_what_they_would_do` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod door;
+mod judged;
 mod log;
+mod rules;
 mod town;
 
 use lockdown_testkit::fakes::telegram::{Fault, Permissions, Status};

@@ -1,7 +1,9 @@
 //! A group on Telegram with everything behind its bot, in both sizes.
 
-use lockdown_bus::{AskError, Bus};
-use lockdown_events::{CaseRequest, GuildId, Platform, Source};
+use lockdown_bus::{AskError, Bus, Glob, Query};
+use lockdown_events::{
+    CaseRequest, Envelope, Event, GuildId, ModerationEvent, Platform, RouteRequest, Source, UserId,
+};
 use lockdown_moderation::hands::AskedRanks;
 use lockdown_runtime::{Clock, Config, Context, Ids, Metrics};
 use lockdown_testkit::database::{self, Database};
@@ -10,6 +12,7 @@ use lockdown_testkit::fakes::telegram::{Permissions, Status};
 use lockdown_testkit::servers;
 use serde_json::Value;
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,7 +92,11 @@ impl Town {
             .await
             .unwrap();
         lockdown_backend::relay(&backend, store.clone(), bus.clone());
-        lockdown_worker::expire(&ctx.service("worker"), store);
+        let worker = ctx.service("worker");
+        lockdown_worker::judge(&worker, store.clone(), &bus.of(Source::Worker))
+            .await
+            .unwrap();
+        lockdown_worker::expire(&worker, store);
         let service = ctx.service("telegram-bot");
         lockdown_telegram_bot::run(service, bus.of(Source::TelegramBot))
             .await
@@ -182,6 +189,73 @@ impl Town {
     /// What the bot said in the group.
     pub(crate) fn said(&self) -> Vec<String> {
         self.telegram.said(self.chat, self.bot)
+    }
+
+    pub(crate) fn is_there(&self, message: i64) -> bool {
+        self.telegram.message(self.chat, message).is_some()
+    }
+
+    /// Has somebody say the same again until it goes at once: rules that were just put take a moment to reach who judges.
+    pub(crate) async fn goes(&self, who: i64, text: &str) {
+        const SOON: Duration = Duration::from_millis(500);
+        let goes = async {
+            loop {
+                let message = self.command(who, text).await;
+                let gone = async {
+                    while self.is_there(message) {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                };
+                if tokio::time::timeout(SOON, gone).await.is_ok() {
+                    return;
+                }
+            }
+        };
+        let went = tokio::time::timeout(PATIENCE, goes).await;
+        went.unwrap_or_else(|_| panic!("`{text}` stands; the bot said {:?}", self.said()));
+    }
+
+    /// Puts rules in force by the hand of the owner.
+    pub(crate) async fn put_rules(&self, text: &str) {
+        let question = RouteRequest {
+            platform: Platform::Telegram,
+            guild_id: GuildId::new(&self.chat.to_string()).unwrap(),
+            moderator_id: UserId::new(&self.owner.to_string()).unwrap(),
+            route: "putRules".to_owned(),
+            params: BTreeMap::new(),
+            query: BTreeMap::new(),
+            if_match: None,
+            body: Some(text.into()),
+            key: None,
+        };
+        let put: Result<Value, AskError> = self.bus.requests().ask("route", &question, PATIENCE).await;
+        put.unwrap();
+    }
+
+    /// The rules that hit each message so far.
+    pub(crate) async fn hits(&self) -> BTreeMap<i64, Vec<String>> {
+        let query = Query {
+            types: vec![Glob::new("moderation:automod")],
+            ..Query::default()
+        };
+        let (mut hits, mut after) = (BTreeMap::new(), None);
+        loop {
+            let page = self.bus.history().page(&query, after.as_ref(), 500).await;
+            let page = page.unwrap();
+            for entry in &page.entries {
+                let event = Envelope::decode(&entry.envelope).unwrap().event().unwrap();
+                if let Event::Moderation(ModerationEvent::Automod(verdict)) = event
+                    && let Some(message) = verdict.message_id
+                {
+                    let rules = verdict.rules.into_iter().map(|hit| hit.rule);
+                    hits.insert(message.as_str().parse().unwrap(), rules.collect());
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return hits;
+            }
+        }
     }
 
     /// The bot says this.

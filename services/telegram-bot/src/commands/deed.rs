@@ -29,6 +29,62 @@ pub(super) enum Deed {
     /// Has decisions told in another chat.
     SetLog,
     Lock(Lock),
+    Blocklist(Blocked),
+    Flood(Flood),
+    Approve(Approval),
+    Raid(Raid),
+    Filter(Filtered),
+}
+
+/// What is done about answers of the bot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Filtered {
+    Set,
+    Stop,
+    StopAll,
+    Show,
+}
+
+/// What is done about too many who come at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Raid {
+    /// Whether there is one now.
+    Mode,
+    /// How long who comes meanwhile is kept out.
+    ActionTime,
+    /// From how many on it begins by itself.
+    Auto,
+}
+
+/// What is done about people whom such rules leave alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Approval {
+    On,
+    Off,
+    List,
+}
+
+/// What is done about words that nobody may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blocked {
+    Add,
+    Remove,
+    Clear,
+    Show,
+    /// What follows from them.
+    Mode,
+}
+
+/// What is done about floods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flood {
+    Set,
+    Timer,
+    /// What follows from one.
+    Mode,
+    /// Whether all of its messages go, or the last.
+    Clear,
+    Show,
 }
 
 /// What is done about content that nobody may post.
@@ -100,7 +156,7 @@ const fn row(word: &'static str, deed: Deed, forms: &'static str) -> Row {
     Row { word, deed, forms }
 }
 
-const ROWS: [Row; 48] = [
+const ROWS: [Row; 75] = [
     row("ban", Deed::Act(Action::Ban), "sdt"),
     row("unban", Deed::Act(Action::Unban), "s"),
     row("softban", Deed::Act(Action::Softban), "sd"),
@@ -146,6 +202,33 @@ const ROWS: [Row; 48] = [
     row("unlock", Deed::Lock(Lock::Off), ""),
     row("locks", Deed::Lock(Lock::Show), ""),
     row("locktypes", Deed::Lock(Lock::Types), ""),
+    row("blocklist", Deed::Blocklist(Blocked::Show), ""),
+    row("addblocklist", Deed::Blocklist(Blocked::Add), ""),
+    row("addblacklist", Deed::Blocklist(Blocked::Add), ""),
+    row("rmblocklist", Deed::Blocklist(Blocked::Remove), ""),
+    row("unblocklist", Deed::Blocklist(Blocked::Remove), ""),
+    row("unblocklistall", Deed::Blocklist(Blocked::Clear), ""),
+    row("blocklistmode", Deed::Blocklist(Blocked::Mode), ""),
+    row("flood", Deed::Flood(Flood::Show), ""),
+    row("setflood", Deed::Flood(Flood::Set), ""),
+    row("setfloodtimer", Deed::Flood(Flood::Timer), ""),
+    row("floodmode", Deed::Flood(Flood::Mode), ""),
+    row("setfloodmode", Deed::Flood(Flood::Mode), ""),
+    row("clearflood", Deed::Flood(Flood::Clear), ""),
+    row("approve", Deed::Approve(Approval::On), "s"),
+    row("free", Deed::Approve(Approval::On), "s"),
+    row("unapprove", Deed::Approve(Approval::Off), "s"),
+    row("unfree", Deed::Approve(Approval::Off), "s"),
+    row("approved", Deed::Approve(Approval::List), ""),
+    row("raid", Deed::Raid(Raid::Mode), ""),
+    row("antiraid", Deed::Raid(Raid::Mode), ""),
+    row("raidactiontime", Deed::Raid(Raid::ActionTime), ""),
+    row("autoraid", Deed::Raid(Raid::Auto), ""),
+    row("autoantiraid", Deed::Raid(Raid::Auto), ""),
+    row("filter", Deed::Filter(Filtered::Set), ""),
+    row("filters", Deed::Filter(Filtered::Show), ""),
+    row("stop", Deed::Filter(Filtered::Stop), ""),
+    row("stopall", Deed::Filter(Filtered::StopAll), ""),
     row("setlog", Deed::SetLog, ""),
     row("unsetlog", Deed::Choose(Chosen::UnsetLog), ""),
     row("logcategories", Deed::Choose(Chosen::LogCategories), ""),
@@ -166,11 +249,19 @@ impl Deed {
 
     pub(super) fn needs(self) -> Needs {
         match self {
+            Self::Choose(Chosen::ShowRules) | Self::Filter(Filtered::Show) => Needs::Nothing,
             Self::Act(action) => Needs::Right(Profile::of(action).right),
-            Self::Case | Self::Info | Self::Warnings => Needs::Right(Right::Note),
+            Self::Case | Self::Info | Self::Warnings | Self::Approve(Approval::List) => {
+                Needs::Right(Right::Note)
+            }
+            Self::Approve(_) => Needs::Right(Right::Mute),
+            // Whoever is there when it begins must not have to wait for somebody else.
+            Self::Raid(Raid::Mode) => Needs::Right(Right::Ban),
+            Self::Raid(_) | Self::Filter(_) => Needs::Right(Right::Configure),
             Self::Forgive => Needs::Right(Right::Warn),
-            Self::Choose(Chosen::ShowRules) => Needs::Nothing,
-            Self::Choose(_) | Self::SetLog | Self::Lock(_) => Needs::Right(Right::Configure),
+            Self::Choose(_) | Self::SetLog | Self::Lock(_) | Self::Blocklist(_) | Self::Flood(_) => {
+                Needs::Right(Right::Configure)
+            }
             Self::Clean(_) => Needs::Right(Right::Delete),
             Self::Pin | Self::Unpin | Self::UnpinAll => Needs::Pin,
             Self::Report | Self::KickMe | Self::Id | Self::Administrators | Self::Help => Needs::Nothing,
@@ -180,7 +271,7 @@ impl Deed {
     pub(super) fn takes(self) -> Takes {
         match self {
             Self::Act(Action::Ban | Action::Mute) => Takes::PersonAndTime,
-            Self::Act(_) | Self::Forgive => Takes::Person,
+            Self::Act(_) | Self::Forgive | Self::Approve(Approval::On | Approval::Off) => Takes::Person,
             Self::Case => Takes::Number,
             Self::Clean(_) => Takes::NumberPerhaps,
             Self::Info | Self::Warnings => Takes::PersonPerhaps,
@@ -194,7 +285,12 @@ impl Deed {
             | Self::Help
             | Self::Choose(_)
             | Self::SetLog
-            | Self::Lock(_) => Takes::Nothing,
+            | Self::Lock(_)
+            | Self::Blocklist(_)
+            | Self::Flood(_)
+            | Self::Approve(Approval::List)
+            | Self::Raid(_)
+            | Self::Filter(_) => Takes::Nothing,
         }
     }
 }

@@ -4,15 +4,14 @@
 
 use super::deed::Lock;
 use super::parse::Command;
+use super::rulebook::rule;
 use super::{Commands, LOOK_STAYS, No, Said, Stop};
-use crate::ask::{Route, Unanswered};
 use crate::speaker::Line;
-use lockdown_events::{GuildId, UserId};
-use serde_json::Value;
+use lockdown_policy::amend::{self, ByHand};
 use std::sync::Arc;
 
 /// What can be locked, and the condition that says it.
-const KINDS: [(&str, &str); 35] = [
+const KINDS: [(&str, &str); 34] = [
     ("album", "message.album"),
     ("arabic", "text.scripts.has(arabic)"),
     ("audio", "attachments.kinds.has(audio)"),
@@ -38,7 +37,6 @@ const KINDS: [(&str, &str); 35] = [
     ("mention", "mentions.users > 0"),
     ("photo", "attachments.kinds.has(image)"),
     ("poll", "poll.answers > 0"),
-    ("preview", "embeds.count > 0"),
     ("repeated", "text.repeated > 10"),
     ("reply", "message.reply"),
     ("sticker", "stickers.count > 0"),
@@ -50,12 +48,8 @@ const KINDS: [(&str, &str); 35] = [
     ("zalgo", "text.zalgo > 3"),
 ];
 
-/// The names of the rules.
-const ID: &str = "- id: lock-";
-/// Rules to begin with.
-const NONE: &str = "version: 1\nrules:\n";
-/// How often a change is tried again that somebody else came first with.
-const TRIES: u32 = 4;
+/// What the names of the rules begin with.
+const PREFIX: &str = "lock-";
 
 type Kind = (&'static str, &'static str);
 
@@ -94,7 +88,8 @@ impl Commands {
                     return Err(No::Words(tongue.say("locks.types", &[("list", &all())])).into());
                 }
                 let on = lock == Lock::On;
-                let locked = self.relock(guild, by, &kinds, on).await?;
+                let change = |rules: &str| with(rules, &kinds, on);
+                let locked = locked(&self.change_rules(guild, by, change).await?);
                 let count = u64::try_from(kinds.len()).unwrap_or(u64::MAX);
                 self.did(said, if on { "lock" } else { "unlock" }, count).await?;
                 locked
@@ -111,103 +106,26 @@ impl Commands {
         );
         Ok(())
     }
-
-    /// Puts rules in force with these locks or without them; what is locked then.
-    async fn relock(
-        &self,
-        guild: &GuildId,
-        by: &UserId,
-        kinds: &[Kind],
-        on: bool,
-    ) -> Result<Vec<String>, Unanswered> {
-        let mut tries = 0;
-        loop {
-            let (before, if_match) = self.rules(guild, by).await?;
-            let after = with(&before, kinds, on);
-            if after == before {
-                return Ok(locked(&before));
-            }
-            let put = Route {
-                body: Some(Value::String(after.clone())),
-                if_match,
-                ..Route::new(guild, by, "putRules")
-            };
-            tries += 1;
-            match self.asking.route(put).await {
-                Ok(_) => return Ok(locked(&after)),
-                Err(Unanswered::Refused(refused)) if refused.code == "stale" && tries < TRIES => {}
-                Err(why) => return Err(why),
-            }
-        }
-    }
-
-    /// The rules as they are written, and the version that they are of.
-    async fn rules(&self, guild: &GuildId, by: &UserId) -> Result<(String, Option<String>), Unanswered> {
-        match self.asking.route(Route::new(guild, by, "getRules")).await {
-            Ok(answer) => {
-                let text = answer.body.as_ref().and_then(Value::as_str).unwrap_or(NONE);
-                Ok((text.to_owned(), answer.etag))
-            }
-            Err(Unanswered::Refused(refused)) if refused.code == "no_rules" => Ok((NONE.to_owned(), None)),
-            Err(why) => Err(why),
-        }
-    }
 }
 
 /// What rules lock.
 fn locked(rules: &str) -> Vec<String> {
-    let names = rules.lines().filter_map(|line| line.trim().strip_prefix(ID));
-    let mut names: Vec<String> = names.map(|name| name.trim().to_owned()).collect();
+    let rules = amend::rules(rules).into_iter();
+    let mut names: Vec<String> = rules
+        .filter_map(|(id, _)| id.strip_prefix(PREFIX).map(str::to_owned))
+        .collect();
     names.sort();
     names
 }
 
-fn indent(line: &str) -> usize {
-    line.len() - line.trim_start().len()
-}
-
-/// The rules with these locks, or without them. The rest of the text stays as somebody wrote it.
-fn with(rules: &str, kinds: &[Kind], on: bool) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    let mut leaving = None;
-    for line in rules.lines() {
-        let ends = |depth| !line.trim().is_empty() && indent(line) <= depth;
-        if leaving.is_some_and(ends) {
-            leaving = None;
-        }
-        let name = line.trim().strip_prefix(ID).map(str::trim);
-        if name.is_some_and(|name| kinds.iter().any(|(known, _)| *known == name)) {
-            leaving = Some(indent(line));
-        }
-        if leaving.is_none() {
-            lines.push(line.to_owned());
-        }
+/// The rules with these locks, or without them.
+fn with(rules: &str, kinds: &[Kind], on: bool) -> Result<String, ByHand> {
+    let mut rules = rules.to_owned();
+    for (name, when) in kinds.iter().rev() {
+        let lines = rule(&["message", "edit"], Some(when), None, &["delete".to_owned()]);
+        rules = amend::with_rule(&rules, &format!("{PREFIX}{name}"), on.then_some(&lines[..]))?;
     }
-    let is_head = |line: &String| line.trim_end() == "rules:" || line.trim_end() == "rules: []";
-    let head = lines.iter().position(is_head).unwrap_or_else(|| {
-        lines.push("rules:".to_owned());
-        lines.len() - 1
-    });
-    let after = |line: &&String| !line.trim().is_empty() && !line.trim_start().starts_with('#');
-    let next = lines[head + 1..].iter().find(after);
-    let items = next.filter(|line| line.trim_start().starts_with('-'));
-    let depth = items.map_or(2, |line| indent(line));
-    lines[head] = if on || items.is_some() {
-        "rules:"
-    } else {
-        "rules: []"
-    }
-    .to_owned();
-    if on {
-        let block = kinds.iter().rev().map(|(name, when)| {
-            let gap = " ".repeat(depth);
-            format!("{gap}{ID}{name}\n{gap}  events: [message, edit]\n{gap}  when: [{when}]\n{gap}  then: [delete]")
-        });
-        for block in block {
-            lines.insert(head + 1, block);
-        }
-    }
-    lines.join("\n") + "\n"
+    Ok(rules)
 }
 
 #[cfg(test)]
@@ -222,23 +140,18 @@ mod tests {
     #[test]
     fn a_lock_is_a_rule_beside_the_others() {
         let own = "# ours\nversion: 1\nrules:\n- id: mine\n  when: [text.length > 5]\n  then: [delete]\n\nlists: {}\n";
-        let both = with(own, &kinds(&["sticker", "url"]), true);
+        let both = with(own, &kinds(&["sticker", "url"]), true).unwrap();
         assert_eq!(locked(&both), ["sticker", "url"]);
         assert!(
             both.starts_with("# ours\nversion: 1\nrules:\n- id: lock-sticker\n  events: [message, edit]\n")
         );
         assert!(both.ends_with("- id: mine\n  when: [text.length > 5]\n  then: [delete]\n\nlists: {}\n"));
         // Locked again it is there once.
-        let again = with(&both, &kinds(&["url"]), true);
-        assert_eq!(locked(&again), ["sticker", "url"]);
-        assert_eq!(with(&again, &kinds(&["url", "sticker"]), false), own);
-        // The first and the last of them.
-        let first = with(NONE, &kinds(&["poll"]), true);
+        assert_eq!(with(&both, &kinds(&["url"]), true).unwrap(), both);
+        assert_eq!(with(&both, &kinds(&["url", "sticker"]), false).unwrap(), own);
         assert_eq!(
-            first,
-            "version: 1\nrules:\n  - id: lock-poll\n    events: [message, edit]\n    when: [poll.answers > 0]\n    then: [delete]\n"
+            with("rules: []\n", &kinds(&["poll"]), true).unwrap(),
+            "rules:\n  - id: lock-poll\n    events: [message, edit]\n    when: [\"poll.answers > 0\"]\n    exempt: {labels: [approved]}\n    then: [\"delete\"]\n"
         );
-        assert_eq!(with(&first, &kinds(&["poll"]), false), "version: 1\nrules: []\n");
-        assert_eq!(with("version: 1\nrules: []\n", &kinds(&["poll"]), true), first);
     }
 }

@@ -3,15 +3,22 @@
 //!
 //! - `deed.rs`: the words that are understood; `parse.rs` reads a message.
 //! - `sanction.rs`, `warnings.rs`, `clean.rs`, `look.rs`, `choose.rs`,
-//!   `locks.rs`: what each does; `confirm.rs`: administrators who hide.
+//!   `locks.rs`, `blocklist.rs`, `flood.rs`, `approve.rs`, `raid.rs`, `filter.rs`: what each does; `confirm.rs`: administrators who hide.
+//! - `rulebook.rs`: the community's rules, which some of them change.
 
+mod approve;
+mod blocklist;
 mod choose;
 mod clean;
 mod confirm;
 mod deed;
+mod filter;
+mod flood;
 mod locks;
 mod look;
 mod parse;
+mod raid;
+mod rulebook;
 mod sanction;
 mod warnings;
 
@@ -27,6 +34,7 @@ use crate::updates::Memory;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use deed::{Deed, Needs};
+pub(crate) use filter::Answered;
 use lockdown_bus::{Bus, ConsumerOptions, Did, GroupName, Handler, HandlerError, OnceError, Received, Start};
 use lockdown_events::{
     AuthorKind, Envelope, Event, EventId, GuildId, Message, MessageEvent, ModerationDeed, ModerationEvent,
@@ -63,6 +71,7 @@ pub(crate) struct Commands {
     pub(crate) due: Due,
     pub(crate) asking: Asking,
     pub(crate) log: Arc<Log>,
+    pub(crate) answered: Answered,
     /// The bot's own username, once somebody named one.
     pub(crate) username: OnceCell<String>,
 }
@@ -91,6 +100,18 @@ enum No {
     Unanswered(Arc<Unanswered>),
     /// In these words.
     Words(String),
+}
+
+// === impl Said ===
+
+impl Said {
+    fn new(message: &Message, envelope: &Envelope) -> Self {
+        Self {
+            message: message.clone(),
+            event: envelope.event_id,
+            at: envelope.timestamp,
+        }
+    }
 }
 
 // === impl No ===
@@ -165,7 +186,7 @@ impl Commands {
             return Ok(());
         }
         let Some(addressed) = parse(message) else {
-            return Ok(());
+            return self.answer(message, &received.envelope).await;
         };
         if let Some(to) = addressed.to
             && !self.is_us(to).await?
@@ -173,14 +194,8 @@ impl Commands {
             return Ok(());
         }
         let command = addressed.command.map_err(No::from);
-        let envelope = &received.envelope;
-        let said = Said {
-            message: (**message).clone(),
-            event: envelope.event_id,
-            at: envelope.timestamp,
-        };
-        self.once(envelope.event_id, &said, || self.begin(&said, command))
-            .await
+        let said = Said::new(message, &received.envelope);
+        self.once(said.event, &said, || self.begin(&said, command)).await
     }
 
     /// Does something for an event once. What is refused is said, and that is the end of it.
@@ -269,6 +284,11 @@ impl Commands {
             Deed::Warnings => self.warnings(said, command).await?,
             Deed::Forgive => self.forgive(said, command).await?,
             Deed::Lock(lock) => self.lock(said, command, lock).await?,
+            Deed::Blocklist(what) => self.blocklist(said, command, what).await?,
+            Deed::Flood(what) => self.flood(said, command, what).await?,
+            Deed::Approve(what) => self.approve(said, command, what).await?,
+            Deed::Raid(what) => self.raid(said, command, what).await?,
+            Deed::Filter(what) => self.filter(said, command, what).await?,
             Deed::SetLog => self.set_log(said, command).await?,
             Deed::Choose(what) => self.choose(said, command, what).await?,
         }
