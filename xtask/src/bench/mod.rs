@@ -8,6 +8,7 @@ mod measured;
 mod peers;
 mod policy;
 mod store;
+mod telegram;
 mod whole;
 
 use crate::workspace;
@@ -50,6 +51,8 @@ enum Bench {
     Detect,
     /// Rules: what judging costs, and what compiling takes
     Policy,
+    /// The Telegram bot with everything behind it: a flood that is banned, bad messages among good ones, memory at rest
+    Telegram,
     /// The embedded system: size, start, memory at rest
     Whole,
 }
@@ -77,6 +80,7 @@ impl Bench {
         Self::Api,
         Self::Policy,
         Self::Detect,
+        Self::Telegram,
         Self::Whole,
     ];
 
@@ -88,6 +92,7 @@ impl Bench {
             Self::Api => api::run(quick),
             Self::Detect => detect::run(),
             Self::Policy => policy::run(quick),
+            Self::Telegram => telegram::run(quick),
             Self::Whole => whole::run(quick),
         }
     }
