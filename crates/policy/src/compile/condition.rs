@@ -193,6 +193,10 @@ impl<'a> Asking<'a> {
             Some(place) => place,
             None => {
                 let raw = self.facts.text(slot)?;
+                if !self.work.glance(raw.len()) || !self.lists[usize::from(list)].may_have(raw) {
+                    self.found.push((slot, list, None));
+                    return None;
+                }
                 let mut text = self.spare.pop().unwrap_or_default();
                 let most = self.work.read(raw.len());
                 text.read(&raw[..raw.floor_char_boundary(most)]);

@@ -66,6 +66,14 @@ impl CompiledList {
         sets.iter().any(|set| set.iter().any(|domain| same(domain)))
     }
 
+    /// False for a text that surely has nothing of the list, which need not be read for it.
+    pub(crate) fn may_have(&self, raw: &str) -> bool {
+        match &self.holds {
+            Holds::Text(matchers) => matchers.iter().any(|matcher| matcher.may_have(raw)),
+            Holds::Values(_) => false,
+        }
+    }
+
     pub(crate) fn find(&self, text: &Text, work: &mut Work) -> Option<Range<usize>> {
         match &self.holds {
             Holds::Text(matchers) => matchers.iter().find_map(|matcher| matcher.find(text, work)),

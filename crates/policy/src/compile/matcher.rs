@@ -39,6 +39,14 @@ impl Matcher {
         (Self::Patterns(patterns), refused)
     }
 
+    /// False for a text that surely has none.
+    pub(crate) fn may_have(&self, raw: &str) -> bool {
+        match self {
+            Self::Words(words) => words.may_have(raw),
+            Self::Patterns(_) => true,
+        }
+    }
+
     /// Where the first one stands in the text as it was written.
     pub(crate) fn find(&self, text: &Text, work: &mut Work) -> Option<Range<usize>> {
         match self {

@@ -70,7 +70,7 @@ pub(super) fn fold(raw: &str, folded: &mut View, marks: &mut Marks) -> bool {
 }
 
 /// ASCII that is seen, and begins nothing that is encoded.
-fn is_plain(byte: u8) -> bool {
+pub(super) fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\t'..=b'\r') && byte != b'%'
 }
 

@@ -37,6 +37,11 @@ impl Work {
         read
     }
 
+    /// Whether a text of so many bytes may be looked through as it is.
+    pub(crate) fn glance(&mut self, bytes: usize) -> bool {
+        self.look_up(bytes.min(LIMIT) / 8)
+    }
+
     /// Whether so many words may be looked up.
     pub(super) fn look_up(&mut self, words: usize) -> bool {
         let left = self.words.checked_sub(words);

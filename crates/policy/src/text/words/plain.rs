@@ -2,9 +2,11 @@
 
 use super::scan::Scan;
 use super::{Found, Term, TermKind, Words};
+use crate::text::fold::{self, ASCII};
 use crate::text::forms::Disguise;
+use crate::text::table::{self, Fold, Kind, Script};
 use crate::text::tokens::{beside, mix};
-use crate::text::{LIMIT, Text, Work, fold};
+use crate::text::{LIMIT, Text, Work};
 use std::ops::{ControlFlow, Range};
 
 /// Eight bytes of one each.
@@ -16,15 +18,26 @@ const LOWER: u64 = 0x20 * LANES;
 // === impl Words ===
 
 impl Words {
-    /// The first term in a text that was not read yet. It is read only where that is needed: lists without disguises are looked up
-    /// in plain ASCII as it is.
+    /// The first term in a text, which is read only if that may have one: see [`Words::may_have`].
     pub fn find_in(&self, raw: &str, text: &mut Text) -> Option<Found> {
-        let bytes = &raw.as_bytes()[..raw.floor_char_boundary(LIMIT)];
-        if self.is_plain() && fold::is_all_plain(bytes) {
-            return self.find_plain(bytes);
+        if !self.may_have(raw) {
+            return None;
         }
         text.read(raw);
         self.find(text)
+    }
+
+    /// False for a text that has no term, if that can be told without reading it: of lists without disguises, for most texts.
+    pub(crate) fn may_have(&self, raw: &str) -> bool {
+        if !self.is_plain() {
+            return true;
+        }
+        let raw = &raw[..raw.floor_char_boundary(LIMIT)];
+        if fold::is_all_plain(raw.as_bytes()) {
+            self.has_plain(raw.as_bytes())
+        } else {
+            self.may_have_folded(raw)
+        }
     }
 
     /// Whether all its terms are words and phrases that are looked for as they are.
@@ -32,21 +45,16 @@ impl Words {
         self.whole.is_empty() && self.parts.is_none()
     }
 
-    fn find_plain(&self, bytes: &[u8]) -> Option<Found> {
-        let mut first = None;
+    fn has_plain(&self, bytes: &[u8]) -> bool {
         let mut before: Option<(u64, usize)> = None;
         let mut left = Work::default().compared;
-        // Stopped by the first one, or by a text that was made to cost.
-        let _ = words(bytes, |word| {
+        words(bytes, |word| {
             let key = hash(bytes, word.clone(), LOWER);
             if let Some((other, start)) = before.filter(|_| self.has_phrases) {
                 for number in self.exact.find(beside(other, key)) {
                     left -= 1;
-                    let term = &self.terms[number];
-                    if let Some(end) = self.phrase_ends(term, &bytes[start..]) {
-                        first = Some(found(term, start..start + end));
-                    }
-                    if left == 0 || first.is_some() {
+                    // A text that was made to cost is read after all.
+                    if left == 0 || self.phrase_begins(&self.terms[number], &bytes[start..]) {
                         return ControlFlow::Break(());
                     }
                 }
@@ -55,33 +63,85 @@ impl Words {
                 let term = &self.terms[number];
                 let same = bytes[word.clone()].eq_ignore_ascii_case(self.term_text(term).as_bytes());
                 if same && term.kind == TermKind::Word {
-                    first = Some(found(term, word.clone()));
                     return ControlFlow::Break(());
                 }
             }
             before = Some((key, word.start));
             ControlFlow::Continue(())
-        });
-        first
+        })
+        .is_break()
     }
 
-    /// Where the phrase ends with which these bytes begin.
-    fn phrase_ends(&self, term: &Term, bytes: &[u8]) -> Option<usize> {
+    /// Whether these bytes begin with the phrase.
+    fn phrase_begins(&self, term: &Term, bytes: &[u8]) -> bool {
         let mut wanted = self.term_text(term).split(' ');
-        let mut end = None;
+        let mut other = term.kind != TermKind::Phrase;
         // Stopped behind the phrase, or where it is another one.
         let _ = words(bytes, |word| match wanted.next() {
             Some(next) if bytes[word.clone()].eq_ignore_ascii_case(next.as_bytes()) => {
-                end = Some(word.end);
                 ControlFlow::Continue(())
             }
-            Some(_) => {
-                end = None;
+            next => {
+                other |= next.is_some();
                 ControlFlow::Break(())
             }
-            None => ControlFlow::Break(()),
         });
-        end.filter(|_| term.kind == TermKind::Phrase && wanted.next().is_none())
+        !other && wanted.next().is_none()
+    }
+
+    /// False for a text that surely has none: its characters fold one by one, and no word of it begins a term.
+    fn may_have_folded(&self, raw: &str) -> bool {
+        // Of a term no word is longer.
+        let mut word = [0; 4 * Self::LONGEST];
+        let (mut length, mut scripts) = (0, 0_u8);
+        let mut before: Option<u64> = None;
+        for c in raw.chars().chain([' ']) {
+            let (kind, folded) = if c.is_ascii() {
+                if !fold::is_plain(c as u8) {
+                    return true;
+                }
+                (ASCII[c as usize].kind, c.to_ascii_lowercase())
+            } else {
+                let known = table::entry(c);
+                match (&known.fold, known.kind) {
+                    (Fold::Same, Kind::Letter | Kind::Digit | Kind::Emoji | Kind::Other) => (known.kind, c),
+                    (Fold::One(one), Kind::Letter | Kind::Digit) => (known.kind, *one),
+                    _ => return true,
+                }
+            };
+            if matches!(kind, Kind::Letter | Kind::Digit) {
+                scripts |= match table::entry(folded).script {
+                    Script::Latin => 1,
+                    Script::Cyrillic => 2,
+                    Script::Greek => 4,
+                    _ => 0,
+                };
+                let bytes = folded.len_utf8();
+                if let Some(place) = word.get_mut(length..length + bytes) {
+                    folded.encode_utf8(place);
+                }
+                length += bytes;
+                continue;
+            }
+            if length == 0 {
+                continue;
+            }
+            if scripts.count_ones() > 1 || c == '\'' {
+                return true;
+            }
+            if let Some(word) = word.get(..length) {
+                let key = hash(word, 0..length, 0);
+                let begins = |other| self.exact.find(beside(other, key)).next().is_some();
+                if self.exact.find(key).next().is_some() || (self.has_phrases && before.is_some_and(begins)) {
+                    return true;
+                }
+                before = Some(key);
+            } else {
+                before = None;
+            }
+            (length, scripts) = (0, 0);
+        }
+        false
     }
 }
 
@@ -215,6 +275,17 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn foreign_texts_have_the_same_first_term(words in proptest::collection::vec("[aаäɑ\u{301}\u{200B}é]{1,3}|ab|b|[ｂ😀’'。ßﷺ]", 0..9), glue in "[ ,]?") {
+            let list = WordList { terms: vec!["ab", "b a", "a a", "ä", "аа", "éa"], ..WordList::default() };
+            let set = Words::build(&[list]).0;
+            let raw = words.join(&glue);
+            let mut text = Text::default();
+            let unread = set.find_in(&raw, &mut text);
+            text.read(&raw);
+            prop_assert_eq!(unread, set.find(&text));
+        }
+
         #[test]
         fn words_are_those_of_a_text_that_was_read(raw in "[ -$&-~\n\t]{0,200}|([a-zA-Z']{1,70}[ ,]){0,9}") {
             prop_assume!(fold::is_all_plain(raw.as_bytes()));
