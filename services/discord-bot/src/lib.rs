@@ -22,7 +22,7 @@ pub use effects::Discord;
 use account::Account;
 use anyhow::Context as _;
 use commands::Commands;
-use effects::Removals;
+use effects::{Orders, Removals};
 use gateway::Shards;
 use intake::{Guilds, Intake, Places, Recent};
 use lockdown_bus::Bus;
@@ -175,7 +175,10 @@ async fn begin(
     )
     .await
     .context("could not consume verdicts")?;
-    let commands = Commands::start(bus.clone(), discord, ctx.clock.clone(), log, book).await?;
+    let commands = Commands::start(bus.clone(), discord.clone(), ctx.clock.clone(), log, book).await?;
+    Orders::start(ctx, bus.clone(), discord, commands.locks())
+        .await
+        .context("could not consume what rules want")?;
     ctx.tasks.spawn("commands", commands.run(asked, ctx.clone()));
     let shards = Shards {
         rest: Arc::clone(&rest),

@@ -18,8 +18,9 @@ use std::sync::Arc;
 /// The group by which the bot's processes share verdicts.
 const GROUP: &str = "telegram-bot.verdicts";
 
-/// The rule language's word for it.
-const DELETE: &str = "delete";
+/// The rule language's words for it. Telegram cannot hide a message, so what is held is taken away too: its text is in its
+/// event.
+const ACTS: [&str; 2] = ["delete", "hold"];
 
 /// Carries out what verdicts ask for.
 pub(crate) struct Verdicts {
@@ -62,7 +63,7 @@ impl Verdicts {
         let wanted: Vec<VerdictAct> = verdict
             .actions
             .iter()
-            .filter(|act| act.act == DELETE)
+            .filter(|act| ACTS.contains(&act.act.as_str()))
             .cloned()
             .collect();
         if wanted.is_empty() {

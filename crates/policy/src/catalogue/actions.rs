@@ -1,5 +1,8 @@
 //! What rules can do: `then: [delete, timeout 10m, strike 1]`.
 
+use super::On;
+use lockdown_events::Platform;
+
 /// One word of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct ActInfo {
@@ -7,6 +10,8 @@ pub struct ActInfo {
     pub argument: Argument,
     /// May be followed by `counted`: it is done to everything that the counter counted.
     pub counted: bool,
+    /// Where it can be done.
+    pub on: On,
     /// The right that the bot needs for it, as the platforms' tables call it.
     pub right: Option<&'static str>,
     /// Takes something from the person: such actions count against a rule's limit, and of several the gravest is done.
@@ -41,6 +46,7 @@ const fn act(
         word,
         argument,
         counted: false,
+        on: On::Both,
         right,
         gravity,
         reversible,
@@ -51,6 +57,13 @@ const fn act(
 const fn counted(info: ActInfo) -> ActInfo {
     ActInfo {
         counted: true,
+        ..info
+    }
+}
+
+const fn on_discord(info: ActInfo) -> ActInfo {
+    ActInfo {
+        on: On::Discord,
         ..info
     }
 }
@@ -153,22 +166,22 @@ pub static ACTIONS: &[ActInfo] = &[
         "The person is labelled; other rules can ask for it.",
     ),
     act("unlabel", Argument::Name, None, 0, true, "A label is taken away."),
-    act(
+    on_discord(act(
         "give",
         Argument::NameAndDuration,
         Some("manage_roles"),
         0,
         true,
         "The person gets a role.",
-    ),
-    act(
+    )),
+    on_discord(act(
         "take",
         Argument::NameAndDuration,
         Some("manage_roles"),
         1,
         true,
         "The person loses a role.",
-    ),
+    )),
     act(
         "raise",
         Argument::NameAndDuration,
@@ -177,19 +190,23 @@ pub static ACTIONS: &[ActInfo] = &[
         true,
         "The community goes into a mode, such as raid.",
     ),
-    act(
+    on_discord(act(
         "slowmode",
         Argument::Duration,
         Some("manage_channels"),
         0,
         true,
         "Everybody in the channel has to wait this long between messages.",
-    ),
+    )),
 ];
 
 // === impl ActInfo ===
 
 impl ActInfo {
+    pub fn can_be_done_on(&self, platform: Platform) -> bool {
+        self.on.is(platform)
+    }
+
     pub(crate) fn find(word: &str) -> Option<&'static Self> {
         ACTIONS.iter().find(|info| info.word == word)
     }

@@ -96,10 +96,18 @@ impl Feature {
     }
 
     pub(crate) fn on(&self, platform: Platform) -> bool {
-        match self.platforms {
-            On::Both => true,
-            On::Discord => platform == Platform::Discord,
-            On::Telegram => platform == Platform::Telegram,
+        self.platforms.is(platform)
+    }
+}
+
+// === impl On ===
+
+impl On {
+    fn is(self, platform: Platform) -> bool {
+        match self {
+            Self::Both => true,
+            Self::Discord => platform == Platform::Discord,
+            Self::Telegram => platform == Platform::Telegram,
         }
     }
 }

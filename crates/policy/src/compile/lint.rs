@@ -140,6 +140,15 @@ fn short(expr: &Expr) -> String {
 pub(super) fn actions(rule: &Rule, limit: Option<&Limit>, surroundings: &Surroundings, sink: &mut Sink) {
     let platforms = in_scope(rule, surroundings);
     acts(&rule.then, &platforms, surroundings, sink);
+    let events: Events = rule.events.iter().map(|event| event.value).collect();
+    let slowmode = rule.then.iter().find(|act| act.value.word() == "slowmode");
+    if let Some(act) = slowmode
+        && !Slot::Channel.feature().events.any_of(events)
+    {
+        let message = "these events are in no channel that could be slowed down".to_owned();
+        sink.error(Code::NotOnEvent, act.span, message)
+            .hint("`raise raid 15m` has other rules act on the messages that follow");
+    }
     let ban = rule.then.iter().find(|act| act.value.word() == "ban");
     if let (Some(ban), None, None) = (ban, limit, &rule.needs) {
         sink.warning(Code::BanWithoutLimit, ban.span, format!("`{}` bans without a limit", rule.id.value))
@@ -149,6 +158,7 @@ pub(super) fn actions(rule: &Rule, limit: Option<&Limit>, surroundings: &Surroun
 
 fn acts(acts: &[At<Act>], platforms: &[Platform], surroundings: &Surroundings, sink: &mut Sink) {
     for act in acts {
+        on_platforms(act, platforms, sink);
         let too_long = act.value.word() == "timeout"
             && platforms.contains(&Platform::Discord)
             && act.value.duration.is_some_and(|length| length > LONGEST_TIMEOUT);
@@ -175,6 +185,26 @@ fn acts(acts: &[At<Act>], platforms: &[Platform], surroundings: &Surroundings, s
             .hint("give the bot's role this permission, or choose another action");
         }
     }
+}
+
+/// An action that is done on none of the platforms in scope, or not on all of them.
+fn on_platforms(act: &At<Act>, platforms: &[Platform], sink: &mut Sink) {
+    let not: Vec<Platform> = platforms
+        .iter()
+        .copied()
+        .filter(|platform| !act.value.info.can_be_done_on(*platform))
+        .collect();
+    if not.is_empty() {
+        return;
+    }
+    let names: Vec<&str> = not.iter().map(|platform| name(*platform)).collect();
+    let message = format!("`{}` cannot be done on {}", act.value.word(), names.join(" or "));
+    let fault = if not.len() == platforms.len() {
+        sink.error(Code::NotOnPlatform, act.span, message)
+    } else {
+        sink.warning(Code::NotOnPlatform, act.span, message)
+    };
+    fault.hint("`platforms:` says where the rule is meant");
 }
 
 /// Of the parts that rules share.

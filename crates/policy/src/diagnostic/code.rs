@@ -44,7 +44,7 @@ codes! {
     ListNotHere = "list_not_here", "A subscription names a list that is not known here.";
     UnknownRole = "unknown_role", "The community has no role of this name.";
     UnknownChannel = "unknown_channel", "The community has no channel of this name.";
-    NotOnPlatform = "not_on_platform", "A platform in scope never tells this.";
+    NotOnPlatform = "not_on_platform", "A platform in scope never tells this, or cannot do it.";
     NotOnEvent = "not_on_event", "None of the rule's events has this.";
     NoPermission = "no_permission", "The bot lacks the right that an action needs.";
     TimeoutTooLong = "timeout_too_long", "The platform ends a time-out sooner.";

@@ -4,15 +4,12 @@ use super::Commands;
 use super::answers::{Told, exact, until};
 use super::input::Input;
 use crate::effects::permissions::{MANAGE_CHANNELS, MANAGE_GUILD, MANAGE_ROLES};
-use crate::effects::{LockError, Locked, Wanted};
+use crate::effects::{LockError, Locked, SLOWEST, Wanted};
 use chrono::{DateTime, Utc};
 use lockdown_events::ModerationDeed;
 use lockdown_moderation::words::{Tongue, With};
 use lockdown_moderation::{Span, Term};
 use lockdown_runtime::chain;
-
-/// Discord's longest.
-const SLOWEST: u64 = 21_600;
 
 // === impl Commands ===
 

@@ -145,6 +145,11 @@ impl Commands {
         })
     }
 
+    /// What is locked, for whoever locks beside moderators.
+    pub(crate) fn locks(&self) -> Locks {
+        self.locks.clone()
+    }
+
     /// Registers the commands, then answers until the process stops.
     pub(crate) async fn run(self, mut asked: mpsc::Receiver<Request>, ctx: Context) -> anyhow::Result<()> {
         let stopping = ctx.shutdown.soft_token();

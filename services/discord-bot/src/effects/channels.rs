@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use serenity::http::Route;
 
+/// Discord's longest wait between two messages, in seconds.
+pub(crate) const SLOWEST: u64 = 21_600;
+
 /// An overwrite as Discord wrote it: its bits are texts, and may be more than a number holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RawOverwrite {

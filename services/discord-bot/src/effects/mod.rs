@@ -4,11 +4,14 @@ mod channels;
 mod delete;
 mod errors;
 mod locks;
+mod orders;
 mod rank;
 mod removals;
 mod silence;
 
+pub(crate) use channels::SLOWEST;
 pub(crate) use locks::{Ended, LockError, Locked, Locks, Wanted};
+pub(crate) use orders::Orders;
 pub(crate) use rank::permissions;
 pub(crate) use removals::Removals;
 

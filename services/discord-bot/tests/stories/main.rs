@@ -34,6 +34,7 @@ mod intake;
 mod judge;
 mod menus;
 mod modlog;
+mod orders;
 mod platform;
 mod purge;
 mod removals;

@@ -4,9 +4,9 @@ use super::rules::Set;
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_bus::{Bus, HandlerError, Received};
 use lockdown_events::{
-    Action, ChannelId, Event, GuildId, MessageId, MessageRef, ModerationAction, ModerationEvent,
-    Notification, NotificationId, NotificationLevel, Origin, Platform, TraceId, UserId, Verdict as Told,
-    VerdictMode,
+    Action, ChannelId, Envelope, Event, GuildId, MessageId, MessageRef, ModerationAction, ModerationEvent,
+    Notification, NotificationId, NotificationLevel, Origin, Platform, Source, TraceId, UserId,
+    Verdict as Told, VerdictMode,
 };
 use lockdown_moderation::desk::{Desk, DeskError, ModeAsk};
 use lockdown_moderation::{Actor, GuildRef};
@@ -88,7 +88,7 @@ impl Follow {
             author,
         };
         let shadow = set.mode == PolicyMode::Shadow;
-        let left = left(verdict);
+        let left = left(verdict, facts);
         let explanation = match serde_json::to_value(explanation) {
             Ok(Value::Object(mut members)) => {
                 if !left.is_empty() {
@@ -160,6 +160,7 @@ impl Follow {
                 "label" | "unlabel" => self.label(&case, planned).await?,
                 "raise" => other_mode |= self.raise(&case, planned).await?,
                 "review" => self.call(&case, planned, NotificationLevel::Info).await?,
+                "hold" if case.is_first(planned, bursts) => self.hold(&case, set, planned).await?,
                 "alert" => self.call(&case, planned, NotificationLevel::Urgent).await?,
                 // What else is carried out is the bot's, or a sanction.
                 _ => {}
@@ -210,6 +211,7 @@ impl Follow {
         let title = match act.word() {
             _ if planned.approval > 0 => format!("The rule {rule} asks for: {act}"),
             "review" => format!("The rule {rule} asks for a look ({name})"),
+            "hold" => format!("The rule {rule} holds a message"),
             _ => format!("The rule {rule} raises an alert ({name})"),
         };
         let of = &case.facts;
@@ -256,6 +258,45 @@ impl Follow {
         // Who does not listen now finds it all the same.
         if let Err(error) = said.await {
             tracing::debug!("Could not say live what moderators are told: {}", chain(&error));
+        }
+        Ok(())
+    }
+
+    /// What is held of a message is for moderators to look at. A person who is held keeps silent until one lets them speak:
+    /// that is a case of its own, which is made once however many events count them.
+    async fn hold(&self, case: &Case<'_>, set: &Set, planned: &Planned) -> Result<(), HandlerError> {
+        if case.facts.message.is_some() {
+            return self.call(case, planned, NotificationLevel::Info).await;
+        }
+        let rule = case.rule(planned);
+        let purpose = format!("rules/{}/{}/hold/{rule}", set.name, set_place(set));
+        let own = (case.facts.event_id, case.author.clone());
+        let counted = planned.counted.iter();
+        let counted = counted.filter_map(|event| Some((event.event_id, UserId::new(&event.author).ok()?)));
+        let mut people = vec![own];
+        for (event, user) in counted {
+            if people.iter().all(|(_, known)| *known != user) {
+                people.push((event, user));
+            }
+        }
+        for (event, user_id) in people {
+            let reason = format!("held by the rule {rule} until a moderator lets them speak");
+            let wish = Event::Moderation(ModerationEvent::Action(ModerationAction {
+                user_id,
+                reason: Some(reason),
+                ..case.wish(Action::Mute, planned, None)
+            }));
+            let cause = Some(case.received.envelope.correlation_id.clone());
+            let envelope = Envelope::new(
+                event.follow_up(&purpose),
+                case.received.envelope.timestamp,
+                Source::Worker,
+                cause,
+                &wish,
+            );
+            let envelope = envelope.map_err(|error| HandlerError::Never(chain(&error)))?;
+            let said = self.bus.publish_as_it_is(&envelope, true).await;
+            said.map_err(|error| HandlerError::Again(chain(&error)))?;
         }
         Ok(())
     }
@@ -355,12 +396,14 @@ impl Follow {
 }
 
 /// What nobody can carry out yet, or not on this: it is said and counted instead.
-fn left(verdict: &Verdict) -> Vec<String> {
+fn left(verdict: &Verdict, facts: &Facts) -> Vec<String> {
     let person = ["warn", "strike", "timeout", "kick", "ban"];
     let at_once = || verdict.acts.iter().filter(|planned| planned.approval == 0);
     let told = at_once().any(|planned| person.contains(&planned.act.word()));
     let carried = |planned: &&Planned| match planned.act.word() {
-        "delete" | "label" | "unlabel" | "review" | "alert" => true,
+        "delete" | "hold" | "label" | "unlabel" | "review" | "alert" => true,
+        // The bot's.
+        "slowmode" | "give" | "take" => planned.act.info.can_be_done_on(facts.platform),
         "raise" => mode_of(planned).is_some(),
         // A person hears of what is done to them.
         "notice" => told,
@@ -384,6 +427,11 @@ fn set_place(set: &Set) -> &str {
 // === impl Case ===
 
 impl Case<'_> {
+    /// Whether it is not what the first of a burst has asked for.
+    fn is_first(&self, planned: &Planned, bursts: &[(usize, First)]) -> bool {
+        !bursts.iter().any(|(rule, _)| planned.by == By::Rule(*rule))
+    }
+
     /// Who asks for it.
     fn rule(&self, planned: &Planned) -> String {
         match planned.by {

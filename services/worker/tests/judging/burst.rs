@@ -20,7 +20,7 @@ rules:
 
 impl House {
     /// Every wish so far.
-    async fn wishes(&self) -> Vec<ModerationAction> {
+    pub(crate) async fn wishes(&self) -> Vec<ModerationAction> {
         let query = Query {
             types: vec![Glob::new("moderation:action")],
             ..Query::default()

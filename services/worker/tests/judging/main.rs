@@ -15,7 +15,9 @@ use lockdown_events::{Action, Envelope, ModerationEvent, Platform, UserId, Verdi
 use lockdown_store::people::{IdentityId, PersonId, Seen};
 use lockdown_store::policies::PolicyMode;
 use lockdown_store::{in_read, in_tx};
-use raid::a_raid_raises_its_mode_which_ends_by_itself;
+use raid::{
+    a_raid_raises_its_mode_which_ends_by_itself, who_is_held_keeps_silent_until_a_moderator_lets_them,
+};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -73,6 +75,7 @@ house::sizes!(
     a_rule_that_acts_too_often_is_paused_for_all,
     a_raid_raises_its_mode_which_ends_by_itself,
     a_burst_is_one_thing,
+    who_is_held_keeps_silent_until_a_moderator_lets_them,
 );
 
 async fn a_message_against_the_rules_is_told_once_and_wished_for(mut house: House) {

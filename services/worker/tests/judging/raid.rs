@@ -4,7 +4,7 @@ use crate::house::{House, PATIENCE, guild_id};
 use chrono::TimeDelta;
 use lockdown_bus::Heard;
 use lockdown_events::{
-    Envelope, Event, EventId, Live, NotificationLevel, Source, UserEvent, UserJoined, Verdict,
+    Action, Envelope, Event, EventId, Live, NotificationLevel, Source, UserEvent, UserJoined, Verdict,
 };
 use lockdown_runtime::{Clock, MockClock};
 use lockdown_store::in_read;
@@ -17,7 +17,7 @@ rules:
   - id: raid
     events: [join]
     when: [join.raid >= 100]
-    then: [raise raid 15m, alert mods, slowmode 10s]
+    then: [raise raid 15m, alert mods, appeal 30d]
   - id: closed
     events: [join]
     when: [guild.mode == raid]
@@ -72,7 +72,7 @@ pub(crate) async fn a_raid_raises_its_mode_which_ends_by_itself(mut house: House
     let first = raised[0];
     assert_eq!(
         first.explanation.as_ref().unwrap()["notCarriedOut"],
-        json!(["slowmode 10s"])
+        json!(["appeal 30d"])
     );
     // Whoever comes meanwhile is judged by the rules of that mode, and whoever came before is not.
     let closed = hits(&verdicts, "closed");
@@ -103,5 +103,44 @@ pub(crate) async fn a_raid_raises_its_mode_which_ends_by_itself(mut house: House
     time.advance(TimeDelta::hours(1));
     house.joins(200, &time).await;
     assert_eq!(house.verdicts().await.len(), verdicts.len());
+    house.stop().await;
+}
+
+const DOOR: &str = "version: 1
+rules:
+  - id: door
+    events: [join]
+    count: {of: [guild], distinct: author, within: 60s, at_least: 3}
+    then: [hold counted]
+";
+
+/// Each of them once, however many of those who come count them.
+pub(crate) async fn who_is_held_keeps_silent_until_a_moderator_lets_them(mut house: House) {
+    house.change(DOOR, 0, PolicyMode::Enforce).await;
+    let (clock, time) = Clock::mock(house.ctx.clock.now());
+    house.dismiss().await;
+    house.clock = clock;
+    house.hire().await;
+    for user in 1..=5 {
+        time.advance(TimeDelta::seconds(1));
+        house.joins(user, &time).await;
+    }
+    let wishes = house.wishes().await;
+    let mut people: Vec<&str> = wishes.iter().map(|wish| wish.user_id.as_str()).collect();
+    people.sort_unstable();
+    assert_eq!(people, ["1", "2", "3", "4", "5"]);
+    for wish in &wishes {
+        assert_eq!((wish.action, wish.expires_at), (Action::Mute, None));
+        assert_eq!(wish.rule.as_deref(), Some("door"));
+    }
+    let verdicts = house.verdicts().await;
+    let left = |verdict: &Verdict| {
+        verdict
+            .explanation
+            .as_ref()
+            .unwrap()
+            .contains_key("notCarriedOut")
+    };
+    assert!(verdicts.len() == 3 && !verdicts.iter().any(left), "{verdicts:?}");
     house.stop().await;
 }
