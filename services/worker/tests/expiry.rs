@@ -102,10 +102,15 @@ impl Town {
     }
 
     async fn ban(&self, person: &str, lasts: TimeDelta) {
+        let ends = Term::Until(self.clock.now() + TimeDelta::seconds(1) + lasts);
+        self.ban_until(person, ends).await;
+    }
+
+    async fn ban_until(&self, person: &str, ends: Term) {
         self.time.advance(TimeDelta::seconds(1));
         let desk = Desk::new(self.stores[0].clone(), self.clock.clone(), self.ids.clone());
         let ask = Ask {
-            ends: Term::Until(self.clock.now() + lasts),
+            ends,
             ..Ask::new(
                 Actor::Person(user("11")),
                 self.guild.clone(),
@@ -230,6 +235,50 @@ async fn what_was_due_while_nobody_looked_ends_once(town: Town) {
         ctx.tasks.all_ended().await;
         assert_eq!(ctx.tasks.failure(), None);
     }
+}
+
+/// All of it at the moment when the workers start: their clock does not go on before it is done.
+async fn after_forty_days_a_thousand_end_once_and_at_once(town: Town) {
+    const MANY: u64 = 1_000;
+    for person in 1..=MANY {
+        let lasts = TimeDelta::hours(i64::try_from(1 + person % 900).unwrap());
+        town.ban(&person.to_string(), lasts).await;
+    }
+    // Banned for ever after that: it stays.
+    town.ban("5000", TimeDelta::hours(1)).await;
+    town.ban_until("5000", Term::Forever).await;
+    town.time.advance(TimeDelta::days(40));
+    let workers: Vec<Context> = town.stores.iter().map(|store| town.work(store)).collect();
+    let mut by = std::collections::BTreeSet::new();
+    for number in 1..=MANY {
+        assert!(by.insert(town.lifted(number).await), "one case ended two");
+    }
+    town.all_rest().await;
+    assert_eq!(town.case(MANY + 1).await.unwrap().state, CaseState::Superseded);
+    assert_eq!(town.case(MANY + 2).await.unwrap().state, CaseState::Requested);
+    assert!(
+        town.case(2 * MANY + 3).await.is_none(),
+        "something was ended twice"
+    );
+    for ctx in workers {
+        ctx.shutdown.request("test");
+        ctx.tasks.all_ended().await;
+        assert_eq!(ctx.tasks.failure(), None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn embedded_after_forty_days_a_thousand_end_once_and_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let stores = [sqlite(folder.path()).await, sqlite(folder.path()).await];
+    after_forty_days_a_thousand_end_once_and_at_once(Town::over(stores).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fleet_after_forty_days_a_thousand_end_once_and_at_once() {
+    let database = Database::create(&database::migrations()).await.unwrap();
+    let stores = [postgres(&database).await, postgres(&database).await];
+    after_forty_days_a_thousand_end_once_and_at_once(Town::over(stores).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,9 +7,12 @@ use super::{Desk, guild};
 use crate::case::{Case, CaseState, MoveError, fail};
 use crate::who::{Actor, CaseNumber, GuildRef};
 use chrono::{DateTime, TimeDelta, Utc};
-use lockdown_events::{CorrelationId, ModerationLog, Outcome};
+use lockdown_events::{
+    CorrelationId, EventId, ModerationLog, NotificationId, NotificationLevel, Origin, Outcome,
+};
 use lockdown_store::cases::{CaseEvent, CaseEventKind};
 use lockdown_store::guilds::Guild;
+use lockdown_store::notifications::Notification;
 use lockdown_store::{Tx, in_tx};
 use serde_json::json;
 
@@ -161,6 +164,11 @@ impl Desk {
                 tx.add_case_event(other.case.id, now, SYSTEM, kind, body).await?;
             }
         }
+        if kept.case.origin == Origin::Expiry {
+            for other in ended.iter().filter(|other| other.case.state.stands()) {
+                call(tx, guild, other, &error, now).await?;
+            }
+        }
         let by = Name::system();
         let entry = Entry {
             by: &by,
@@ -202,6 +210,25 @@ impl Desk {
         let pause = FIRST_PAUSE * (1 << tries.saturating_sub(1).min(9));
         Ok(Some(now + pause.min(LONGEST_PAUSE)))
     }
+}
+
+/// Tells those who moderate there that a sanction outlives its case: once, however often it is tried again.
+async fn call(tx: &mut Tx, guild: &Guild, kept: &Kept, error: &str, now: DateTime<Utc>) -> Result<(), Stop> {
+    let number = kept.case.number.0;
+    let notification = Notification {
+        id: NotificationId(EventId(kept.case.id.0).follow_up("the end failed").0),
+        recipient_id: None,
+        guild_id: Some(guild.id),
+        level: NotificationLevel::Urgent,
+        title: format!("The end of case {number} could not be carried out"),
+        body: format!(
+            "{error}. It is tried again, less and less often, until it is done or somebody decides otherwise."
+        ),
+        link: None,
+        at: now,
+    };
+    tx.insert_notification(&notification).await?;
+    Ok(())
 }
 
 /// As rows name us.
