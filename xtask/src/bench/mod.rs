@@ -6,6 +6,7 @@ mod detect;
 mod events;
 mod measured;
 mod peers;
+mod pipeline;
 mod policy;
 mod store;
 mod telegram;
@@ -53,6 +54,8 @@ enum Bench {
     Policy,
     /// The Telegram bot with everything behind it: a flood that is banned, bad messages among good ones, memory at rest
     Telegram,
+    /// Judging: from a message on the bus to its verdict there, how many a second, memory
+    Pipeline,
     /// The embedded system: size, start, memory at rest
     Whole,
 }
@@ -81,6 +84,7 @@ impl Bench {
         Self::Policy,
         Self::Detect,
         Self::Telegram,
+        Self::Pipeline,
         Self::Whole,
     ];
 
@@ -93,6 +97,7 @@ impl Bench {
             Self::Detect => detect::run(),
             Self::Policy => policy::run(quick),
             Self::Telegram => telegram::run(quick),
+            Self::Pipeline => pipeline::run(quick),
             Self::Whole => whole::run(quick),
         }
     }
