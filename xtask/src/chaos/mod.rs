@@ -5,6 +5,7 @@ mod bus;
 mod disk;
 mod model;
 mod process;
+mod system;
 mod verdict;
 mod world;
 
@@ -16,9 +17,20 @@ use std::process::ExitCode;
 const INTERRUPTED: u8 = 130;
 
 #[derive(clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Without a word: LOCKDOWN, Redis and Postgres are killed in turn while people talk. The account says how many \
+    hits have no verdict, sanction or end (`lost`), how many more than one (`doubled`), and what is left to do."
+)]
 pub(crate) struct Args {
+    /// The whole system, for so many minutes
+    #[arg(long, default_value_t = 2.0)]
+    minutes: f64,
+    /// Messages a second, of which one in twenty is against the rules
+    #[arg(long, default_value_t = 1_000)]
+    rate: u32,
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
 }
 
 #[derive(clap::Subcommand)]
@@ -34,8 +46,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let raised = interrupt.clone();
     ctrlc::set_handler(move || raised.raise()).context("could not listen for Ctrl-C")?;
     let outcome = match &args.what {
-        What::Bus(args) => bus::run(args, &interrupt),
-        What::Model(args) => model::run(args, &interrupt),
+        None => system::run(args.minutes, args.rate, &interrupt),
+        Some(What::Bus(args)) => bus::run(args, &interrupt),
+        Some(What::Model(args)) => model::run(args, &interrupt),
     };
     match outcome {
         Err(error) if error.is::<Interrupted>() => {
