@@ -7,6 +7,7 @@ use crate::guilds::GuildKey;
 use crate::people::{IdentityId, storable};
 use chrono::{DateTime, Utc};
 use lockdown_events::CaseId;
+use uuid::Uuid;
 
 uuid_ids! {
     SanctionId;
@@ -101,6 +102,7 @@ sqls! {
         columns!("SELECT", "FROM sanctions WHERE guild_id = $1 AND subject_id = $2 AND kind = $3 AND state = 'live' \
             FOR NO KEY UPDATE"),
         columns!("SELECT", "FROM sanctions WHERE guild_id = $1 AND subject_id = $2 AND kind = $3 AND state = 'live'");
+    LIVE_AFTER = columns!("SELECT", "FROM sanctions WHERE state = 'live' AND id > $1 ORDER BY id LIMIT $2");
     FIND = columns!("SELECT", "FROM sanctions WHERE id = $1");
     OF_CASE = columns!("SELECT", "FROM sanctions WHERE case_id = $1 ORDER BY starts_at, id");
     END = "UPDATE sanctions SET state = $2, ended_at = $3, ended_by = $4, next_attempt_at = NULL, lease_by = NULL \
@@ -135,6 +137,16 @@ impl Conn {
             .bind(kind)
             .optional()
             .await
+    }
+
+    /// A page of all that holds anywhere, in the order of ids.
+    pub async fn live_sanctions(
+        &mut self,
+        after: Option<SanctionId>,
+        limit: u64,
+    ) -> Result<Vec<Sanction>, StoreError> {
+        let after = after.unwrap_or(SanctionId(Uuid::nil()));
+        self.query(&LIVE_AFTER).bind(after).bind(limit).all().await
     }
 
     pub async fn sanctions_of_case(&mut self, case: CaseId) -> Result<Vec<Sanction>, StoreError> {

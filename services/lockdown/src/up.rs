@@ -33,6 +33,7 @@ pub(crate) async fn up(ctx: Context) -> anyhow::Result<Bus> {
     let judges = bus.of(Source::Worker);
     lockdown_worker::lead(&worker, store.clone(), &judges);
     lockdown_worker::judge(&worker, store.clone(), &judges).await?;
+    lockdown_worker::reconcile(&worker, store.clone(), &judges, lockdown_worker::Pace::default()).await?;
     lockdown_worker::run(worker, store, judges).await?;
     let (discord, telegram) = (
         ctx.config.discord.token.is_some(),

@@ -5,7 +5,10 @@ mod expiry;
 mod judging;
 mod leader;
 mod modes;
+mod reconcile;
 mod retention;
+
+pub use reconcile::Pace;
 
 use lockdown_bus::{Archive, Bus, FileArchive, Janitor, JanitorOptions};
 use lockdown_moderation::StoreArchive;
@@ -57,6 +60,11 @@ pub fn lead(ctx: &Context, store: Store, bus: &Bus) {
 pub fn expire(ctx: &Context, store: Store) {
     modes::start(ctx, store.clone());
     expiry::start(ctx, store);
+}
+
+/// Compares what holds with what the platforms show, until the process stops.
+pub async fn reconcile(ctx: &Context, store: Store, bus: &Bus, pace: Pace) -> anyhow::Result<()> {
+    reconcile::start(ctx, store, bus, pace).await
 }
 
 /// Judges what is said and who comes by the rules of each community, until the process stops.

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
             lockdown_worker::lead(&ctx, store.clone(), &bus);
             lockdown_worker::expire(&ctx, store.clone());
             lockdown_worker::judge(&ctx, store.clone(), &bus).await?;
+            lockdown_worker::reconcile(&ctx, store.clone(), &bus, lockdown_worker::Pace::default()).await?;
             lockdown_worker::run(ctx, store, bus).await
         },
     )

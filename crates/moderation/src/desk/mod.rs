@@ -18,6 +18,7 @@
 //! - [`Desk::mode`], [`Desk::raise_mode`], [`Desk::end_mode`], [`Desk::end_modes`]: communities under attack or closed, and the
 //!   end of that.
 //! - [`Desk::pause_rule`], [`Desk::paused_rules`], [`Desk::resume_rule`]: a rule that acted too often does nothing for a while.
+//! - [`Desk::intended`], [`Desk::repair`]: what the platform has to show, and what it has lost.
 //! - [`Desk::cases`], [`Desk::case`], [`Desk::explain`]: pages of cases; one case, its history, and why it stands.
 //!
 //! To add a use case: a module here with the method, its refusals in `error.rs` with a code each, its tests in `tests/desk/`
@@ -36,6 +37,7 @@ mod modes;
 mod outcome;
 mod pause;
 mod read;
+mod reconcile;
 mod review;
 mod rows;
 mod rules;
@@ -55,6 +57,7 @@ pub use modes::{EndModeAsk, ModeAsk, RaisedMode};
 pub use outcome::Answered;
 pub use pause::{PauseAsk, RULE_PAUSE, ResumeAsk};
 pub use read::{CaseFilter, CaseView, Explanation, HistoryLine, Record};
+pub use reconcile::Intended;
 pub use review::ReviewAsk;
 pub use rules::{GoodRules, Ruled, RulesAsk, RulesChange, RulesVersion, Seen};
 pub use settings::SettingsAsk;

@@ -9,6 +9,7 @@
 //! - `notice.rs`: what the person reads; `notices.rs`: how they are told where that may come after the act.
 //! - `settings.rs`: what a guild chose, as bots know it.
 //! - `route.rs`: what the backend answers to those who ask by a route of the API.
+//! - `shown.rs`: what the platform shows of bans and mutes, asked by whoever compares it with the records.
 //! - `ranks.rs`: how people stand, asked by whoever decides and answered by the bot that can look.
 
 mod carry;
@@ -17,10 +18,12 @@ mod notices;
 mod ranks;
 mod route;
 mod settings;
+mod shown;
 
 pub use ranks::AskedRanks;
 pub use route::RouteAnswer;
 pub use settings::{SettingsBook, SettingsTold};
+pub use shown::{Shown, ask_shown};
 
 use crate::platform::Platform;
 use crate::who::CaseNumber;
@@ -87,6 +90,7 @@ pub async fn start(ctx: &Context, bus: &Bus, platform: Arc<dyn Platform>) -> any
     let name = platform.limits().platform;
     let group = GroupName::new(&format!("hands.{name}")).context("the group has no name")?;
     let ranks = ranks::answer(bus, Arc::clone(&platform)).await?;
+    let shown = shown::answer(bus, Arc::clone(&platform), ctx.clock.clone()).await?;
     let hands = Arc::new(Hands {
         platform,
         bus: bus.clone(),
@@ -107,6 +111,7 @@ pub async fn start(ctx: &Context, bus: &Bus, platform: Arc<dyn Platform>) -> any
     ctx.tasks.spawn("ranks", async move {
         stopping.soft().await;
         Answering::stop(ranks).await;
+        Answering::stop(shown).await;
         Ok(())
     });
     Ok(())

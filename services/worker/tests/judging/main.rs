@@ -8,6 +8,7 @@
 mod burst;
 mod house;
 mod raid;
+mod reconcile;
 
 use burst::a_burst_is_one_thing;
 use house::{House, PATIENCE};
@@ -18,6 +19,7 @@ use lockdown_store::{in_read, in_tx};
 use raid::{
     a_raid_raises_its_mode_which_ends_by_itself, who_is_held_keeps_silent_until_a_moderator_lets_them,
 };
+use reconcile::what_the_platform_lost_is_done_again;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -76,6 +78,7 @@ house::sizes!(
     a_raid_raises_its_mode_which_ends_by_itself,
     a_burst_is_one_thing,
     who_is_held_keeps_silent_until_a_moderator_lets_them,
+    what_the_platform_lost_is_done_again,
 );
 
 async fn a_message_against_the_rules_is_told_once_and_wished_for(mut house: House) {

@@ -1,0 +1,137 @@
+//! What we intend against what the platform shows: a sanction that it has lost is told to it again.
+
+use super::Desk;
+use super::error::{DeskError, Stop};
+use super::rows::{self, Name};
+use super::tell::{Entry, Extra};
+use crate::case::{Case, CaseState};
+use crate::sanction::Lasting;
+use crate::who::{CaseNumber, GuildRef, UserRef};
+use chrono::{DateTime, TimeDelta, Utc};
+use lockdown_store::sanctions::{Sanction, SanctionId, SanctionKind};
+use lockdown_store::{Conn, in_read, in_tx};
+use serde_json::json;
+
+/// What was done so shortly ago, the platform may not show yet.
+const SETTLES: TimeDelta = TimeDelta::minutes(2);
+
+/// A sanction that the platform has to show.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Intended {
+    pub sanction: SanctionId,
+    pub guild: GuildRef,
+    pub subject: UserRef,
+    pub lasting: Lasting,
+    pub case: CaseNumber,
+}
+
+// === impl Desk ===
+
+impl Desk {
+    /// A page of what holds, in the order of ids, and after which of them the next page begins; `None` at the end.
+    pub async fn intended(
+        &self,
+        after: Option<SanctionId>,
+        limit: u64,
+    ) -> Result<(Vec<Intended>, Option<SanctionId>), DeskError> {
+        let now = self.clock.now();
+        Ok(in_read!(self.store, |conn| {
+            let page = conn.live_sanctions(after, limit).await?;
+            let last = page.last().map(|sanction| sanction.id);
+            let mut intended = Vec::with_capacity(page.len());
+            for sanction in page {
+                intended.extend(read(conn, &sanction, now).await?);
+            }
+            Ok::<_, Stop>((intended, last))
+        })?)
+    }
+
+    /// What holds against one person.
+    pub async fn intended_of(&self, guild: &GuildRef, person: &UserRef) -> Result<Vec<Intended>, DeskError> {
+        let now = self.clock.now();
+        Ok(in_read!(self.store, |conn| {
+            let known = conn.guild(guild.platform, &guild.id).await?;
+            let identity = conn.identity(person.platform, &person.id).await?;
+            let Some((known, identity)) = known.zip(identity) else {
+                return Ok(Vec::new());
+            };
+            let mut intended = Vec::new();
+            for kind in [SanctionKind::Ban, SanctionKind::Mute] {
+                if let Some(sanction) = conn.live_sanction(known.id, identity.id, kind).await? {
+                    intended.extend(read(conn, &sanction, now).await?);
+                }
+            }
+            Ok::<_, Stop>(intended)
+        })?)
+    }
+
+    /// Tells the platform once more of a sanction that it does not show; `false` when it does not hold any more.
+    pub async fn repair(&self, intended: &Intended) -> Result<bool, DeskError> {
+        Ok(in_tx!(self.store, |tx| {
+            let Some(sanction) = tx.sanction(intended.sanction).await? else {
+                return Ok(false);
+            };
+            tx.hold_cases(sanction.guild_id).await?;
+            let now = self.clock.now();
+            // What was decided meanwhile counts.
+            let Some(sanction) = tx.sanction(intended.sanction).await? else {
+                return Ok(false);
+            };
+            if read(tx, &sanction, now).await?.is_none() {
+                return Ok(false);
+            }
+            let row = tx.case(sanction.case_id).await?;
+            let kept = rows::kept(tx, &intended.guild, row.into_iter().collect())
+                .await?
+                .pop();
+            let guild = tx.guild_by_key(sanction.guild_id).await?;
+            let Some((kept, guild)) = kept.zip(guild) else {
+                return Ok(false);
+            };
+            self.tell(tx, &kept, Extra::QUIET, None, now).await?;
+            let by = Name::system();
+            let entry = Entry {
+                by: &by,
+                act: "sanction:repair",
+                subject: format!("case:{}", kept.case.number.0),
+                body: json!({ "why": "the platform did not show it" }),
+                personal: None,
+            };
+            self.audit(tx, &guild, entry, None, now).await?;
+            Ok::<_, Stop>(true)
+        })?)
+    }
+}
+
+/// A sanction, if the platform has said that it did it and has to show it still.
+async fn read(conn: &mut Conn, sanction: &Sanction, now: DateTime<Utc>) -> Result<Option<Intended>, Stop> {
+    let row = conn.case(sanction.case_id).await?;
+    let Some((row, guild)) = row.zip(conn.guild_by_key(sanction.guild_id).await?) else {
+        return Ok(None);
+    };
+    if guild.left_at.is_some() {
+        return Ok(None);
+    }
+    let guild = GuildRef {
+        platform: guild.platform,
+        id: guild.native_id,
+    };
+    let kept = rows::kept(conn, &guild, vec![row]).await?.pop();
+    let kept = kept.filter(|kept| is_settled(&kept.case, now));
+    Ok(kept.and_then(|kept| {
+        Some(Intended {
+            sanction: sanction.id,
+            guild,
+            lasting: kept.case.live()?,
+            case: kept.case.number,
+            subject: kept.case.subject,
+        })
+    }))
+}
+
+fn is_settled(case: &Case, now: DateTime<Utc>) -> bool {
+    let CaseState::Applied { at } = case.state else {
+        return false;
+    };
+    at + SETTLES <= now && !case.ends.is_over(now)
+}
