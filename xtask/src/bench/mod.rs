@@ -3,6 +3,7 @@
 mod api;
 mod bus;
 mod detect;
+mod discord;
 mod events;
 mod measured;
 mod peers;
@@ -56,6 +57,8 @@ enum Bench {
     Telegram,
     /// Judging: from a message on the bus to its verdict there, how many a second, memory
     Pipeline,
+    /// The Discord bot in a fleet: from a message that the rules forbid to its removal
+    Discord,
     /// The embedded system: size, start, memory at rest
     Whole,
 }
@@ -85,6 +88,7 @@ impl Bench {
         Self::Detect,
         Self::Telegram,
         Self::Pipeline,
+        Self::Discord,
         Self::Whole,
     ];
 
@@ -98,6 +102,7 @@ impl Bench {
             Self::Policy => policy::run(quick),
             Self::Telegram => telegram::run(quick),
             Self::Pipeline => pipeline::run(quick),
+            Self::Discord => discord::run(quick),
             Self::Whole => whole::run(quick),
         }
     }
