@@ -37,7 +37,8 @@ pub use live::{
 };
 pub use message::{
     Attachment, Author, AuthorKind, Button, ButtonPressed, Embed, EmbedField, Forward, Mentions, Message,
-    MessageDeleted, MessageRef, MessagesBulkDeleted, Poll, Reaction, Sticker, Surface,
+    MessageDeleted, MessageFlagged, MessageRef, MessagesBulkDeleted, NativeAct, Poll, Reaction, Sticker,
+    Surface,
 };
 pub use moderation::{
     Action, AuditLogged, Decision, DirectMessage, ModerationAction, ModerationDeed, ModerationLog, Origin,

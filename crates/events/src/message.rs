@@ -288,6 +288,42 @@ pub struct Reaction {
     pub emoji_id: Option<String>,
 }
 
+text_enum! {
+    /// What the platform's own AutoMod did.
+    NativeAct {
+        /// The message was not posted, or the person may not take part.
+        Block = "block",
+        /// Moderators were told of it.
+        Alert = "alert",
+        Timeout = "timeout",
+    }
+}
+
+/// The platform's own AutoMod acted on what somebody said or wanted to say: `message:flagged`, once for each message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageFlagged {
+    #[serde(default)]
+    pub platform: Platform,
+    pub guild_id: GuildId,
+    /// Absent where it was not said in a channel, as a name is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel_id: Option<ChannelId>,
+    /// Absent where the message was never posted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<MessageId>,
+    pub author_id: UserId,
+    #[serde(default)]
+    pub content: String,
+    /// The platform's own id of its rule.
+    pub rule_id: String,
+    /// The word or pattern of the rule that hit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyword: Option<String>,
+    /// Of several, the first that the platform told of.
+    pub act: NativeAct,
+}
+
 /// Somebody pressed a button under a message of the bot's: `button:pressed`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -3,7 +3,7 @@
 use crate::error::DecodeError;
 use crate::guild::{GuildConfig, GuildUpdate};
 use crate::id::GuildId;
-use crate::message::{ButtonPressed, Message, MessageDeleted, MessagesBulkDeleted, Reaction};
+use crate::message::{ButtonPressed, Message, MessageDeleted, MessageFlagged, MessagesBulkDeleted, Reaction};
 use crate::moderation::{AuditLogged, Decision, ModerationAction, ModerationDeed, ModerationLog, Verdict};
 use crate::schema::{self, SchemaFn};
 use crate::source::Platform;
@@ -143,6 +143,8 @@ contract! {
         Edited(Box<Message>) = "message:edited", version 1, from ["discord-bot", "telegram-bot"], "A message changed; its new state.";
         Deleted(MessageDeleted) = "message:deleted", version 1, from ["discord-bot", "telegram-bot"], "A message was deleted.";
         BulkDeleted(MessagesBulkDeleted) = "message:bulk_deleted", version 1, from ["discord-bot", "telegram-bot"], "Many messages were deleted at once.";
+        Flagged(MessageFlagged) = "message:flagged", version 1, from ["discord-bot"],
+            "The platform's own AutoMod acted on what somebody said or wanted to say.";
         ReactionAdded(Reaction) = "reaction:added", version 1, from ["discord-bot", "telegram-bot"], "A reaction was put under a message.";
         ReactionRemoved(Reaction) = "reaction:removed", version 1, from ["discord-bot", "telegram-bot"], "A reaction was taken away.";
         ButtonPressed(ButtonPressed) = "button:pressed", version 1, from ["telegram-bot"], "Somebody pressed a button under a message of the bot's.";

@@ -197,6 +197,7 @@ async fn begin(
         guilds,
         places: Arc::clone(&places),
         recent,
+        flagged: Arc::default(),
         clock: ctx.clock.clone(),
         tasks: ctx.tasks.clone(),
         stopping: ctx.shutdown.soft_token(),

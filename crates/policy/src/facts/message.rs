@@ -9,8 +9,8 @@ use crate::duration::Millis;
 use crate::event::EventKind;
 use crate::text::Text;
 use lockdown_events::{
-    Attachment, AuthorKind, Embed, Envelope, Event, EventId, Message, MessageEvent, Platform, Reaction,
-    UserEvent,
+    Attachment, AuthorKind, Embed, Envelope, Event, EventId, Message, MessageEvent, MessageFlagged, Platform,
+    Reaction, UserEvent,
 };
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -39,6 +39,9 @@ impl Facts {
             Event::Message(MessageEvent::Edited(message)) => {
                 Some(Self::of_message(envelope.event_id, EventKind::Edit, at, &message))
             }
+            Event::Message(MessageEvent::Flagged(flagged)) => {
+                Some(Self::of_flagged(envelope.event_id, at, &flagged))
+            }
             Event::Message(MessageEvent::ReactionAdded(reaction)) => {
                 Some(Self::of_reaction(envelope.event_id, at, &reaction))
             }
@@ -46,6 +49,34 @@ impl Facts {
             Event::User(UserEvent::Updated(update)) => Self::of_names(envelope.event_id, at, &update),
             _ => None,
         }
+    }
+
+    pub fn of_flagged(event_id: EventId, at: Millis, flagged: &MessageFlagged) -> Self {
+        let mut facts = Self::new(event_id, EventKind::Native, flagged.platform, at);
+        flagged.guild_id.as_str().clone_into(&mut facts.guild);
+        flagged.author_id.as_str().clone_into(&mut facts.author);
+        facts.channel = flagged.channel_id.as_ref().map(ToString::to_string);
+        facts.message = flagged.message_id.as_ref().map(ToString::to_string);
+        facts.add_words(
+            Slot::Channel,
+            flagged
+                .channel_id
+                .as_ref()
+                .map(lockdown_events::ChannelId::as_str),
+        );
+        let typed = cut(&flagged.content, MOST_TYPED);
+        let mut found = Found::default();
+        SCRATCH.with_borrow_mut(|text| {
+            text.read(typed);
+            facts.scan(text);
+            found.text(text);
+        });
+        found.set(&mut facts);
+        facts.set_text(Slot::Text, typed.to_owned());
+        facts.add_words(Slot::NativeRule, [flagged.rule_id.as_str()]);
+        facts.add_words(Slot::NativeKeyword, flagged.keyword.as_deref());
+        facts.set_word(Slot::NativeAction, flagged.act.as_str());
+        facts
     }
 
     pub fn of_reaction(event_id: EventId, at: Millis, reaction: &Reaction) -> Self {

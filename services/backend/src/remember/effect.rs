@@ -226,7 +226,9 @@ impl Effect {
                 },
                 ..Self::default()
             },
-            MessageEvent::ReactionRemoved(_) | MessageEvent::ButtonPressed(_) => return None,
+            MessageEvent::ReactionRemoved(_) | MessageEvent::Flagged(_) | MessageEvent::ButtonPressed(_) => {
+                return None;
+            }
         })
     }
 

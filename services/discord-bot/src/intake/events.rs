@@ -43,6 +43,7 @@ impl Intake {
             | "GUILD_BAN_ADD"
             | "GUILD_BAN_REMOVE" => self.person(heard, &body).into_iter().collect(),
             "GUILD_AUDIT_LOG_ENTRY_CREATE" => self.audit_entry(&body),
+            "AUTO_MODERATION_ACTION_EXECUTION" => self.flagged(heard, &body).into_iter().collect(),
             "INTERACTION_CREATE" => {
                 self.ask(Request::Interaction(body));
                 Vec::new()

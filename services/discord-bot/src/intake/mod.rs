@@ -4,6 +4,7 @@
 //! the bus at once; each counts as seen when the bus has it, and only then moves the place from which a gap is read again.
 //! Whatever is published a second time, after a resume, a repair or a restart, has the id that it had the first time.
 
+mod automod;
 mod changes;
 mod events;
 mod guilds;
@@ -13,6 +14,7 @@ mod places;
 mod recent;
 mod repair;
 
+pub(crate) use automod::Flagged;
 pub(crate) use guilds::{Channel, Guild, Guilds, role_ids};
 pub(crate) use places::Places;
 pub(crate) use recent::{Attached, Recent, Said};
@@ -79,6 +81,7 @@ pub(crate) struct Intake {
     pub(crate) guilds: Arc<Guilds>,
     pub(crate) places: Arc<Places>,
     pub(crate) recent: Arc<Recent>,
+    pub(crate) flagged: Arc<Flagged>,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
     pub(crate) stopping: CancellationToken,

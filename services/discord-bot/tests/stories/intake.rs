@@ -2,7 +2,7 @@
 
 use crate::sizes;
 use crate::town::{TOKEN, Town, days, until};
-use lockdown_events::{Action, AuthorKind, Event, GuildEvent, MessageEvent, Origin, UserEvent};
+use lockdown_events::{Action, AuthorKind, Event, GuildEvent, MessageEvent, NativeAct, Origin, UserEvent};
 use lockdown_moderation::{Platform as _, Term};
 use lockdown_runtime::health::Status;
 use lockdown_runtime::{Clock, Secret, SecretUrl};
@@ -12,6 +12,7 @@ use serde_json::json;
 sizes!(
     what_is_said_is_heard_in_its_order,
     edits_and_deletions_are_heard,
+    what_discord_stops_itself_is_one_event_for_each_message,
     people_coming_going_and_changing_are_heard,
     what_moderators_do_by_hand_is_one_observation_each,
 );
@@ -61,6 +62,41 @@ async fn what_is_said_is_heard_in_its_order(town: Town) {
         town.channel.to_string()
     );
     assert_eq!(town.discord.invalid_requests(), 0);
+    town.stop().await;
+}
+
+async fn what_discord_stops_itself_is_one_event_for_each_message(town: Town) {
+    town.start().await;
+    let stops = |actions: &[u8]| {
+        town.discord
+            .automod_blocks(town.guild, town.channel, town.ana, "free nitro", actions);
+    };
+    stops(&[1, 2, 3]);
+    stops(&[2]);
+    stops(&[9]);
+    let heard = town.heard("message:flagged", 2).await;
+    let flagged: Vec<_> = heard
+        .into_iter()
+        .map(|event| match event {
+            Event::Message(MessageEvent::Flagged(flagged)) => flagged,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        flagged.iter().map(|flagged| flagged.act).collect::<Vec<_>>(),
+        [NativeAct::Block, NativeAct::Alert]
+    );
+    let first = &flagged[0];
+    assert_eq!(
+        (first.content.as_str(), first.keyword.as_deref()),
+        ("free nitro", Some("free nitro"))
+    );
+    assert_eq!(first.author_id.as_str(), town.ana.to_string());
+    assert_eq!(
+        first.channel_id.as_ref().unwrap().as_str(),
+        town.channel.to_string()
+    );
+    assert_eq!(first.message_id, None);
     town.stop().await;
 }
 

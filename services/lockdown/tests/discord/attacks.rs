@@ -10,6 +10,7 @@ crate::town::sizes!(
     a_burst_is_gone_while_the_ban_takes_its_time,
     an_answer_that_is_lost_changes_nothing_twice,
     two_moderators_make_one_case,
+    what_discord_stops_itself_is_judged_too,
 );
 
 const RULES: &str = "version: 1\nrules:\n  - id: no_scam\n    events: [message]\n    when: [text.has_any(scam)]\n    \
@@ -127,5 +128,34 @@ async fn two_moderators_make_one_case(town: Town) {
     assert!(said.iter().all(|said| said.contains("(Case #1)")), "{said:?}");
     assert_eq!(town.discord.requests_to("PUT guilds/{}/bans/{}").len(), 1);
     assert_eq!(town.discord.direct_messages(mallory).len(), 1);
+    town.stop().await;
+}
+
+async fn what_discord_stops_itself_is_judged_too(town: Town) {
+    let rules = "version: 1\nrules:\n  - id: stopped\n    events: [native]\n    \
+                 when: [native.action == block]\n    then: [timeout 1h]\n";
+    town.route("putRules", Some(json!(rules))).await;
+    // Until the rules are known, others may be stopped in vain.
+    town.until("somebody is silent", || async {
+        let somebody = town.discord.person("Somebody");
+        town.discord.join(town.guild, somebody);
+        town.discord
+            .automod_blocks(town.guild, town.channel, somebody, "free nitro", &[1, 2]);
+        let mut muted = false;
+        for _ in 0..100 {
+            muted = town.discord.muted_until(town.guild, somebody).is_some();
+            if muted {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        muted
+    })
+    .await;
+    let case = town.decided(1).await;
+    assert_eq!(
+        (&case["action"], &case["origin"], &case["actor"]),
+        (&json!("mute"), &json!("automod"), &json!("rule:stopped"))
+    );
     town.stop().await;
 }

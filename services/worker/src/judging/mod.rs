@@ -41,9 +41,10 @@ use std::time::Duration;
 /// The group by which every worker shares these events.
 const GROUP: &str = "rules";
 
-const TYPES: [&str; 5] = [
+const TYPES: [&str; 6] = [
     "message:created",
     "message:edited",
+    "message:flagged",
     "reaction:added",
     "user:joined",
     "user:updated",
@@ -261,6 +262,7 @@ fn facts(received: &Received) -> Option<Facts> {
         Event::Message(MessageEvent::Edited(message)) => {
             Some(Facts::of_message(id, EventKind::Edit, at, message))
         }
+        Event::Message(MessageEvent::Flagged(flagged)) => Some(Facts::of_flagged(id, at, flagged)),
         Event::Message(MessageEvent::ReactionAdded(reaction)) => Some(Facts::of_reaction(id, at, reaction)),
         Event::User(UserEvent::Joined(joined)) => Some(Facts::of_join(id, at, joined)),
         Event::User(UserEvent::Updated(updated)) => Facts::of_names(id, at, updated),
