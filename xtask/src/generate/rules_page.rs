@@ -69,6 +69,7 @@ pub(super) fn page() -> String {
     for (name, kind, doc) in BANKS {
         put(&mut page, &format!("- `{name}` ({}): {doc}", kind.as_str()));
     }
+    page.push_str(BANK_FILES);
     page.push_str(COUNTERS);
     for key in KEYS {
         put(&mut page, &format!("| `{}` | {} |", key.name, key.doc));
@@ -174,6 +175,12 @@ A list holds `words` (whole words and phrases; `*` at an end stands for the rest
 them), `values` or `regexes` (linear time: no look-around, no back-references, at most 512 characters). `fold: false` looks for
 words only as they are written. `subscribe` adds shared lists. Every installation has:
 
+";
+
+const BANK_FILES: &str = "
+An operator fills them: a text file for each, such as `scam_bank.txt`, in the folder `lists` of `LOCKDOWN_DATA_DIR`, with an entry
+a line; lines that begin with `#` are notes. The worker reads a file again within half a minute of a change. `links.bad` asks
+`scam_bank`, and is unknown where there is no such file.
 ";
 
 const COUNTERS: &str = "

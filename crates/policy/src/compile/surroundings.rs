@@ -24,7 +24,7 @@ pub struct Surroundings {
     pub banks: HashMap<String, SharedList>,
 }
 
-/// Lists that every installation has and fills by itself.
+/// Lists that every installation has, and its operator fills.
 pub const BANKS: &[(&str, ListKind, &str)] = &[
     (
         "malware_bank",

@@ -4,7 +4,8 @@ use super::Facts;
 use crate::catalogue::Slot;
 use crate::compile::RuleSet;
 use crate::detect::spam::{Classifier, Reader};
-use crate::text::links::resembles;
+use crate::text::links::{Domains, resembles};
+use std::sync::Arc;
 
 /// Hosts that are imitated to get at passwords, money or accounts.
 const WELL_KNOWN: &[&str] = &[
@@ -43,6 +44,7 @@ const WELL_KNOWN: &[&str] = &[
 pub struct Learned {
     classifier: Classifier,
     reader: Reader,
+    bad_links: Option<Arc<Domains>>,
 }
 
 // === impl Learned ===
@@ -52,7 +54,13 @@ impl Learned {
         Self {
             classifier,
             reader: Reader::default(),
+            bad_links: None,
         }
+    }
+
+    /// From now on these are bad; of no list it is not known which are.
+    pub fn set_bad_links(&mut self, domains: Option<Arc<Domains>>) {
+        self.bad_links = domains;
     }
 
     /// Sets what they make of an event, as far as these rules ask for it.
@@ -65,6 +73,12 @@ impl Learned {
             if !opinion.abstains {
                 facts.set_number(Slot::SpamScore, (opinion.probability * 100.0).round() as i64);
             }
+        }
+        if asked(Slot::LinksBad)
+            && let (Some(bad), Some(hosts)) = (&self.bad_links, facts.words(Slot::Links))
+        {
+            let is_bad = hosts.iter().any(|host| bad.contains(host));
+            facts.set_flag(Slot::LinksBad, is_bad);
         }
         if asked(Slot::LinksLookalike)
             && let Some(hosts) = facts.words(Slot::Links)

@@ -10,6 +10,7 @@
 //!
 //! - `rules.rs`: which rules judge where, kept until they change.
 //! - `counting.rs`: what rules count, and what detectors remember.
+//! - `lists.rs`: the installation's own lists, such as the domains of scams.
 //! - `burst.rs`: what belongs together, of what one person does.
 //! - `person.rs`: what is known of whoever is judged.
 //! - `act.rs`: what follows from a verdict. To carry out another word of the rule language: its arm there.
@@ -17,6 +18,7 @@
 mod act;
 mod burst;
 mod counting;
+mod lists;
 mod person;
 mod rules;
 
@@ -89,6 +91,7 @@ pub(crate) async fn start(ctx: &Context, store: Store, bus: &Bus) -> anyhow::Res
         clock: ctx.clock.clone(),
         follow: Follow::new(store, bus.clone(), ctx.clock.clone(), ctx.ids.clone()),
     });
+    lists::keep(ctx, Arc::clone(&judging)).await;
     rules::listen(ctx, bus, Arc::clone(&judging)).await?;
     let handler = Handler::new("judge", TYPES, move |received| {
         let judging = Arc::clone(&judging);

@@ -1,6 +1,7 @@
 //! Which rules judge where: compiled once, and kept until they change.
 
 use super::Judging;
+use super::lists::Lists;
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_bus::{Bus, Heard, ListenOptions};
@@ -26,6 +27,8 @@ pub(super) struct Set {
     pub(super) version: u64,
     sha256: Vec<u8>,
     pub(super) rules: Arc<RuleSet>,
+    /// Those that it was compiled with.
+    lists: Arc<Lists>,
     /// Rules that do nothing, and until when.
     paused: Vec<(String, DateTime<Utc>)>,
 }
@@ -42,6 +45,7 @@ pub(super) struct Rules {
     store: Store,
     clock: Clock,
     known: Mutex<Book>,
+    lists: Mutex<Arc<Lists>>,
 }
 
 /// What is known of the guilds' rules.
@@ -111,6 +115,7 @@ impl Rules {
             store,
             clock,
             known: Mutex::default(),
+            lists: Mutex::default(),
         }
     }
 
@@ -154,6 +159,12 @@ impl Rules {
         }
     }
 
+    /// From now on rules are compiled with these.
+    pub(super) fn set_lists(&self, lists: Arc<Lists>) {
+        *self.lists.lock().unwrap_or_else(PoisonError::into_inner) = lists;
+        self.forget_all();
+    }
+
     fn forget_all(&self) {
         let mut book = self.known();
         book.changes += 1;
@@ -188,12 +199,15 @@ impl Rules {
             sets.iter()
                 .find(|set| set.name == policy.name && set.mode == policy.mode)
         };
+        let lists = Arc::clone(&self.lists.lock().unwrap_or_else(PoisonError::into_inner));
         let mut sets = Vec::with_capacity(found.len());
         for (policy, body) in found {
             let last = known(&policy);
             let rules = match (last, body) {
-                (Some(last), _) if last.sha256 == policy.sha256 => Some(Arc::clone(&last.rules)),
-                (_, Some(body)) => compile(&policy.name, &body, platform, guild),
+                (Some(last), _) if last.sha256 == policy.sha256 && Arc::ptr_eq(&last.lists, &lists) => {
+                    Some(Arc::clone(&last.rules))
+                }
+                (_, Some(body)) => compile(&policy.name, &body, &lists, platform, guild),
                 (_, None) => None,
             };
             // What does not compile never was in force here, or was by an older release: the last good one judges on.
@@ -212,15 +226,23 @@ impl Rules {
                 version: policy.version,
                 sha256: policy.sha256,
                 rules,
+                lists: Arc::clone(&lists),
             });
         }
         Ok(Sets { sets, mode })
     }
 }
 
-fn compile(name: &str, body: &str, platform: Platform, guild: &GuildId) -> Option<Arc<RuleSet>> {
+fn compile(
+    name: &str,
+    body: &str,
+    lists: &Lists,
+    platform: Platform,
+    guild: &GuildId,
+) -> Option<Arc<RuleSet>> {
     let surroundings = Surroundings {
         platforms: vec![platform],
+        banks: lists.banks(),
         ..Surroundings::default()
     };
     let checked = check(&Source::new(name, body), &surroundings);

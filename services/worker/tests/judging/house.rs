@@ -110,10 +110,14 @@ impl House {
 
     /// One more worker, over the same bus and store.
     pub(crate) async fn hire(&mut self) {
+        self.hire_with(Config::from_map::<&str, &str>([]).unwrap()).await;
+    }
+
+    pub(crate) async fn hire_with(&mut self, config: Config) {
         let ctx = Context::new(
             "worker",
             "1.2.3",
-            Config::from_map::<&str, &str>([]).unwrap(),
+            config,
             self.clock.clone(),
             self.ctx.ids.clone(),
             Metrics::local(),

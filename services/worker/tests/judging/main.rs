@@ -7,11 +7,13 @@
 
 mod burst;
 mod house;
+mod lists;
 mod raid;
 mod reconcile;
 
 use burst::a_burst_is_one_thing;
 use house::{House, PATIENCE};
+use lists::links_on_the_lists_of_the_installation_are_bad;
 use lockdown_events::{Action, Envelope, ModerationEvent, Platform, UserId, VerdictMode};
 use lockdown_store::people::{IdentityId, PersonId, Seen};
 use lockdown_store::policies::PolicyMode;
@@ -79,6 +81,7 @@ house::sizes!(
     a_burst_is_one_thing,
     who_is_held_keeps_silent_until_a_moderator_lets_them,
     what_the_platform_lost_is_done_again,
+    links_on_the_lists_of_the_installation_are_bad,
 );
 
 async fn a_message_against_the_rules_is_told_once_and_wished_for(mut house: House) {
