@@ -286,7 +286,7 @@ impl Orders {
                     }
                 }
                 Err(error) => {
-                    tracing::debug!("Could not look for roles whose time is over: {}", chain(&error))
+                    tracing::debug!("Could not look for roles whose time is over: {}", chain(&error));
                 }
             }
         }
