@@ -133,10 +133,11 @@ async fn log(house: &House, webhook: &str, state: &str, attempts: u64) -> Vec<Va
         loop {
             let said = house.get("admin", &path).await;
             let all = said.is(200)["deliveries"].as_array().unwrap().clone();
-            if all
-                .first()
-                .is_some_and(|first| first["state"] == state && first["attempts"] == attempts)
-            {
+            // A try counts from its beginning; what came of it is there with its answer.
+            let answered = |one: &Value| !one["status"].is_null() || !one["answer"].is_null();
+            if all.first().is_some_and(|first| {
+                first["state"] == state && first["attempts"] == attempts && (attempts == 0 || answered(first))
+            }) {
                 break all;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -70,7 +70,9 @@ pub(crate) fn guilds() -> impl Iterator<Item = String> {
 
 impl Crowd {
     pub(crate) async fn gather(world: &World) -> Self {
-        let config = Config::from_map([("REDIS_URL", world.redis.url())]).unwrap();
+        let data = world.data.path().join("crowd").display().to_string();
+        let config =
+            Config::from_map([("REDIS_URL", world.redis.url()), ("LOCKDOWN_DATA_DIR", data)]).unwrap();
         let clock = Clock::system();
         let ids = Ids::system(clock.clone());
         let ctx = Context::new("telegram-bot", "1.2.3", config, clock, ids, Metrics::local());

@@ -18,7 +18,7 @@ pub(crate) struct World {
     pub(crate) redis: RedisServer,
     postgres: PostgresServer,
     process: Process,
-    data: tempfile::TempDir,
+    pub(crate) data: tempfile::TempDir,
     client: reqwest::Client,
 }
 

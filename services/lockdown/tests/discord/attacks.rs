@@ -14,7 +14,7 @@ crate::town::sizes!(
 );
 
 const RULES: &str = "version: 1\nrules:\n  - id: no_scam\n    events: [message]\n    when: [text.has_any(scam)]\n    \
-                     then: [delete, ban]\n    limit: {actions: 500, per: 10m, then: pause}\nlists:\n  \
+                     then: [delete, ban]\n    limit: {actions: 3, per: 10m, then: pause}\nlists:\n  \
                      scam: {words: [free nitro]}\n";
 const FORBIDDEN: &str = "get your free nitro here";
 
