@@ -242,7 +242,7 @@ async fn after_forty_days_a_thousand_end_once_and_at_once(town: Town) {
     const MANY: u64 = 1_000;
     for person in 1..=MANY {
         let lasts = TimeDelta::hours(i64::try_from(1 + person % 900).unwrap());
-        town.ban(&person.to_string(), lasts).await;
+        town.ban(&(10_000 + person).to_string(), lasts).await;
     }
     // Banned for ever after that: it stays.
     town.ban("5000", TimeDelta::hours(1)).await;

@@ -1,6 +1,6 @@
 //! What moderators clean up, and what everybody may ask for. None of it needs a backend.
 
-use crate::town::{Town, until};
+use crate::town::{PATIENCE, Town, until};
 use lockdown_events::{Event, ModerationEvent};
 use lockdown_testkit::fakes::telegram::{Permissions, Status};
 use serde_json::json;
@@ -152,12 +152,18 @@ pub(crate) async fn everybody_may_call_for_help(town: Town) {
     hears(&town, "I keep order.").await;
     // What it said goes again, whichever process lives then.
     let engine = town.bus.engine();
-    let due = engine.posted("telegram.due", 64).await.unwrap();
     let said = town.telegram.find(chat, bot, "I keep order.").unwrap();
-    let item = due
-        .iter()
-        .find(|posted| posted.item.ends_with(&format!("/{said}")))
-        .unwrap();
+    // It is said first, and then put down.
+    let put_down = async {
+        loop {
+            let mut due = engine.posted("telegram.due", 64).await.unwrap().into_iter();
+            if let Some(item) = due.find(|posted| posted.item.ends_with(&format!("/{said}"))) {
+                return item;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let item = tokio::time::timeout(PATIENCE, put_down).await.unwrap();
     engine
         .post("telegram.due", &item.item, &item.text, Duration::ZERO)
         .await

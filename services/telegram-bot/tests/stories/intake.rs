@@ -169,12 +169,12 @@ pub(crate) async fn what_is_read_twice_is_there_once(mut town: Town) {
         town.telegram.waiting(bot) == 0
     };
     crate::town::until("all are confirmed", || said(&town)).await;
-    let before = town.all().await;
+    let before = town.all_with("hello 149").await;
     town.telegram.give_again(town.bot);
     town.restart().await;
     town.telegram.say(town.chat, town.mallory, "after");
     crate::town::until("all are confirmed again", || said(&town)).await;
-    let after = town.all().await;
+    let after = town.all_with("after").await;
     assert_eq!(after.len(), before.len() + 1);
     let ids =
         |all: &[lockdown_events::Envelope]| all.iter().map(|envelope| envelope.event_id).collect::<Vec<_>>();

@@ -164,6 +164,22 @@ impl Town {
         }
     }
 
+    /// The same, once this was said there. What is confirmed is safe, but may lie on this machine's disk for a moment.
+    pub(crate) async fn all_with(&self, words: &str) -> Vec<Envelope> {
+        let words = format!("\"content\":\"{words}\"");
+        let waiting = async {
+            loop {
+                let all = self.all().await;
+                if all.iter().any(|envelope| envelope.data().get().contains(&words)) {
+                    return all;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let found = tokio::time::timeout(PATIENCE, waiting).await;
+        found.unwrap_or_else(|_| panic!("nobody said {words}"))
+    }
+
     pub(crate) fn guild(&self) -> lockdown_events::GuildId {
         lockdown_events::GuildId::new(&self.chat.to_string()).unwrap()
     }
