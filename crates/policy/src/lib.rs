@@ -6,7 +6,7 @@
 //! [`Diagnostic`]s, what is right is an immutable [`RuleSet`]. A [`Judge`] asks it about [`Facts`], with [`counter`]s behind
 //! a trait, and explains itself. [`Replay`] does the same for what is over. [`amend`] changes parts of a file.
 //!
-//! A file that people wrote is changed by [`with_mode`], and written anew by [`format`].
+//! A file that people wrote is changed by [`with_mode`], and written anew by [`format()`].
 //!
 //! - A new feature, action or counter key: a row in `catalogue/`, whoever knows its value in `facts/`.
 //! - A new key of the language: a row in `document/shape.rs`, its reader beside it.

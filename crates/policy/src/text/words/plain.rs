@@ -18,7 +18,7 @@ const LOWER: u64 = 0x20 * LANES;
 // === impl Words ===
 
 impl Words {
-    /// The first term in a text, which is read only if that may have one: see [`Words::may_have`].
+    /// The first term in a text, which is read only if that may have one: see `may_have`.
     pub fn find_in(&self, raw: &str, text: &mut Text) -> Option<Found> {
         if !self.may_have(raw) {
             return None;
