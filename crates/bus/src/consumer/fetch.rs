@@ -1,7 +1,6 @@
 //! Getting events in hand: new ones, and those of consumers that died.
 
 use super::Seat;
-use super::judge::Arrived;
 use crate::backoff::Backoff;
 use crate::engine::{Delivery, EngineError};
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// Events that came together, each with the credit that it takes.
-pub(super) type Fetched = (Vec<Arrived>, OwnedSemaphorePermit);
+pub(super) type Fetched = (Vec<Delivery>, OwnedSemaphorePermit);
 
 /// How long one read waits for something new: a stop is noticed that late at the latest.
 const WAIT: Duration = Duration::from_millis(500);
@@ -47,7 +46,7 @@ pub(super) async fn read(seat: Arc<Seat>, fetched: mpsc::UnboundedSender<Fetched
             Ok(deliveries) => {
                 failures = 0;
                 flow.note(deliveries.len());
-                hand_over(&seat, deliveries, room, &fetched);
+                hand_over(deliveries, room, &fetched);
             }
             Err(error) => {
                 failures += 1;
@@ -129,7 +128,7 @@ pub(super) async fn take_over(
                         .increment(deliveries.len() as u64);
                     tracing::warn!(group = %seat.group.name, "Took over {} events of a dead consumer", deliveries.len());
                 }
-                hand_over(&seat, deliveries, room, &fetched);
+                hand_over(deliveries, room, &fetched);
             }
             Err(error) => {
                 failures += 1;
@@ -161,7 +160,6 @@ async fn room(
 
 /// Keeps the credits of what came, gives back the others. Nobody may be left to take it: then it is taken over later.
 fn hand_over(
-    seat: &Seat,
     deliveries: Vec<Delivery>,
     mut room: OwnedSemaphorePermit,
     fetched: &mpsc::UnboundedSender<Fetched>,
@@ -176,8 +174,7 @@ fn hand_over(
     });
     drop(room);
     // The runner outlives both fetchers but for a panic, after which the events are taken over.
-    let arrived = deliveries.into_iter().map(|delivery| seat.judge.judge(delivery));
-    let _ = fetched.send((arrived.collect(), used));
+    let _ = fetched.send((deliveries, used));
 }
 
 /// Waits before the next try; `false` when there is none.

@@ -1,12 +1,11 @@
 //! A group's part in this process: reads, hands to handlers, settles.
 //!
-//! The parts, each a task: the *reader* fetches as much as there is room for, and decodes it; the *keeper* takes over what a
-//! dead consumer held; the *runner* owns everything in hand, keeps a community's events in order and decides what becomes
+//! The parts, each a task: the *reader* fetches as much as there is room for; the *keeper* takes over what a dead
+//! consumer held; the *runner* owns everything in hand, keeps a community's events in order and decides what becomes
 //! of a failure; the *settler* tells the engine in batches. Room is counted in credits: one for each event in hand,
 //! given back when the engine has taken the settlement.
 
 mod fetch;
-mod judge;
 mod lanes;
 mod runner;
 mod settler;
@@ -18,7 +17,6 @@ use crate::backoff::Backoff;
 use crate::engine::{Engine, EngineError, Group, Start};
 use crate::place::{Class, ConsumerName, Position};
 use futures_util::future::BoxFuture;
-use judge::Judge;
 use lockdown_events::{Envelope, Event};
 use lockdown_runtime::Clock;
 use std::collections::BTreeSet;
@@ -168,11 +166,6 @@ impl Consumer {
         let (grace, granted) = watch::channel(Duration::ZERO);
         let reserve = (options.in_hand / 5).min(fetch::TAKE_OVER_AT_ONCE);
         let credits = Arc::new(Semaphore::new(options.in_hand - reserve));
-        let handlers: Arc<[Handler]> = handlers.into();
-        let judge = Judge {
-            handlers: Arc::clone(&handlers),
-            poison: options.poison,
-        };
         let seat = Arc::new(Seat {
             engine,
             group,
@@ -183,7 +176,6 @@ impl Consumer {
                 Arc::new(Semaphore::new(reserve))
             },
             credits,
-            judge,
             options,
             clock,
         });
@@ -240,7 +232,6 @@ struct Seat {
     credits: Arc<Semaphore>,
     /// Those kept for what the dead left: a read that waits for something new holds all of the others meanwhile.
     inherited: Arc<Semaphore>,
-    judge: Judge,
     options: ConsumerOptions,
     clock: Clock,
 }

@@ -1,7 +1,6 @@
 //! Everything in hand: whose turn it is, what came of it, what is told to the engine.
 
 use super::fetch::Fetched;
-use super::judge::{Arrived, Unfit, Work};
 use super::lanes::Lanes;
 use super::settler::{Settled, Settler};
 use super::work::{Begun, Finished, Outcome, Took, run};
@@ -11,7 +10,9 @@ use crate::engine::{DeadReason, Delivery, Failure, Settlement};
 use crate::place::{Key, Position};
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
-use std::collections::{BTreeMap, HashMap};
+use lockdown_events::{DecodeError, Envelope};
+use lockdown_runtime::chain;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
@@ -58,6 +59,13 @@ struct InHand {
     credit: Option<OwnedSemaphorePermit>,
 }
 
+struct Work {
+    received: Arc<Received>,
+    key: Key,
+    /// Handlers that are through with it: another try is only for the others.
+    done: BTreeSet<usize>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Waiting,
@@ -72,7 +80,7 @@ enum State {
 impl Runner {
     pub(super) fn new(
         seat: Arc<Seat>,
-        handlers: Arc<[Handler]>,
+        handlers: Vec<Handler>,
         settler: Settler,
         settled: mpsc::UnboundedReceiver<Settled>,
     ) -> Self {
@@ -81,7 +89,7 @@ impl Runner {
         Self {
             age: metrics::histogram!("lockdown_bus_age_seconds", "group" => group),
             seat,
-            handlers,
+            handlers: handlers.into(),
             settler,
             settled,
             hand: HashMap::default(),
@@ -120,7 +128,7 @@ impl Runner {
             let clock = &self.seat.clock;
             tokio::select! {
                 fetched = arriving.recv(), if open => match fetched {
-                    Some((arrived, credits)) => self.take(arrived, credits),
+                    Some((deliveries, credits)) => self.take(deliveries, credits),
                     None => {
                         open = false;
                         self.hand_back();
@@ -155,20 +163,23 @@ impl Runner {
         }
     }
 
-    fn take(&mut self, arrived: Vec<Arrived>, mut credits: OwnedSemaphorePermit) {
-        for Arrived { delivery, judged } in arrived {
+    fn take(&mut self, deliveries: Vec<Delivery>, mut credits: OwnedSemaphorePermit) {
+        for delivery in deliveries {
             let credit = credits.split(1);
             let entry = (delivery.entry, delivery.inbox);
             // Handed out to us although we hold it: what is under way settles it.
             if self.hand.contains_key(&entry) {
                 continue;
             }
+            let judged = if self.stopping {
+                Err(Settlement::Release)
+            } else {
+                self.judge(&delivery)
+            };
             let due = delivery.retry.as_ref().map(|retry| retry.due);
             let (work, settlement) = match judged {
-                _ if self.stopping => (None, Some(Settlement::Release)),
                 Ok(work) => (Some(work), None),
-                Err(Unfit::Unwanted) => (None, Some(Settlement::Ack)),
-                Err(Unfit::Dead(reason, error)) => (None, Some(self.dead(reason, error))),
+                Err(settlement) => (None, Some(settlement)),
             };
             self.hand.insert(
                 entry,
@@ -185,6 +196,52 @@ impl Runner {
                 (None, _) => self.queue(entry),
             }
         }
+    }
+
+    /// What is to be done with a new delivery, or how it is settled without that.
+    fn judge(&self, delivery: &Delivery) -> Result<Work, Settlement> {
+        let failed = delivery.retry.as_ref().map_or(0, |retry| retry.attempts);
+        let received = match self.receive(delivery, failed + 1) {
+            Ok(Some(received)) => received,
+            Ok(None) => return Err(Settlement::Ack),
+            // Also a version from the future of what is wanted here: a newer process can be given it again.
+            Err(error) => return Err(self.dead(DeadReason::Undecodable, chain(&error))),
+        };
+        let unanswered = delivery.deliveries.saturating_sub(u64::from(failed));
+        if unanswered >= self.seat.options.poison {
+            let error = format!("handed out {unanswered} times without an answer");
+            return Err(self.dead(DeadReason::Poison, error));
+        }
+        let mut wanting = self
+            .handlers
+            .iter()
+            .filter(|handler| handler.wants(received.event.event_type()));
+        let key = if wanting.all(|handler| handler.side_by_side) {
+            Key::alone(delivery.entry, delivery.inbox)
+        } else {
+            Key::community(received.event.platform(), received.event.guild_id())
+        };
+        Ok(Work {
+            received: Arc::new(received),
+            key,
+            done: BTreeSet::new(),
+        })
+    }
+
+    /// What the handlers are given; nothing where none of them wants it.
+    fn receive(&self, delivery: &Delivery, attempt: u32) -> Result<Option<Received>, DecodeError> {
+        let envelope = Envelope::decode(&delivery.envelope)?;
+        let wanted = |handler: &Handler| handler.wants(envelope.event_type());
+        if !self.handlers.iter().any(wanted) {
+            return Ok(None);
+        }
+        let event = envelope.event()?;
+        Ok(Some(Received {
+            envelope,
+            event,
+            position: delivery.entry,
+            attempt,
+        }))
     }
 
     fn queue(&mut self, entry: Entry) {
@@ -233,10 +290,14 @@ impl Runner {
                     ..
                 }) if *state == State::Waiting => {
                     *state = State::Running;
+                    let wanting = |(at, handler): (usize, &Handler)| {
+                        let wants = handler.wants(work.received.event.event_type());
+                        (wants && !work.done.contains(&at)).then_some(at)
+                    };
                     begun.push(Begun {
                         entry,
                         received: Arc::clone(&work.received),
-                        done: work.done.clone(),
+                        wanted: self.handlers.iter().enumerate().filter_map(wanting).collect(),
                     });
                     self.running += 1;
                 }
@@ -336,13 +397,8 @@ impl Runner {
             return;
         };
         held.state = State::Settling;
-        // Nobody needs it any more, and taking an event apart takes its time: the settler has some.
-        let over = match settlement {
-            Settlement::Ack | Settlement::Dead { .. } => held.work.take(),
-            _ => None,
-        };
         // The settler ends only with the engine; then nothing can be told any more.
-        let _ = self.settler.send((held.delivery.clone(), settlement, over));
+        let _ = self.settler.send((held.delivery.clone(), settlement));
     }
 
     fn settled(
@@ -399,9 +455,7 @@ impl Runner {
     /// Tells the engine of all that is still in hand, so that nobody takes it for a dead consumer's.
     fn renew(&mut self) {
         for held in self.hand.values().filter(|held| held.state != State::Settling) {
-            let _ = self
-                .settler
-                .send((held.delivery.clone(), Settlement::Renew, None));
+            let _ = self.settler.send((held.delivery.clone(), Settlement::Renew));
         }
     }
 

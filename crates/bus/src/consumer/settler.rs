@@ -1,7 +1,6 @@
 //! Telling the engine what became of events, in batches, until it has heard.
 
 use super::Seat;
-use super::judge::Work;
 use crate::backoff::Backoff;
 use crate::engine::{Delivery, EngineError, Settlement};
 use std::sync::Arc;
@@ -23,10 +22,7 @@ pub(super) struct Settled {
     pub(super) ours: bool,
 }
 
-/// A settlement, with the work that is over by it.
-type Settling = (Delivery, Settlement, Option<Work>);
-
-pub(super) type Settler = mpsc::UnboundedSender<Settling>;
+pub(super) type Settler = mpsc::UnboundedSender<(Delivery, Settlement)>;
 
 /// Starts the settler; it ends when its sender is gone and everything is told. Both channels are bounded by the
 /// credits: nothing is settled that was not in hand.
@@ -39,14 +35,14 @@ pub(super) fn start(seat: Arc<Seat>) -> (Settler, mpsc::UnboundedReceiver<Settle
 
 async fn run(
     seat: Arc<Seat>,
-    mut settlements: mpsc::UnboundedReceiver<Settling>,
+    mut settlements: mpsc::UnboundedReceiver<(Delivery, Settlement)>,
     told: mpsc::UnboundedSender<Settled>,
 ) {
     let mut open = true;
     while open {
         let mut batch = Vec::new();
         match settlements.recv().await {
-            Some((delivery, settlement, _)) => batch.push((delivery, settlement)),
+            Some(first) => batch.push(first),
             None => return,
         }
         let company = tokio::time::sleep(COMPANY);
@@ -55,7 +51,7 @@ async fn run(
             tokio::select! {
                 biased;
                 next = settlements.recv() => match next {
-                    Some((delivery, settlement, _)) => batch.push((delivery, settlement)),
+                    Some(next) => batch.push(next),
                     None => {
                         open = false;
                         break;

@@ -5,7 +5,7 @@ use super::{Handler, HandlerError, Received};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use lockdown_runtime::telemetry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,12 +24,11 @@ pub(super) struct Outcome {
     pub(super) took: Duration,
 }
 
-/// An event that is handed to those handlers that want it.
+/// An event that is handed to handlers, by their places.
 pub(super) struct Begun {
     pub(super) entry: Entry,
     pub(super) received: Arc<Received>,
-    /// Handlers that are through with it.
-    pub(super) done: BTreeSet<usize>,
+    pub(super) wanted: Vec<usize>,
 }
 
 /// How long handlers take, each with its own labels: looked up once, not for every event.
@@ -56,14 +55,13 @@ pub(super) async fn run(handlers: &[Handler], begun: Begun, patience: Duration) 
     let Begun {
         entry,
         received,
-        done,
+        wanted,
     } = begun;
-    let event_type = received.event.event_type();
-    let mut wanting = (0..handlers.len()).filter(|at| handlers[*at].wants(event_type) && !done.contains(at));
-    let outcomes = match (wanting.next(), wanting.next()) {
-        (Some(only), None) => vec![one(handlers, only, received, patience).await],
-        (first, second) => {
-            let each = (first.into_iter().chain(second).chain(wanting))
+    let outcomes = match wanted[..] {
+        [only] => vec![one(handlers, only, received, patience).await],
+        _ => {
+            let each = wanted
+                .into_iter()
                 .map(|at| one(handlers, at, Arc::clone(&received), patience));
             join_all(each).await
         }
