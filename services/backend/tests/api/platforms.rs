@@ -175,7 +175,9 @@ pub(crate) async fn telegram_says_who_somebody_is(mut house: House) {
             .1
             .into_owned()
     };
-    let date = |ago: i64| (house.ctx.clock.now().timestamp() - ago).to_string();
+    // One reading for all: a proof that is to be another one has another second.
+    let now = house.ctx.clock.now().timestamp();
+    let date = |ago: i64| (now - ago).to_string();
     let form = |state: &str, fields: Vec<(String, String)>| {
         let state = ("state".to_owned(), state.to_owned());
         fields.into_iter().chain([state]).collect::<Vec<_>>()
