@@ -1,7 +1,7 @@
 //! Where an event lies: class, stream, entry; and the names of those who read it.
 
 use compact_str::{CompactString, ToCompactString, format_compact};
-use lockdown_events::{Envelope, GuildId, Platform, StreamId};
+use lockdown_events::{Envelope, GuildId, Platform, StreamId, UserId};
 use std::fmt;
 use std::str::FromStr;
 
@@ -214,6 +214,52 @@ impl FromStr for Position {
     }
 }
 
+/// Whom a body names: it is only looked into, not decoded.
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Named {
+    #[serde(default)]
+    platform: Platform,
+    guild_id: GuildId,
+    /// Whom it is about.
+    user_id: Option<UserId>,
+    /// Who said it.
+    author_id: Option<UserId>,
+}
+
+// === impl Named ===
+
+impl Named {
+    pub(crate) fn of(envelope: &Envelope) -> Option<Self> {
+        serde_json::from_str(envelope.data().get()).ok()
+    }
+
+    /// With the type, from an envelope in today's shape.
+    pub(crate) fn look(envelope: &str) -> Option<(&str, Self)> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Look<'a> {
+            event_type: &'a str,
+            data: Named,
+        }
+        let Look { event_type, data } = serde_json::from_str(envelope).ok()?;
+        Some((event_type, data))
+    }
+
+    pub(crate) fn community(&self) -> Key {
+        Key::community(self.platform, &self.guild_id)
+    }
+
+    pub(crate) fn guild(&self) -> (Platform, &GuildId) {
+        (self.platform, &self.guild_id)
+    }
+
+    /// Whom it is about.
+    pub(crate) fn person(&self) -> Option<&UserId> {
+        self.user_id.as_ref().or(self.author_id.as_ref())
+    }
+}
+
 // === impl Key ===
 
 impl Key {
@@ -222,19 +268,9 @@ impl Key {
         Self(format_compact!("{platform}:{guild}"))
     }
 
-    /// What an envelope of whatever type names: its body is only looked into, not decoded.
+    /// What an envelope of whatever type names.
     pub fn of(envelope: &Envelope) -> Self {
-        #[derive(serde::Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Community {
-            #[serde(default)]
-            platform: Platform,
-            guild_id: GuildId,
-        }
-        match serde_json::from_str::<Community>(envelope.data().get()) {
-            Ok(named) => Self::community(named.platform, &named.guild_id),
-            Err(_) => Self::none(),
-        }
+        Named::of(envelope).map_or_else(Self::none, |named| named.community())
     }
 
     /// Which community, if any.
@@ -246,12 +282,6 @@ impl Key {
     /// For an event that names no community: all such events keep their order.
     pub fn none() -> Self {
         Self(CompactString::const_new(""))
-    }
-
-    /// For an entry that keeps no order with any other.
-    pub(crate) fn alone(entry: Position, inbox: bool) -> Self {
-        let place = if inbox { "inbox" } else { "stream" };
-        Self(format_compact!("{place}/{entry}"))
     }
 
     pub fn as_str(&self) -> &str {

@@ -74,9 +74,16 @@ type HandlerFn = dyn Fn(Arc<Received>) -> BoxFuture<'static, Result<(), HandlerE
 pub struct Handler {
     name: &'static str,
     types: BTreeSet<&'static str>,
-    /// Whether the events of a community are handled side by side.
-    side_by_side: bool,
+    order: Order,
     run: Arc<HandlerFn>,
+}
+
+/// What waits for what, in one process: the later ones are the less strict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Order {
+    Community,
+    Person,
+    None,
 }
 
 /// A group's part in this process. Dropped, it stops in haste: what was not settled is handed out again.
@@ -119,7 +126,7 @@ impl Handler {
         Self {
             name,
             types,
-            side_by_side: false,
+            order: Order::Community,
             run: Arc::new(move |received| Box::pin(run(received))),
         }
     }
@@ -128,7 +135,15 @@ impl Handler {
     /// of the group wants them in order.
     #[must_use]
     pub fn side_by_side(mut self) -> Self {
-        self.side_by_side = true;
+        self.order = Order::None;
+        self
+    }
+
+    /// For what concerns one person each: only the events about the same one wait for each other, unless another handler of
+    /// the group wants those of the community in order. Events about nobody keep the order of their community.
+    #[must_use]
+    pub fn by_person(mut self) -> Self {
+        self.order = Order::Person;
         self
     }
 
@@ -151,6 +166,10 @@ impl Consumer {
         options: ConsumerOptions,
         clock: Clock,
     ) -> Result<Self, EngineError> {
+        assert!(
+            handlers.len() <= work::Wanted::MOST,
+            "a group has too many handlers"
+        );
         let classes: BTreeSet<Class> = handlers
             .iter()
             .flat_map(|handler| &handler.types)

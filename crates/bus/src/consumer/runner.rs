@@ -3,16 +3,17 @@
 use super::fetch::Fetched;
 use super::lanes::Lanes;
 use super::settler::{Settled, Settler};
-use super::work::{Begun, Finished, Outcome, Took, run};
-use super::{Handler, HandlerError, Received, Seat};
+use super::work::{Begun, Ended, Finished, Outcome, Took, Wanted, run};
+use super::{Handler, HandlerError, Order, Seat};
 use crate::FastHash;
 use crate::engine::{DeadReason, Delivery, Failure, Settlement};
-use crate::place::{Key, Position};
+use crate::place::{Named, Position};
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
-use lockdown_events::{DecodeError, Envelope};
+use lockdown_events::Envelope;
 use lockdown_runtime::chain;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
@@ -28,13 +29,18 @@ const TOGETHER: usize = 8;
 /// Events that wait for another try cost no credit up to this many: those that fail hold up none that would not.
 const RETRYING: usize = 10_000;
 
+/// What keeps an order. Two that are the same by chance wait for each other, which does no harm.
+type Lane = u64;
+
 pub(super) struct Runner {
     seat: Arc<Seat>,
     handlers: Arc<[Handler]>,
     settler: Settler,
     settled: mpsc::UnboundedReceiver<Settled>,
     hand: HashMap<Entry, InHand, FastHash>,
-    lanes: Lanes<Key, (Key, Entry)>,
+    lanes: Lanes<Lane, Entry>,
+    /// Makes lanes.
+    spread: FastHash,
     /// What waits for another try, by the time at which it is due.
     due: BTreeMap<(DateTime<Utc>, Entry), ()>,
     /// How old events are when they are handled: from when they happened, which is about when they were published.
@@ -60,10 +66,12 @@ struct InHand {
 }
 
 struct Work {
-    received: Arc<Received>,
-    key: Key,
-    /// Handlers that are through with it: another try is only for the others.
-    done: BTreeSet<usize>,
+    event_type: &'static str,
+    lane: Lane,
+    /// Which try is next, from 1.
+    attempt: u32,
+    /// The handlers that are not through with it.
+    wanted: Wanted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +102,7 @@ impl Runner {
             settled,
             hand: HashMap::default(),
             lanes: Lanes::new(),
+            spread: FastHash::default(),
             due: BTreeMap::new(),
             tasks: JoinSet::new(),
             running: 0,
@@ -198,50 +207,56 @@ impl Runner {
         }
     }
 
-    /// What is to be done with a new delivery, or how it is settled without that.
+    /// What is to be done with a new delivery, or how it is settled without that. It is only looked into here: whoever
+    /// handles it decodes it, beside others.
     fn judge(&self, delivery: &Delivery) -> Result<Work, Settlement> {
-        let failed = delivery.retry.as_ref().map_or(0, |retry| retry.attempts);
-        let received = match self.receive(delivery, failed + 1) {
-            Ok(Some(received)) => received,
-            Ok(None) => return Err(Settlement::Ack),
-            // Also a version from the future of what is wanted here: a newer process can be given it again.
-            Err(error) => return Err(self.dead(DeadReason::Undecodable, chain(&error))),
+        let looked = Named::look(&delivery.envelope);
+        let known = looked.and_then(|(name, named)| Some((self.wanted(name)?, named)));
+        let ((event_type, wanted), named) = match known {
+            Some(known) => known,
+            None => self.look_closely(delivery)?,
         };
+        let failed = delivery.retry.as_ref().map_or(0, |retry| retry.attempts);
         let unanswered = delivery.deliveries.saturating_sub(u64::from(failed));
         if unanswered >= self.seat.options.poison {
             let error = format!("handed out {unanswered} times without an answer");
             return Err(self.dead(DeadReason::Poison, error));
         }
-        let mut wanting = self
-            .handlers
-            .iter()
-            .filter(|handler| handler.wants(received.event.event_type()));
-        let key = if wanting.all(|handler| handler.side_by_side) {
-            Key::alone(delivery.entry, delivery.inbox)
-        } else {
-            Key::community(received.event.platform(), received.event.guild_id())
+        let orders = wanted.of(&self.handlers).map(|(_, handler)| handler.order);
+        let lane = match (orders.min().unwrap_or(Order::Community), named.person()) {
+            (Order::Person, Some(person)) => self.spread.hash_one((named.guild(), person)),
+            (Order::Community | Order::Person, _) => self.spread.hash_one(named.guild()),
+            (Order::None, _) => self.spread.hash_one((delivery.entry, delivery.inbox)),
         };
         Ok(Work {
-            received: Arc::new(received),
-            key,
-            done: BTreeSet::new(),
+            event_type,
+            lane,
+            attempt: failed + 1,
+            wanted,
         })
     }
 
-    /// What the handlers are given; nothing where none of them wants it.
-    fn receive(&self, delivery: &Delivery, attempt: u32) -> Result<Option<Received>, DecodeError> {
-        let envelope = Envelope::decode(&delivery.envelope)?;
-        let wanted = |handler: &Handler| handler.wants(envelope.event_type());
-        if !self.handlers.iter().any(wanted) {
-            return Ok(None);
-        }
-        let event = envelope.event()?;
-        Ok(Some(Received {
-            envelope,
-            event,
-            position: delivery.entry,
-            attempt,
-        }))
+    /// The type by its own name, and who wants it; nothing where nobody does.
+    fn wanted(&self, name: &str) -> Option<(&'static str, Wanted)> {
+        let event_type = self.handlers.iter().find_map(|handler| handler.types.get(name))?;
+        Some((event_type, Wanted::by(&self.handlers, event_type)))
+    }
+
+    /// Of what is older, foreign or faulty.
+    fn look_closely(&self, delivery: &Delivery) -> Result<((&'static str, Wanted), Named), Settlement> {
+        // Also a version from the future of what is wanted here: a newer process can be given it again.
+        let undecodable = |error| self.dead(DeadReason::Undecodable, chain(&error));
+        let envelope = Envelope::decode(&delivery.envelope).map_err(undecodable)?;
+        let Some(wanted) = self.wanted(envelope.event_type()) else {
+            return Err(Settlement::Ack);
+        };
+        // What decodes names them.
+        envelope.event().map_err(undecodable)?;
+        let named = Named::of(&envelope);
+        Ok((
+            wanted,
+            named.ok_or_else(|| self.dead(DeadReason::Undecodable, "it names no community".to_owned()))?,
+        ))
     }
 
     fn queue(&mut self, entry: Entry) {
@@ -250,7 +265,7 @@ impl Runner {
         };
         let Some(work) = &held.work else { return };
         held.state = State::Waiting;
-        self.lanes.push(&work.key, (work.key.clone(), entry));
+        self.lanes.push(&work.lane, entry);
     }
 
     fn wait_until(&mut self, entry: Entry, due: DateTime<Utc>) {
@@ -280,29 +295,27 @@ impl Runner {
     fn start_what_may_run(&mut self) {
         let mut begun = Vec::new();
         while !self.stopping && self.running < self.seat.options.concurrency {
-            let Some((key, entry)) = self.lanes.next() else {
+            let Some((lane, entry)) = self.lanes.next() else {
                 break;
             };
             match self.hand.get_mut(&entry) {
                 Some(InHand {
+                    delivery,
                     work: Some(work),
                     state,
                     ..
                 }) if *state == State::Waiting => {
                     *state = State::Running;
-                    let wanting = |(at, handler): (usize, &Handler)| {
-                        let wants = handler.wants(work.received.event.event_type());
-                        (wants && !work.done.contains(&at)).then_some(at)
-                    };
                     begun.push(Begun {
                         entry,
-                        received: Arc::clone(&work.received),
-                        wanted: self.handlers.iter().enumerate().filter_map(wanting).collect(),
+                        envelope: Arc::clone(&delivery.envelope),
+                        attempt: work.attempt,
+                        wanted: work.wanted,
                     });
                     self.running += 1;
                 }
                 // Lost to another consumer while it waited.
-                _ => self.lanes.done(&key),
+                _ => self.lanes.done(&lane),
             }
         }
         // Few are spread, so that each has a core; many share tasks.
@@ -325,13 +338,20 @@ impl Runner {
         }
     }
 
-    fn finished(&mut self, Finished { entry, outcomes }: Finished) {
+    fn finished(&mut self, Finished { entry, ended }: Finished) {
         self.running = self.running.saturating_sub(1);
         let Some(InHand { work: Some(work), .. }) = self.hand.get_mut(&entry) else {
             return;
         };
+        let Ended { happened, outcomes } = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                self.lanes.done(&work.lane);
+                let dead = self.dead(DeadReason::Undecodable, chain(&error));
+                return self.settle(entry, dead);
+            }
+        };
         let (mut again, mut never) = (Vec::new(), Vec::new());
-        let mut done = Vec::with_capacity(outcomes.len());
         for Outcome {
             handler,
             result,
@@ -339,20 +359,17 @@ impl Runner {
         } in outcomes
         {
             let name = self.handlers[handler].name;
-            self.took.note(
-                (handler, work.received.event.event_type(), result.is_ok()),
-                name,
-                took,
-            );
+            self.took
+                .note((handler, work.event_type, result.is_ok()), name, took);
             match result {
-                Ok(()) => done.push(handler),
+                Ok(()) => work.wanted.remove(handler),
                 Err(HandlerError::Again(error)) => again.push(format!("{name}: {error}")),
                 Err(HandlerError::Never(error)) => never.push(format!("{name}: {error}")),
             }
         }
-        let attempt = work.received.attempt;
-        let age = self.seat.clock.now() - work.received.envelope.timestamp;
-        self.lanes.done(&work.key);
+        let attempt = work.attempt;
+        let age = self.seat.clock.now() - happened;
+        self.lanes.done(&work.lane);
         let failed = !again.is_empty();
         if !failed {
             self.age.record(age.to_std().unwrap_or_default());
@@ -360,7 +377,6 @@ impl Runner {
                 return self.settle(entry, Settlement::Ack);
             }
         }
-        work.done.extend(done);
         let error = again.into_iter().chain(never).collect::<Vec<_>>().join("; ");
         let settlement = if failed && attempt >= self.seat.options.attempts {
             self.dead(DeadReason::Exhausted, error)
@@ -438,13 +454,7 @@ impl Runner {
             return;
         };
         if let Some(work) = &mut held.work {
-            let attempt = work.received.attempt + 1;
-            work.received = Arc::new(Received {
-                envelope: work.received.envelope.clone(),
-                event: work.received.event.clone(),
-                position: work.received.position,
-                attempt,
-            });
+            work.attempt += 1;
         }
         self.wait_until(entry, due);
         if self.fetched_all {

@@ -2,20 +2,38 @@
 
 use super::runner::Entry;
 use super::{Handler, HandlerError, Received};
+use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
+use lockdown_events::{DecodeError, Envelope};
 use lockdown_runtime::telemetry;
 use std::collections::BTreeMap;
+use std::iter::Chain;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{option, vec};
 use tracing::Instrument;
+
+/// Some of a group's handlers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wanted(u64);
 
 /// What a run of an event's handlers came to.
 pub(super) struct Finished {
     pub(super) entry: Entry,
-    pub(super) outcomes: Vec<Outcome>,
+    /// Without its body it was not shown to any.
+    pub(super) ended: Result<Ended, DecodeError>,
 }
+
+pub(super) struct Ended {
+    /// When what the event tells of happened.
+    pub(super) happened: DateTime<Utc>,
+    pub(super) outcomes: Outcomes,
+}
+
+/// Mostly of one.
+pub(super) type Outcomes = Chain<option::IntoIter<Outcome>, vec::IntoIter<Outcome>>;
 
 /// What one handler made of an event.
 pub(super) struct Outcome {
@@ -24,11 +42,12 @@ pub(super) struct Outcome {
     pub(super) took: Duration,
 }
 
-/// An event that is handed to handlers, by their places.
+/// An event that is handed to handlers.
 pub(super) struct Begun {
     pub(super) entry: Entry,
-    pub(super) received: Arc<Received>,
-    pub(super) wanted: Vec<usize>,
+    pub(super) envelope: Arc<str>,
+    pub(super) attempt: u32,
+    pub(super) wanted: Wanted,
 }
 
 /// How long handlers take, each with its own labels: looked up once, not for every event.
@@ -50,23 +69,65 @@ impl Took {
     }
 }
 
-/// Runs an event's handlers side by side. One that panics or takes too long is none of the others' business.
+// === impl Wanted ===
+
+impl Wanted {
+    /// More than any service has.
+    pub(super) const MOST: usize = 64;
+
+    pub(super) fn by(handlers: &[Handler], event_type: &str) -> Self {
+        let each = handlers.iter().enumerate();
+        let wanting = each.filter(|(_, handler)| handler.wants(event_type));
+        Self(wanting.fold(0, |all, (at, _)| all | 1 << at))
+    }
+
+    pub(super) fn of(self, handlers: &[Handler]) -> impl Iterator<Item = (usize, &Handler)> {
+        let each = handlers.iter().enumerate();
+        each.filter(move |(at, _)| self.0 & 1 << at != 0)
+    }
+
+    pub(super) fn remove(&mut self, at: usize) {
+        self.0 &= !(1 << at);
+    }
+}
+
+/// Decodes an event and runs its handlers side by side. One that panics or takes too long is none of the others' business.
 pub(super) async fn run(handlers: &[Handler], begun: Begun, patience: Duration) -> Finished {
-    let Begun {
-        entry,
-        received,
-        wanted,
-    } = begun;
-    let outcomes = match wanted[..] {
-        [only] => vec![one(handlers, only, received, patience).await],
-        _ => {
-            let each = wanted
-                .into_iter()
-                .map(|at| one(handlers, at, Arc::clone(&received), patience));
-            join_all(each).await
+    let entry = begun.entry;
+    let received = match receive(&begun) {
+        Ok(received) => Arc::new(received),
+        Err(error) => {
+            return Finished {
+                entry,
+                ended: Err(error),
+            };
         }
     };
-    Finished { entry, outcomes }
+    let happened = received.envelope.timestamp;
+    let mut wanted = begun.wanted.of(handlers);
+    let first = wanted.next().map(|(at, _)| at);
+    let more: Vec<usize> = wanted.map(|(at, _)| at).collect();
+    let run = |at| one(handlers, at, Arc::clone(&received), patience);
+    let outcomes = match first {
+        Some(only) if more.is_empty() => Some(run(only).await).into_iter().chain(Vec::new()),
+        first => None
+            .into_iter()
+            .chain(join_all(first.into_iter().chain(more).map(run)).await),
+    };
+    Finished {
+        entry,
+        ended: Ok(Ended { happened, outcomes }),
+    }
+}
+
+fn receive(begun: &Begun) -> Result<Received, DecodeError> {
+    let envelope = Envelope::decode(&begun.envelope)?;
+    Ok(Received {
+        event: envelope.event()?,
+        envelope,
+        position: begun.entry.0,
+        attempt: begun.attempt,
+    })
 }
 
 async fn one(handlers: &[Handler], at: usize, received: Arc<Received>, patience: Duration) -> Outcome {

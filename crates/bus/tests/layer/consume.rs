@@ -148,6 +148,40 @@ pub(crate) async fn what_keeps_no_order_waits_for_nobody(fixture: &impl Fixture)
     consumer.stop(GRACE).await;
 }
 
+pub(crate) async fn only_what_is_about_one_person_waits_for_each_other(fixture: &impl Fixture) {
+    const PEOPLE: u32 = 10;
+    let log = Faulty::over(fixture).await;
+    for _ in 0..3 {
+        publish(&log, 1, 0..PEOPLE).await;
+    }
+    let (begun, seen) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
+    let (counting, noting) = (Arc::clone(&begun), Arc::clone(&seen));
+    // The first about each waits for those about all others.
+    let handler = Handler::new("person by person", LEFT, move |received| {
+        let (begun, seen) = (Arc::clone(&counting), Arc::clone(&noting));
+        async move {
+            let ((_, person), place) = (told(&received.event), received.position);
+            seen.lock().unwrap().push((person, place, "begins"));
+            begun.fetch_add(1, Ordering::SeqCst);
+            while begun.load(Ordering::SeqCst) < PEOPLE as usize {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            seen.lock().unwrap().push((person, place, "ends"));
+            Ok(())
+        }
+    });
+    let consumer = consumer(&log, vec![handler.by_person()], quick()).await;
+    until("all are handled", || async { seen.lock().unwrap().len() == 60 }).await;
+    consumer.stop(GRACE).await;
+    let seen = seen.lock().unwrap();
+    for person in 0..PEOPLE {
+        let of: Vec<_> = seen.iter().filter(|(who, ..)| *who == person).collect();
+        let whats: Vec<&str> = of.iter().map(|(_, _, what)| *what).collect();
+        assert_eq!(whats, ["begins", "ends"].repeat(3), "person {person}");
+        assert!(of.is_sorted_by_key(|(_, place, _)| *place), "person {person}");
+    }
+}
+
 pub(crate) async fn a_failing_event_is_tried_again_without_holding_up_the_rest_and_ends_with_the_dead(
     fixture: &impl Fixture,
 ) {

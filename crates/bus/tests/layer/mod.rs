@@ -24,6 +24,7 @@ macro_rules! layer {
         $crate::conformance::conformance! { @each layer (flavor = "current_thread") $fixture =>
             consume: a_community_keeps_its_order_and_each_event_comes_once;
             consume: what_keeps_no_order_waits_for_nobody;
+            consume: only_what_is_about_one_person_waits_for_each_other;
             consume: a_failing_event_is_tried_again_without_holding_up_the_rest_and_ends_with_the_dead;
             consume: what_can_never_succeed_is_dead_at_once_and_so_is_what_cannot_be_read;
             consume: one_handlers_panic_is_none_of_the_others_business;
