@@ -89,15 +89,18 @@ pub(crate) async fn start(
         Handler::new("act", ["moderation:action"], move |received| {
             let (desk, facts) = (acts.clone(), Arc::clone(&asked));
             async move { act(&desk, &*facts, &received).await }
-        }),
+        })
+        .by_person(),
         Handler::new("outcome", ["moderation:log"], move |received| {
             let desk = answers.clone();
             async move { outcome(&desk, &received).await }
-        }),
+        })
+        .by_person(),
         Handler::new("deed", ["moderation:deed"], move |received| {
             let desk = deeds.clone();
             async move { deed(&desk, &received).await }
-        }),
+        })
+        .by_person(),
     ];
     let questions = [
         answer_moderation(desk.clone(), facts, ctx, bus).await?,

@@ -104,7 +104,7 @@ pub async fn start(ctx: &Context, bus: &Bus, platform: Arc<dyn Platform>) -> any
         let hands = Arc::clone(&hands);
         async move { hands.take(&received).await }
     });
-    bus.consume(group, &Start::Oldest, vec![handler], OPTIONS)
+    bus.consume(group, &Start::Oldest, vec![handler.by_person()], OPTIONS)
         .await
         .context("could not consume what is decided")?;
     let stopping = ctx.shutdown.clone();

@@ -235,20 +235,30 @@ impl Facts for AskedRanks {
     async fn ranks(&self, guild: &GuildRef, doer: &Actor, subject: &UserRef) -> Ranks {
         let person = doer.person();
         let asked: Vec<&UserRef> = std::iter::once(subject).chain(person).collect();
-        let told = self.ask(guild, &asked).await;
+        // Somebody with no role on the platform is looked up meanwhile: where there are none, nothing is waited for twice.
+        let nothing = async |who| match who {
+            Some(who) => self.grant_or_none(guild, who, &[]).await,
+            None => None,
+        };
+        let (told, without, doer_without) =
+            futures_util::join!(self.ask(guild, &asked), nothing(Some(subject)), nothing(person));
         let mut stand = told.iter().flat_map(|told| &told.people);
         let (of_subject, of_doer) = (stand.next(), stand.next());
         let roles = |of: Option<&Standing>| of.map_or_else(Vec::new, |of| of.roles.clone());
         let rank = |of: Option<&Standing>| of.map_or(Rank::Unknown, |of| Rank::from(&of.place));
-        let doer_grant = match person {
-            Some(person) => self.grant_or_none(guild, person, &roles(of_doer)).await,
-            None => None,
+        let with = async |who, roles: Vec<RoleId>, without| match who {
+            Some(who) if !roles.is_empty() => self.grant_or_none(guild, who, &roles).await,
+            _ => without,
         };
+        let (subject_grant, doer_grant) = futures_util::join!(
+            with(Some(subject), roles(of_subject), without),
+            with(person, roles(of_doer), doer_without)
+        );
         Ranks {
             doer: rank(of_doer),
             doer_grant,
             subject: rank(of_subject),
-            subject_grant: self.grant_or_none(guild, subject, &roles(of_subject)).await,
+            subject_grant,
             bot: told
                 .as_ref()
                 .map(|told| UserRef::new(guild.platform, told.bot.user_id.clone())),

@@ -205,8 +205,8 @@ async fn three_warnings_are_one_mute(mut house: House) {
     for _ in 0..3 {
         house.publish(&third).await;
     }
-    // Comes after all of them.
-    let kick = house.envelope(ModerationEvent::Action(house.wish(Action::Kick, "667")));
+    // About the same person, it comes after all of them.
+    let kick = house.envelope(ModerationEvent::Action(house.wish(Action::Kick, "666")));
     house.publish(&kick).await;
     let (told, mute) = house.told().await;
     assert_eq!(

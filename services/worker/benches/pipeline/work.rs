@@ -37,8 +37,13 @@ impl Place {
 }
 
 fn context(redis: &str, database: &str) -> anyhow::Result<Context> {
-    let config = Config::from_map([("REDIS_URL", redis), ("DATABASE_URL", database)])
-        .context("the configuration is wrong")?;
+    let folder = servers::directory().join(format!("data-{}", std::process::id()));
+    let config = Config::from_map([
+        ("REDIS_URL", redis),
+        ("DATABASE_URL", database),
+        ("LOCKDOWN_DATA_DIR", &folder.to_string_lossy()),
+    ])
+    .context("the configuration is wrong")?;
     let clock = Clock::system();
     let ids = Ids::system(clock.clone());
     let ctx = Context::new("worker", "bench", config, clock, ids, Metrics::global());

@@ -1,6 +1,6 @@
 //! Judging: what is said and who comes is held against the rules of the community.
 //!
-//! A community's events are judged in their order. What its rules do not ask is not looked up, and whether the person
+//! What one person does is judged in its order. What its rules do not ask is not looked up, and whether the person
 //! keeps order there is asked only about those whom a rule would hit. A verdict is an event with its explanation: the bot
 //! of the platform deletes and holds by it, and what concerns a person becomes a wish to the desk, which has the last word
 //! on it. An event that comes twice is judged the same, counted once, and told once.
@@ -97,7 +97,7 @@ pub(crate) async fn start(ctx: &Context, store: Store, bus: &Bus) -> anyhow::Res
         let judging = Arc::clone(&judging);
         async move { judging.take(&received).await }
     });
-    bus.consume(group, &Start::Oldest, vec![handler], OPTIONS)
+    bus.consume(group, &Start::Oldest, vec![handler.by_person()], OPTIONS)
         .await
         .context("could not consume what is to be judged")
 }
@@ -183,7 +183,13 @@ impl Judging {
             // Exemptions ask for it as well as rules do; and what staff does is not held against a limit.
             if !asked_staff && !verdict.is_empty() {
                 asked_staff = true;
-                if let Some(staff) = self.people.keeps_order(of, &facts.author).await {
+                // Both are mostly wanted, and neither waits for the other.
+                let (staff, found) = tokio::join!(
+                    self.people.keeps_order(of, &facts.author),
+                    self.find_bursts(judge, facts, set, &verdict)
+                );
+                found?;
+                if let Some(staff) = staff {
                     facts.set_flag(Slot::AuthorStaff, staff);
                 }
                 continue;

@@ -13,10 +13,14 @@ use lockdown_store::pauses::RulePause;
 use lockdown_store::policies::{InForce, Place, PolicyId, PolicyMode};
 use lockdown_store::{Store, StoreError, in_read};
 use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A change is told by an event; one that was missed is found after so long.
 const LASTS: TimeDelta = TimeDelta::seconds(30);
+/// Guilds whose rules are read at the same time, at most.
+const READING: usize = 32;
 
 /// One policy that judges in a guild.
 pub(super) struct Set {
@@ -45,6 +49,9 @@ pub(super) struct Rules {
     store: Store,
     clock: Clock,
     known: Mutex<Book>,
+    /// Of the guilds that share one, the rules of one are read at a time: many who ask for the same are answered by one read.
+    reading: [tokio::sync::Mutex<()>; READING],
+    spread: RandomState,
     lists: Mutex<Arc<Lists>>,
 }
 
@@ -115,6 +122,8 @@ impl Rules {
             store,
             clock,
             known: Mutex::default(),
+            spread: RandomState::new(),
+            reading: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             lists: Mutex::default(),
         }
     }
@@ -127,12 +136,14 @@ impl Rules {
     pub(super) async fn of(&self, platform: Platform, guild: &GuildId) -> Result<Arc<Sets>, StoreError> {
         let key = (platform, guild.clone());
         let now = self.clock.now();
-        let (before, changes) = {
-            let book = self.known();
-            match book.guilds.get(&key) {
-                Some(known) if !known.stale && now - known.at < LASTS => return Ok(Arc::clone(&known.sets)),
-                known => (known.map(|known| Arc::clone(&known.sets)), book.changes),
-            }
+        if let Ok(sets) = self.fresh(&key, now) {
+            return Ok(sets);
+        }
+        let place = self.spread.hash_one(&key) as usize % READING;
+        let _reading = self.reading[place].lock().await;
+        let (before, changes) = match self.fresh(&key, now) {
+            Ok(sets) => return Ok(sets),
+            Err(before) => before,
         };
         let sets = match self.load(platform, guild, before.as_deref()).await {
             Ok(sets) => Arc::new(sets),
@@ -149,6 +160,19 @@ impl Rules {
         };
         book.guilds.insert(key, known);
         Ok(sets)
+    }
+
+    /// What is known and still holds; else what was known last, and how many changes were told by then.
+    fn fresh(
+        &self,
+        key: &(Platform, GuildId),
+        now: DateTime<Utc>,
+    ) -> Result<Arc<Sets>, (Option<Arc<Sets>>, u64)> {
+        let book = self.known();
+        match book.guilds.get(key) {
+            Some(known) if !known.stale && now - known.at < LASTS => Ok(Arc::clone(&known.sets)),
+            known => Err((known.map(|known| Arc::clone(&known.sets)), book.changes)),
+        }
     }
 
     pub(super) fn forget(&self, platform: Platform, guild: &GuildId) {
