@@ -64,6 +64,15 @@ impl Store {
         self.begin().await?.commit().await
     }
 
+    /// Changes whenever something was written here, before whoever wrote is told. `None` where other processes write as a
+    /// matter of course, so that nothing follows from it.
+    pub fn writes(&self) -> Option<u64> {
+        match &self.shared.engine {
+            Engine::Postgres(_) => None,
+            Engine::Sqlite { writer, .. } => Some(writer.ended()),
+        }
+    }
+
     /// A connection to read with.
     pub async fn read(&self) -> Result<Reader, StoreError> {
         let failed = |error| StoreError::of("acquire", error);

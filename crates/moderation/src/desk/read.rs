@@ -140,6 +140,16 @@ impl Desk {
         Ok(cases.into_iter().map(|kept| kept.case).collect())
     }
 
+    /// A case without what was done about it.
+    pub async fn find(&self, of: &GuildRef, number: CaseNumber) -> Result<Option<Case>, DeskError> {
+        let found = in_read!(self.store, |conn| {
+            let guild = guild(conn, of).await?;
+            let kept = rows::find(conn, of, &guild, number).await?;
+            Ok::<_, Stop>(kept.map(|kept| kept.case))
+        });
+        Ok(found?)
+    }
+
     /// A case and its history; `None` when there is no such case.
     pub async fn case(&self, of: &GuildRef, number: CaseNumber) -> Result<Option<Record>, DeskError> {
         let record = in_read!(self.store, |conn| {

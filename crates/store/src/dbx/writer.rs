@@ -8,6 +8,7 @@ use crate::error::StoreError;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,8 @@ pub(crate) struct Writer {
     state: Arc<Mutex<State>>,
     /// Somebody waits for the commit.
     due: Arc<Notify>,
+    /// How many outer transactions have ended: whoever is told "done" finds theirs counted.
+    ended: Arc<AtomicU64>,
     stop: CancellationToken,
 }
 
@@ -39,6 +42,7 @@ struct State {
     /// what one did that ended without a commit.
     begun: bool,
     waiting: Vec<oneshot::Sender<Result<(), StoreError>>>,
+    ended: Arc<AtomicU64>,
 }
 
 #[derive(PartialEq)]
@@ -55,6 +59,7 @@ impl Writer {
     /// Inside of a runtime, where its task lives until [`Writer::close`].
     pub(crate) async fn open(options: SqliteConnectOptions) -> Result<Self, sqlx::Error> {
         let conn = options.connect().await?;
+        let ended = Arc::new(AtomicU64::new(0));
         let writer = Self {
             state: Arc::new(Mutex::new(State {
                 options,
@@ -62,8 +67,10 @@ impl Writer {
                 outer: Outer::None,
                 begun: false,
                 waiting: Vec::new(),
+                ended: Arc::clone(&ended),
             })),
             due: Arc::new(Notify::new()),
+            ended,
             stop: CancellationToken::new(),
         };
         tokio::spawn(writer.clone().commit_when_due());
@@ -93,6 +100,10 @@ impl Writer {
         begun
             .await
             .unwrap_or(Err(StoreError::Unavailable(sqlx::Error::WorkerCrashed)))
+    }
+
+    pub(crate) fn ended(&self) -> u64 {
+        self.ended.load(Ordering::Acquire)
     }
 
     /// Commits what waits, and lets go of the file.
@@ -156,6 +167,8 @@ impl State {
         } else {
             Err(sqlx::Error::WorkerCrashed)
         };
+        // However it ended: of what failed it may not be known.
+        self.ended.fetch_add(1, Ordering::Release);
         match outcome {
             Ok(()) => {
                 self.outer = Outer::None;

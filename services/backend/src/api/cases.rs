@@ -151,7 +151,8 @@ pub(super) fn routes() -> Vec<Route> {
         Route::of_guild(Method::GET, "/cases/{caseNumber}", "getCase", Needs::Sight, show)
             .says("Show a case", "")
             .refuses(&[Code::UnknownCase])
-            .answer(example("ban")),
+            .answer(example("ban"))
+            .kept(),
         Route::of_guild(Method::PATCH, "/cases/{caseNumber}", "changeCase", Needs::AnyRight, change)
             .says("Change a case",
                 "Its reason, end or evidence; what stood before is kept in its history. One's own takes the right that made \
@@ -166,7 +167,8 @@ pub(super) fn routes() -> Vec<Route> {
             .answer(example("kick")),
         Route::of_guild(Method::GET, "/cases/{caseNumber}/history", "getCaseHistory", Needs::Sight, history)
             .says("Show a case's history", "")
-            .refuses(&[Code::UnknownCase]),
+            .refuses(&[Code::UnknownCase])
+            .kept(),
         Route::of_guild(Method::GET, "/cases/{caseNumber}/explanation", "explainCase", Needs::Sight, explain)
             .says("Explain a case", "Who did what to whom and why, by what it came, and until when it stands.")
             .refuses(&[Code::UnknownCase]),
@@ -224,9 +226,9 @@ pub(super) fn search(text: Option<String>) -> Result<Option<String>, Problem> {
 
 async fn show(asked: InGuild, _: Nothing) -> Result<Found<CaseView>, Problem> {
     let number = asked.case_number()?;
-    let found = asked.call.api.desk.case(&asked.guild_ref(), number).await?;
-    let record = found.ok_or_else(|| InGuild::unknown_case(number))?;
-    Ok(Found(CaseView::from(&record.case)))
+    let found = asked.call.api.desk.find(&asked.guild_ref(), number).await?;
+    let case = found.ok_or_else(|| InGuild::unknown_case(number))?;
+    Ok(Found(CaseView::from(&case)))
 }
 
 async fn explained(asked: &InGuild) -> Result<Explanation, Problem> {

@@ -2,6 +2,7 @@
 
 use super::access::{Caller, Needs};
 use super::hooks;
+use super::kept::Place;
 use super::limits::{Standing, Wait};
 use super::live::guilds_heard;
 use super::once::{self, Keyed};
@@ -131,6 +132,22 @@ async fn answer(
     let slot = slot.map_err(|_| Problem::of(Code::Overloaded))?;
     let (mut head, body) = request.into_parts();
     let peer = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
+    let keeps = route.is_kept && head.method == Method::GET;
+    let place = if keeps {
+        Place::of(&api.ctx, &api.store, &head.headers, &head.uri)
+    } else {
+        None
+    };
+    if let Some(entry) = place.as_ref().and_then(|place| api.kept.find(place)) {
+        tracing::Span::current().record("caller", &*entry.name);
+        let now = Instant::now();
+        let mut limited = |wait: Wait| limited(wait, standing);
+        let looked = api.strangers.look(&address(peer), now);
+        looked.map_err(&mut limited)?;
+        let taken = api.rates.take(&entry.key, now).map_err(&mut limited)?;
+        *standing = Some(taken);
+        return Ok(entry.answer());
+    }
     let (signed, sent) = match route.needs {
         // What is signed has to be there before it is known who did.
         Needs::Signature => (Some(read(body, &head.headers).await?), None),
@@ -154,6 +171,7 @@ async fn answer(
         return Err(Problem::of(Code::Csrf));
     }
     tracing::Span::current().record("caller", caller.name());
+    let place = place.map(|place| (place, (caller.key(), caller.name().to_owned())));
     let params = params.ok_or_else(|| Problem::of(Code::NotFound))?;
     let asked = reach(api, route, caller, params, labels.chain).await?;
     let key = once::key(&head.headers)?.map(str::to_owned);
@@ -170,7 +188,16 @@ async fn answer(
         },
         headers: head.headers,
     };
-    work(route, asked, raw, key, path, slot).await
+    let outcome = work(route, asked, raw, key, path, slot).await;
+    if let Some((place, caller)) = place {
+        api.kept.keep(place, caller, &outcome);
+    }
+    outcome
+}
+
+fn limited(wait: Wait, standing: &mut Option<Standing>) -> Problem {
+    *standing = Some(wait.1);
+    Problem::of(Code::Limited).retry_after(wait.0)
 }
 
 /// What somebody asks by a route without HTTP: the same limits, rights and keys.
@@ -293,10 +320,7 @@ async fn admit(
     standing: &mut Option<Standing>,
 ) -> Result<Caller, Problem> {
     let now = Instant::now();
-    let mut limited = |wait: Wait| {
-        *standing = Some(wait.1);
-        Problem::of(Code::Limited).retry_after(wait.0)
-    };
+    let mut limited = |wait: Wait| limited(wait, standing);
     let address = address(peer);
     api.strangers.look(&address, now).map_err(&mut limited)?;
     let at = api.ctx.clock.now();

@@ -19,6 +19,7 @@ mod gate;
 mod guilds;
 mod hooks;
 mod input;
+mod kept;
 mod knowing;
 mod labels;
 mod limits;
@@ -57,6 +58,7 @@ use axum::Router;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use axum::routing::{MethodFilter, on};
+use kept::Kept;
 use limits::Rates;
 use live::Live;
 use lockdown_bus::Bus;
@@ -101,6 +103,7 @@ pub(crate) struct Api {
     /// How often a token that opens nothing any more is written down.
     refusals: Rates,
     live: Arc<Live>,
+    kept: Kept,
     pub(crate) slots: Arc<Semaphore>,
 }
 
@@ -172,6 +175,7 @@ impl Api {
             refusals: Rates::new("refusal", 1.0 / REFUSAL.as_secs_f64(), REFUSAL),
             desk: Desk::new(store.clone(), ctx.clock.clone(), ctx.ids.clone()),
             live: Live::new(ctx),
+            kept: Kept::default(),
             ctx: ctx.clone(),
             store,
             bus,

@@ -50,6 +50,8 @@ pub(crate) struct Route {
     pub(crate) sample: Option<Value>,
     /// A body that it gives.
     pub(crate) answer: Option<Value>,
+    /// Whether an answer is true for as long as nothing is written: see [`super::kept`].
+    pub(crate) is_kept: bool,
     pub(crate) handler: Handler,
 }
 
@@ -180,6 +182,7 @@ impl Route {
             gives: O::describe,
             sample: None,
             answer: None,
+            is_kept: false,
             handler,
         }
     }
@@ -249,6 +252,11 @@ impl Route {
 
     pub(crate) fn answer(mut self, body: Value) -> Self {
         self.answer = Some(body);
+        self
+    }
+
+    pub(crate) fn kept(mut self) -> Self {
+        self.is_kept = true;
         self
     }
 

@@ -96,6 +96,7 @@ macro_rules! cases {
             bad: paths_and_queries_are_read_strictly;
             bad: a_token_that_opens_nothing_opens_nothing;
             tokens: a_token_is_given_used_and_revoked;
+            tokens: what_was_read_is_told_no_longer_than_it_is_true;
             tokens: nobody_gives_more_than_they_have;
             sign_in: a_link_signs_in_once;
             sign_in: a_session_changes_nothing_without_its_token;

@@ -111,3 +111,47 @@ pub(crate) async fn nobody_gives_more_than_they_have(house: House) {
     let secret = made.body["token"].as_str().unwrap();
     house.get(secret, "/dead-letters").await.is(200);
 }
+
+/// What was read is kept for a moment; that somebody may read it no more, or that it changed, counts at once.
+pub(crate) async fn what_was_read_is_told_no_longer_than_it_is_true(mut house: House) {
+    house.ban("666").await;
+    let one = format!("{HERE}/cases/1");
+    for (number, reason) in ["first", "second", "third"].into_iter().enumerate() {
+        let body = json!({ "reason": reason });
+        say(house.ask("admin", Method::PATCH, &one).json(&body))
+            .await
+            .is(200);
+        for _ in 0..2 {
+            assert_eq!(house.get("viewer", &one).await.is(200)["reason"], reason);
+            let history = house.get("viewer", &format!("{one}/history")).await;
+            let entries = history.is(200)["entries"].as_array().unwrap();
+            assert_eq!(entries.len(), 2 + number);
+        }
+        // Neither to somebody else.
+        house.get("nobody", &one).await.is_problem(401, "unauthorized");
+        house.get("stranger", &one).await.is_problem(404, "unknown_guild");
+    }
+    let made = house
+        .post(
+            "owner",
+            "/tokens",
+            &json!({ "name": "short", "scopes": ["warn"] }),
+        )
+        .await;
+    let (secret, id) = (
+        made.is(201)["token"].as_str().unwrap().to_owned(),
+        made.body["id"].as_str().unwrap().to_owned(),
+    );
+    for _ in 0..2 {
+        assert_eq!(house.get(&secret, &one).await.is(200)["reason"], "third");
+    }
+    house.delete("owner", &format!("/tokens/{id}")).await.is(204);
+    house.get(&secret, &one).await.is_problem(401, "unauthorized");
+    // What is kept counts like what is read.
+    house.again(&[("LOCKDOWN_API_RATE", Some("1"))]).await;
+    let mut asked = 0;
+    while house.get("viewer", &one).await.status != 429 {
+        asked += 1;
+        assert!(asked < 200, "nobody is told to wait");
+    }
+}
