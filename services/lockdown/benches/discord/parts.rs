@@ -86,7 +86,10 @@ async fn left_alone() {
 }
 
 fn context(name: &'static str, settings: &[(&'static str, &str)]) -> anyhow::Result<Context> {
-    let config = Config::from_map(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    let folder = servers::directory().join(format!("data-{}", std::process::id()));
+    let folder = ("LOCKDOWN_DATA_DIR", folder.to_string_lossy().into_owned());
+    let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned()));
+    let config = Config::from_map(settings.chain([folder]));
     let clock = Clock::system();
     let ids = Ids::system(clock.clone());
     let config = config.context("the configuration is wrong")?;
