@@ -4,9 +4,9 @@
 //!
 //! A [`Source`] is checked by [`check`] against the [`catalogue`] and the community's [`Surroundings`]; what is wrong are
 //! [`Diagnostic`]s, what is right is an immutable [`RuleSet`]. A [`Judge`] asks it about [`Facts`], with [`counter`]s behind
-//! a trait, and explains itself. [`Replay`] does the same for what is over. [`amend`] changes parts of a file.
+//! a trait, and explains itself. [`Replay`] does the same for what is over.
 //!
-//! A file that people wrote is changed by [`with_mode`], and written anew by [`format()`].
+//! A file that people wrote is changed in parts by [`amend`], and written anew by [`format()`].
 //!
 //! - A new feature, action or counter key: a row in `catalogue/`, whoever knows its value in `facts/`.
 //! - A new key of the language: a row in `document/shape.rs`, its reader beside it.
@@ -21,7 +21,6 @@ pub mod detect;
 mod diagnostic;
 mod document;
 mod duration;
-mod edit;
 mod evaluate;
 mod event;
 mod expression;
@@ -37,7 +36,6 @@ pub use compile::{Checked, Exemption, RuleSet, SharedList, Surroundings, check};
 pub use diagnostic::{Code, Diagnostic, MOST, Severity, render};
 pub use document::{Across, Act, AtLimit, Limit, Mode, schema};
 pub use duration::{Millis, show as show_duration};
-pub use edit::with_mode;
 pub use evaluate::{
     ActTrace, By, ConditionTrace, CounterTrace, Explanation, Hit, Judge, LadderTrace, Outcome, Planned,
     Reached, RuleTrace, Seen, Verdict,

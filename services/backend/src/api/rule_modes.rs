@@ -10,7 +10,7 @@ use axum::http::Method;
 use chrono::{DateTime, Utc};
 use lockdown_moderation::Right;
 use lockdown_moderation::desk::{ResumeAsk, RulesAsk, RulesVersion, Seen};
-use lockdown_policy::{self as policy, with_mode};
+use lockdown_policy::{self as policy, amend};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -161,8 +161,8 @@ async fn set(asked: InGuild, change: Change) -> Result<InForce, Problem> {
         if !change.seen.holds(newest.version) {
             return Err(Problem::of(Code::Stale));
         }
-        let text = with_mode(&newest.text, &rule, mode);
-        let text = text.ok_or_else(|| {
+        let text = amend::with_mode(&newest.text, &rule, mode);
+        let text = text.map_err(|amend::ByHand| {
             let detail =
                 format!("No rule `{rule}` stands in the rules so that its mode could be written there.");
             Problem::new(Code::UnknownRule, detail)
