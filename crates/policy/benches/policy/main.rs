@@ -5,10 +5,14 @@
 //! To add figures: a module with a `round`, called from each round here, and their goals in `xtask/src/bench/policy.rs`.
 
 mod corpus;
+mod lists;
 mod peers;
 mod pipeline;
 mod rules;
 mod worst;
+
+use lockdown_policy::{RuleSet, Source, Surroundings, check};
+use std::sync::Arc;
 
 fn main() {
     let words: Vec<String> = std::env::args()
@@ -34,11 +38,13 @@ fn main() {
     let rounds = if quick { 5 } else { 15 };
     let rules = rules::Bench::new();
     let texts = pipeline::Bench::new();
+    let lists = lists::Bench::new();
     let worst = worst::Bench::new();
     memory(quick);
     for _ in 0..rounds {
         rules.round(quick);
         texts.round(quick);
+        lists.round(quick);
         worst.round();
     }
 }
@@ -57,6 +63,12 @@ fn memory(quick: bool) {
 /// Prints a figure of this round.
 fn tell(figure: &str, value: f64) {
     println!("{}", serde_json::json!({ "figure": figure, "value": value }));
+}
+
+/// The rules of a file that is sound.
+fn compile(name: &str, text: &str) -> Arc<RuleSet> {
+    let checked = check(&Source::new(name, text), &Surroundings::default());
+    checked.rules.expect("the rules are sound")
 }
 
 /// Mean and 99th percentile of a call in nanoseconds, over batches of calls.

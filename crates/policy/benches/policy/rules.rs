@@ -1,8 +1,8 @@
 //! Rules without text: 50 of four conditions each, over a mix of events of which one in twenty is hit.
 
-use super::{tell, time};
+use super::{compile, tell, time};
 use lockdown_policy::counter::InMemory;
-use lockdown_policy::{Facts, Judge, PRESETS, RuleSet, Source, Surroundings, check};
+use lockdown_policy::{Facts, Judge, PRESETS, RuleSet};
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -87,11 +87,6 @@ impl Bench {
         });
         tell("check_preset_ms", mean / 1e6);
     }
-}
-
-fn compile(name: &str, text: &str) -> Arc<RuleSet> {
-    let checked = check(&Source::new(name, text), &Surroundings::default());
-    checked.rules.expect("the rules are sound")
 }
 
 /// Fifty rules that ask different things with different thresholds.

@@ -1,10 +1,10 @@
 //! The dearest events that somebody can send: all that is done with one, from its facts to the verdict.
 
-use super::{corpus, tell, time};
+use super::{compile, corpus, tell, time};
 use lockdown_events::{EventId, Message};
 use lockdown_policy::counter::InMemory;
 use lockdown_policy::detect::spam::Classifier;
-use lockdown_policy::{EventKind, Facts, Judge, Learned, PRESETS, RuleSet, Source, Surroundings, check};
+use lockdown_policy::{EventKind, Facts, Judge, Learned, PRESETS, RuleSet};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -19,10 +19,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        let compile = |name: &'static str, text: &str| {
-            let checked = check(&Source::new(name, text), &Surroundings::default());
-            (name, checked.rules.expect("the rules are sound"))
-        };
+        let compile = |name: &'static str, text: &str| (name, compile(name, text));
         let presets = PRESETS.iter().map(|preset| compile(preset.name, preset.text));
         let rules = presets.chain([compile("many", &many())]).collect();
         let mut messages: Vec<(String, Message)> = Vec::new();

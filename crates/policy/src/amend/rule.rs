@@ -166,6 +166,11 @@ mod tests {
         assert_eq!(texts(&rules(&changed)[0].1["then"]), ["ban"]);
         assert_eq!(with_rule(&changed, "flood", None).unwrap(), OWN);
         assert_eq!(with_rule(OWN, "flood", None).unwrap(), OWN);
+        let windows = OWN.replace('\n', "\r\n");
+        assert_eq!(
+            with_rule(&windows, "flood", Some(&flood)).unwrap(),
+            with.replace('\n', "\r\n")
+        );
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! A condition as it is asked: nodes with numeric slots, and an answer that may be "unknown".
 
-use super::list::CompiledList;
+use super::list::Lists;
+use super::search::Search;
 use crate::catalogue::{Cost, Slot};
 use crate::expression::Op;
 use crate::facts::Facts;
-use crate::text::{Text, Work};
 use std::ops::Range;
 
 #[derive(Debug, Clone)]
@@ -51,83 +51,8 @@ pub(crate) enum Truth {
 /// What one event's conditions are asked with. What was found in a text is kept, since other rules ask for it too.
 pub(crate) struct Asking<'a> {
     pub(crate) facts: &'a Facts,
-    pub(crate) lists: &'a [CompiledList],
-    pub(crate) found: Vec<(Slot, u16, Option<Range<usize>>)>,
-    /// Texts that were read for it.
-    texts: Vec<(Slot, Text)>,
-    /// Texts of earlier events: read into again, they need no memory.
-    spare: Vec<Text>,
-    /// What may still be done for this event.
-    pub(crate) work: Work,
-}
-
-/// What is left of an [`Asking`], empty.
-#[derive(Debug, Default)]
-pub(crate) struct Left {
-    found: Vec<(Slot, u16, Option<Range<usize>>)>,
-    texts: Vec<(Slot, Text)>,
-    spare: Vec<Text>,
-}
-
-/// A rule and the first thing that it asks, side by side: most rules end here, without being looked at.
-#[derive(Debug, Clone)]
-pub(crate) struct Gate {
-    pub(crate) rule: u16,
-    asks: Option<Asks>,
-}
-
-/// A slot, and the values from one to another that it has to have, or not to have.
-#[derive(Debug, Clone, Copy)]
-struct Asks {
-    slot: Slot,
-    least: i64,
-    most: i64,
-    inside: bool,
-}
-
-// === impl Gate ===
-
-impl Gate {
-    pub(crate) fn new<'i>(rule: u16, mut conditions: impl Iterator<Item = &'i Ir>) -> Self {
-        let asks = conditions.find_map(|ir| match ir {
-            Ir::Compare { slot, op, value } => Some(Asks::new(*slot, *op, *value)),
-            Ir::Flag(slot) => Some(Asks::new(*slot, Op::NotEqual, 0)),
-            _ => None,
-        });
-        Self { rule, asks }
-    }
-
-    /// False when the rule cannot hit.
-    pub(crate) fn is_open(&self, facts: &Facts) -> bool {
-        self.asks.is_none_or(|asks| {
-            facts
-                .number(asks.slot)
-                .is_some_and(|seen| (asks.least <= seen && seen <= asks.most) == asks.inside)
-        })
-    }
-}
-
-// === impl Asks ===
-
-impl Asks {
-    fn new(slot: Slot, op: Op, value: i64) -> Self {
-        // An empty range where nothing is less or more.
-        let (least, most) = match op {
-            Op::Less => (i64::MIN, value.saturating_sub(1)),
-            Op::AtMost => (i64::MIN, value),
-            Op::Equal | Op::NotEqual => (value, value),
-            Op::AtLeast => (value, i64::MAX),
-            Op::More => (value.saturating_add(1), i64::MAX),
-        };
-        let none = (op == Op::Less && value == i64::MIN) || (op == Op::More && value == i64::MAX);
-        let (least, most) = if none { (1, 0) } else { (least, most) };
-        Self {
-            slot,
-            least,
-            most,
-            inside: op != Op::NotEqual,
-        }
-    }
+    pub(crate) lists: &'a Lists,
+    pub(crate) search: Search,
 }
 
 // === impl Truth ===
@@ -149,64 +74,28 @@ impl Truth {
 // === impl Asking ===
 
 impl<'a> Asking<'a> {
-    pub(crate) fn new(facts: &'a Facts, lists: &'a [CompiledList]) -> Self {
-        Self {
-            facts,
-            lists,
-            found: Vec::new(),
-            texts: Vec::new(),
-            spare: Vec::new(),
-            work: Work::default(),
-        }
+    pub(crate) fn new(facts: &'a Facts, lists: &'a Lists) -> Self {
+        Self::again(facts, lists, &mut Search::default())
     }
 
-    /// The same, with what an earlier one left.
-    pub(crate) fn again(facts: &'a Facts, lists: &'a [CompiledList], left: &mut Left) -> Self {
+    /// The same, with the memory of an earlier one.
+    pub(crate) fn again(facts: &'a Facts, lists: &'a Lists, left: &mut Search) -> Self {
         Self {
             facts,
             lists,
-            found: std::mem::take(&mut left.found),
-            texts: std::mem::take(&mut left.texts),
-            spare: std::mem::take(&mut left.spare),
-            work: Work::default(),
+            search: std::mem::take(left),
         }
     }
 
     /// Leaves its memory to a later one.
-    pub(crate) fn leave(mut self, left: &mut Left) {
-        self.found.clear();
-        self.spare.extend(self.texts.drain(..).map(|(_, text)| text));
-        *left = Left {
-            found: self.found,
-            texts: self.texts,
-            spare: self.spare,
-        };
+    pub(crate) fn leave(mut self, left: &mut Search) {
+        self.search.forget();
+        *left = self.search;
     }
 
     /// Where something of a list stands in a text.
-    pub(crate) fn find(&mut self, slot: Slot, list: u16) -> Option<Range<usize>> {
-        if let Some((_, _, range)) = self.found.iter().find(|(s, l, _)| (*s, *l) == (slot, list)) {
-            return range.clone();
-        }
-        let place = self.texts.iter().position(|(read, _)| *read == slot);
-        let place = match place {
-            Some(place) => place,
-            None => {
-                let raw = self.facts.text(slot)?;
-                if !self.work.glance(raw.len()) || !self.lists[usize::from(list)].may_have(raw) {
-                    self.found.push((slot, list, None));
-                    return None;
-                }
-                let mut text = self.spare.pop().unwrap_or_default();
-                let most = self.work.read(raw.len());
-                text.read(&raw[..raw.floor_char_boundary(most)]);
-                self.texts.push((slot, text));
-                self.texts.len() - 1
-            }
-        };
-        let range = self.lists[usize::from(list)].find(&self.texts[place].1, &mut self.work);
-        self.found.push((slot, list, range.clone()));
-        range
+    fn find(&mut self, slot: Slot, list: u16) -> Option<Range<usize>> {
+        self.search.find(self.facts, self.lists, slot, list)
     }
 }
 
@@ -258,7 +147,7 @@ impl Ir {
                 let Some(words) = facts.words(*slot) else {
                     return Truth::Unknown;
                 };
-                let list = &asking.lists[usize::from(*list)];
+                let list = &asking.lists.all[usize::from(*list)];
                 let on = |word: &String| {
                     if *hosts {
                         list.has_host(word)
@@ -273,10 +162,14 @@ impl Ir {
                     words.iter().any(on)
                 })
             }
-            Self::LooksLike { slot, list } => facts.words(*slot).map_or(Truth::Unknown, |words| {
-                let list = &asking.lists[usize::from(*list)];
-                Truth::of(words.iter().any(|word| list.is_imitated_by(word)))
-            }),
+            Self::LooksLike { slot, list } => {
+                let Some(words) = facts.words(*slot) else {
+                    return Truth::Unknown;
+                };
+                let list = &asking.lists.all[usize::from(*list)];
+                let work = &mut asking.search.work;
+                Truth::of(words.iter().any(|word| list.is_imitated_by(word, work)))
+            }
             Self::Text { slot, list } => {
                 if !facts.is_known(*slot) {
                     return Truth::Unknown;

@@ -1,4 +1,4 @@
-//! A list, ready to be asked.
+//! Lists, ready to be asked.
 
 use super::matcher::Matcher;
 use super::surroundings::{BANKS, SharedHolds, SharedList, Surroundings};
@@ -6,12 +6,36 @@ use crate::catalogue::ListKind;
 use crate::diagnostic::{Code, Sink};
 use crate::document::List;
 use crate::facts::fold_word;
-use crate::text::{Text, Work};
+use crate::text::Work;
+use crate::text::links::{name, one_apart, parents, shown};
+use crate::text::patterns::Patterns;
+use crate::text::words::{BadTerm, WordList, Words};
 use std::collections::HashSet;
-use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-pub(crate) type Values = HashSet<Box<str>>;
+/// Values or domains.
+#[derive(Debug)]
+pub(crate) struct Values {
+    all: HashSet<Box<str>>,
+    /// How the domains look, once somebody asks for that.
+    looks: OnceLock<Box<[Look]>>,
+}
+
+/// How a domain looks to a person.
+#[derive(Debug)]
+struct Look {
+    name: String,
+    /// A bit for each byte of the name, of some the same: what has other bytes is not worth comparing.
+    bytes: u64,
+}
+
+/// The lists of a file. What they hold themselves to look for in texts is in one index for all.
+#[derive(Debug)]
+pub(crate) struct Lists {
+    pub(crate) all: Box<[CompiledList]>,
+    pub(super) words: Words,
+    pub(super) patterns: Patterns,
+}
 
 #[derive(Debug)]
 pub(crate) struct CompiledList {
@@ -24,6 +48,7 @@ pub(crate) struct CompiledList {
 pub(crate) enum Holds {
     /// Values or domains: the list's own, and those it shares.
     Values(Box<[Arc<Values>]>),
+    /// Words or patterns that it shares, beside its own.
     Text(Box<[Arc<Matcher>]>),
 }
 
@@ -31,113 +56,77 @@ pub(crate) enum Holds {
 impl CompiledList {
     pub(crate) fn has_value(&self, value: &str) -> bool {
         match &self.holds {
-            Holds::Values(sets) => sets.iter().any(|set| set.contains(value)),
+            Holds::Values(sets) => sets.iter().any(|set| set.all.contains(value)),
             Holds::Text(_) => false,
         }
     }
 
     /// Whether a host is a domain of the list or below one.
     pub(crate) fn has_host(&self, host: &str) -> bool {
-        let mut rest = host;
-        loop {
-            if self.has_value(rest) {
-                return true;
-            }
-            match rest.split_once('.') {
-                Some((_, parent)) => rest = parent,
-                None => return false,
-            }
-        }
+        parents(host).any(|domain| self.has_value(domain))
     }
 
-    /// Whether a host imitates a domain of the list without being it.
-    pub(crate) fn is_imitated_by(&self, host: &str) -> bool {
+    /// Whether a host imitates a domain of the list without being it. One that would be too much work does not.
+    pub(crate) fn is_imitated_by(&self, host: &str, work: &mut Work) -> bool {
         let Holds::Values(sets) = &self.holds else {
             return false;
         };
         if self.has_host(host) {
             return false;
         }
-        let shown = skeleton(registrable(host));
-        let same = |domain: &str| {
-            let real = skeleton(registrable(domain));
-            shown == real || (real.len() >= 6 && shown.contains(real.as_str())) || near(&shown, &real)
+        let said = Look::of(host);
+        sets.iter().any(|set| {
+            let looks = set
+                .looks
+                .get_or_init(|| set.all.iter().map(|domain| Look::of(domain)).collect());
+            work.look_up(looks.len()) && looks.iter().any(|real| said.imitates(real))
+        })
+    }
+}
+
+// === impl Values ===
+
+impl Values {
+    pub(super) fn of<'e>(kind: ListKind, entries: impl Iterator<Item = &'e str>) -> Self {
+        let value = |entry| match kind {
+            ListKind::Domains => domain_value(entry),
+            _ => fold_word(entry).into(),
         };
-        sets.iter().any(|set| set.iter().any(|domain| same(domain)))
-    }
-
-    /// False for a text that surely has nothing of the list, which need not be read for it.
-    pub(crate) fn may_have(&self, raw: &str) -> bool {
-        match &self.holds {
-            Holds::Text(matchers) => matchers.iter().any(|matcher| matcher.may_have(raw)),
-            Holds::Values(_) => false,
+        Self {
+            all: entries.map(value).collect(),
+            looks: OnceLock::new(),
         }
     }
+}
 
-    pub(crate) fn find(&self, text: &Text, work: &mut Work) -> Option<Range<usize>> {
-        match &self.holds {
-            Holds::Text(matchers) => matchers.iter().find_map(|matcher| matcher.find(text, work)),
-            Holds::Values(_) => None,
+// === impl Look ===
+
+impl Look {
+    fn of(host: &str) -> Self {
+        let name = shown(name(host));
+        let bytes = name.bytes().fold(0, |bits, byte| bits | 1 << (byte % 64));
+        Self { name, bytes }
+    }
+
+    /// The same to the eye; or, of a name long enough for that to be no accident, with more around it or a letter apart.
+    fn imitates(&self, real: &Self) -> bool {
+        // Of one letter there are at most four bytes.
+        if (real.bytes & !self.bytes).count_ones() > 4 {
+            return false;
         }
+        let (said, real) = (self.name.as_str(), real.name.as_str());
+        said == real || (real.chars().count() >= 6 && (said.contains(real) || one_apart(said, real)))
     }
 }
 
 /// A domain as it is compared.
-pub(crate) fn domain_value(domain: &str) -> Box<str> {
+fn domain_value(domain: &str) -> Box<str> {
     let folded = fold_word(domain);
     folded.strip_prefix("www.").unwrap_or(&folded).into()
 }
 
-/// The label that a person reads: `dlscord` of `www.dlscord.gift`.
-fn registrable(host: &str) -> &str {
-    let mut labels = host.rsplit('.');
-    labels.next();
-    labels.next().unwrap_or(host)
-}
-
-/// What a label looks like.
-fn skeleton(label: &str) -> String {
-    let mut out = String::with_capacity(label.len());
-    for c in label.chars() {
-        out.push(match c {
-            '-' | '_' => continue,
-            '0' | 'о' | 'ο' => 'o',
-            '1' | 'i' | 'і' | 'ӏ' | '|' => 'l',
-            '3' | 'е' => 'e',
-            '5' | 'ѕ' => 's',
-            'а' => 'a',
-            'с' => 'c',
-            'р' => 'p',
-            'х' => 'x',
-            'у' => 'y',
-            other => other,
-        });
-    }
-    out.replace("rn", "m").replace("vv", "w")
-}
-
-/// One letter added, left out, replaced or swapped, in a name long enough for that to be no accident.
-fn near(shown: &str, real: &str) -> bool {
-    let (a, b): (Vec<char>, Vec<char>) = (shown.chars().collect(), real.chars().collect());
-    if b.len() < 6 || a.len().abs_diff(b.len()) > 1 {
-        return false;
-    }
-    let head = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
-    let tail = a
-        .iter()
-        .rev()
-        .zip(b.iter().rev())
-        .take_while(|(x, y)| x == y)
-        .count();
-    let least = a.len().min(b.len());
-    if a.len() == b.len() && head + tail + 2 == least && a[head] == b[head + 1] && a[head + 1] == b[head] {
-        return true;
-    }
-    head + tail + usize::from(a.len() == b.len()) >= least
-}
-
 /// Compiles a file's lists. What is refused is told.
-pub(super) fn compile(lists: &[List], surroundings: &Surroundings, sink: &mut Sink) -> Vec<CompiledList> {
+pub(super) fn compile(lists: &[List], surroundings: &Surroundings, sink: &mut Sink) -> Lists {
     let mut compiled: Vec<CompiledList> = lists.iter().map(|list| one(list, surroundings, sink)).collect();
     // The installation's own, unless the file has one of the same name.
     let banks = surroundings
@@ -155,36 +144,54 @@ pub(super) fn compile(lists: &[List], surroundings: &Surroundings, sink: &mut Si
             holds: holds(kind, list.into_iter()),
         });
     }
-    compiled
+    Lists {
+        all: compiled.into(),
+        words: words(lists, sink),
+        patterns: patterns(lists, sink),
+    }
 }
 
-fn one(list: &List, surroundings: &Surroundings, sink: &mut Sink) -> CompiledList {
-    let entries: Vec<&str> = list.entries.iter().map(|entry| entry.value.as_str()).collect();
-    let own = match list.kind {
-        ListKind::Values => SharedHolds::Values(Arc::new(
-            entries.iter().map(|entry| fold_word(entry).into()).collect(),
-        )),
-        ListKind::Domains => SharedHolds::Values(Arc::new(
-            entries.iter().map(|entry| domain_value(entry)).collect(),
-        )),
-        ListKind::Words => {
-            let (matcher, refused) = Matcher::words(&entries, list.fold);
-            for (place, why) in refused {
-                let message = format!("this word cannot be looked for: {why}");
-                sink.error(Code::BadWord, list.entries[place].span, message);
-            }
-            SharedHolds::Text(Arc::new(matcher))
-        }
-        ListKind::Regexes => {
-            let (matcher, refused) = Matcher::regexes(&entries);
-            for (place, why) in refused {
-                sink.error(Code::BadPattern, list.entries[place].span, why).hint(
+/// The index of all words; in it a list has its place among all lists.
+fn words(lists: &[List], sink: &mut Sink) -> Words {
+    let given = lists.iter().map(|list| WordList {
+        terms: entries(list, ListKind::Words).collect(),
+        disguises: list.fold,
+        ..WordList::default()
+    });
+    let (words, bad) = Words::build(&given.collect::<Vec<_>>());
+    for BadTerm { list, term, fault } in bad {
+        let message = format!("this word cannot be looked for: {fault}");
+        sink.error(Code::BadWord, lists[list].entries[term].span, message);
+    }
+    words
+}
+
+/// The same for patterns.
+fn patterns(lists: &[List], sink: &mut Sink) -> Patterns {
+    for list in lists.iter().filter(|list| list.kind == ListKind::Regexes) {
+        for entry in &list.entries {
+            // A set compiles a pattern when it first may match: what is too large then would be found too late.
+            if let Err(fault) = Patterns::check(&entry.value) {
+                sink.error(Code::BadPattern, entry.span, fault.to_string()).hint(
                     "patterns have no look-around and no back-references, and bounded repeats stay small",
                 );
             }
-            SharedHolds::Text(Arc::new(matcher))
         }
-    };
+    }
+    let all = (0..).zip(lists);
+    Patterns::of_lists(
+        all.flat_map(|(number, list)| entries(list, ListKind::Regexes).map(move |entry| (number, entry))),
+    )
+    .0
+}
+
+/// What a list of this kind holds itself.
+fn entries(list: &List, kind: ListKind) -> impl Iterator<Item = &str> {
+    let entries = list.entries.iter().filter(move |_| list.kind == kind);
+    entries.map(|entry| entry.value.as_str())
+}
+
+fn one(list: &List, surroundings: &Surroundings, sink: &mut Sink) -> CompiledList {
     let mut shared = Vec::new();
     for name in &list.subscribe {
         let Some(known) = &surroundings.shared else {
@@ -212,15 +219,9 @@ fn one(list: &List, surroundings: &Surroundings, sink: &mut Sink) -> CompiledLis
         }
     }
     let mut holds = holds(list.kind, shared.into_iter());
-    match (&mut holds, own) {
-        (Holds::Values(sets), SharedHolds::Values(own)) => {
-            *sets = sets.iter().cloned().chain([own]).collect();
-        }
-        (Holds::Text(matchers), SharedHolds::Text(own)) => {
-            *matchers = matchers.iter().cloned().chain([own]).collect();
-        }
-        // Both come from the same kind.
-        _ => {}
+    if let Holds::Values(sets) = &mut holds {
+        let own = Values::of(list.kind, entries(list, list.kind));
+        *sets = sets.iter().cloned().chain([Arc::new(own)]).collect();
     }
     CompiledList {
         name: list.name.value.as_str().into(),
@@ -248,7 +249,7 @@ mod tests {
     use super::*;
 
     fn domains(entries: &[&str]) -> CompiledList {
-        let values: Values = entries.iter().map(|entry| domain_value(entry)).collect();
+        let values = Values::of(ListKind::Domains, entries.iter().copied());
         CompiledList {
             name: "d".into(),
             kind: ListKind::Domains,
@@ -266,6 +267,9 @@ mod tests {
             ("youtube.com.evil.ru", false),
             ("example.org", true),
             ("com", false),
+            (&format!("{}youtube.com", "a.".repeat(4_000)), true),
+            (&format!("{}notyoutube.com", "a.".repeat(4_000)), false),
+            (&"youtube.com".repeat(100), false),
         ] {
             assert_eq!(list.has_host(host), expected, "{host}");
         }
@@ -285,7 +289,11 @@ mod tests {
             ("github.com", false),
             ("y.com", false),
         ] {
-            assert_eq!(list.is_imitated_by(host), expected, "{host}");
+            assert_eq!(
+                list.is_imitated_by(host, &mut Work::default()),
+                expected,
+                "{host}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A list's words or patterns, looked for in a text that was read once.
+//! The words or patterns of a list that many communities share, looked for in a text that was read once.
 
 use crate::text::patterns::Patterns;
 use crate::text::words::{WordList, Words};
@@ -11,32 +11,24 @@ pub(crate) enum Matcher {
     Patterns(Patterns),
 }
 
-/// Entries that are refused, by their place, with the reason.
-pub(crate) type Refused = Vec<(usize, String)>;
-
 // === impl Matcher ===
 
 impl Matcher {
-    pub(crate) fn words(entries: &[&str], fold: bool) -> (Self, Refused) {
+    /// The number of entries that are refused comes with it.
+    pub(crate) fn words(entries: &[&str], fold: bool) -> (Self, usize) {
         let list = WordList {
             terms: entries.to_vec(),
             disguises: fold,
             ..WordList::default()
         };
         let (words, bad) = Words::build(&[list]);
-        let refused = bad.into_iter().map(|bad| (bad.term, bad.fault.to_string()));
-        (Self::Words(words), refused.collect())
+        (Self::Words(words), bad.len())
     }
 
-    pub(crate) fn regexes(entries: &[&str]) -> (Self, Refused) {
-        // A set compiles a pattern when it first may match: what is too large then would be found too late.
-        let faults = entries.iter().enumerate().filter_map(|(place, entry)| {
-            let fault = Patterns::check(entry).err()?;
-            Some((place, fault.to_string()))
-        });
-        let refused: Refused = faults.collect();
+    pub(crate) fn regexes(entries: &[&str]) -> (Self, usize) {
+        let refused = entries.iter().filter(|entry| Patterns::check(entry).is_err());
         let (patterns, _) = Patterns::build(entries.iter().copied());
-        (Self::Patterns(patterns), refused)
+        (Self::Patterns(patterns), refused.count())
     }
 
     /// False for a text that surely has none.

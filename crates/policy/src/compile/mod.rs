@@ -6,21 +6,25 @@ mod condition;
 mod counter;
 mod examples;
 mod exempt;
+mod gate;
 mod hash;
 mod interval;
 mod lint;
 mod list;
 mod matcher;
 mod rule;
+mod search;
 mod surroundings;
 
-use condition::Gate;
-pub(crate) use condition::{Asking, Ir, Left, Truth};
+pub(crate) use condition::{Asking, Ir, Truth};
 pub(crate) use counter::{ask_limit, counted};
 pub use exempt::Exemption;
 pub(crate) use exempt::Exemptions;
+pub(crate) use gate::Gate;
+use gate::Gates;
 pub(crate) use hash::Hasher;
-pub(crate) use rule::Rule;
+pub(crate) use rule::{Condition, Rule};
+pub(crate) use search::Search;
 pub use surroundings::{BANKS, SharedList, Surroundings};
 
 use crate::catalogue::Slot;
@@ -28,7 +32,6 @@ use crate::counter::CounterKey;
 use crate::diagnostic::{Diagnostic, Severity, Sink};
 use crate::document::{Act, Mode, document};
 use crate::duration::Millis;
-use crate::event::EventKind;
 use crate::facts::Facts;
 use crate::source::Source;
 use std::sync::Arc;
@@ -47,10 +50,12 @@ pub struct RuleSet {
     pub(crate) hash: Arc<str>,
     pub(crate) rules: Box<[Rule]>,
     /// The rules that judge each kind of event.
-    pub(crate) by_event: [Box<[Gate]>; EventKind::ALL.len()],
-    pub(crate) lists: Box<[list::CompiledList]>,
+    pub(crate) by_event: Box<[Gates]>,
+    pub(crate) lists: list::Lists,
     pub(crate) ladder: Option<Ladder>,
     pub(crate) slots: u128,
+    /// The combinations of slots that conditions ask.
+    pub(crate) asked: Box<[Box<[Slot]>]>,
 }
 
 #[derive(Debug)]

@@ -1,9 +1,10 @@
 //! The rules themselves, and the rule set made of them.
 
 use super::check::Checker;
-use super::condition::{Gate, Ir};
+use super::condition::Ir;
 use super::counter::CompiledCount;
 use super::exempt::Exemptions;
+use super::gate::Gates;
 use super::hash::Hasher;
 use super::surroundings::Surroundings;
 use super::{Ladder, RuleSet, Step, lint, list};
@@ -16,6 +17,7 @@ use crate::shared::Shared;
 use crate::source::Source;
 use lockdown_events::Platform;
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -47,6 +49,8 @@ pub(crate) struct Rule {
 #[derive(Debug)]
 pub(crate) struct Condition {
     pub(crate) ir: Ir,
+    /// The slots that it asks, by their place in [`RuleSet::asked`].
+    pub(crate) asks: u16,
     /// As the formatter writes it.
     pub(crate) text: Shared<str>,
     pub(crate) line: u32,
@@ -61,8 +65,8 @@ pub(super) fn compile(
 ) -> Option<RuleSet> {
     let lists = list::compile(&document.lists, surroundings, sink);
     let checker = Checker {
-        lists: &lists,
-        used: RefCell::new(vec![false; lists.len()]),
+        lists: &lists.all,
+        used: RefCell::new(vec![false; lists.all.len()]),
     };
     let rules: Vec<Option<Rule>> = document
         .rules
@@ -72,7 +76,7 @@ pub(super) fn compile(
     let ladder = ladder(document, &checker, sink);
     let used = checker.used.into_inner();
     lint::document(document, &used, surroundings, sink);
-    let rules: Box<[Rule]> = rules.into_iter().collect::<Option<_>>()?;
+    let mut rules: Box<[Rule]> = rules.into_iter().collect::<Option<_>>()?;
     if sink.has_errors() {
         return None;
     }
@@ -80,24 +84,19 @@ pub(super) fn compile(
         let judged = (0..)
             .zip(&rules)
             .filter(|(_, rule)| rule.events.has(*kind) && rule.mode != Mode::Disabled);
-        judged
-            .map(|(index, rule)| {
-                Gate::new(
-                    index,
-                    rule.order.iter().map(|place| &rule.when[usize::from(*place)].ir),
-                )
-            })
-            .collect()
+        Gates::of(judged, &lists)
     });
-    let by_event: Vec<Box<[Gate]>> = by_event.collect();
+    let by_event: Vec<Gates> = by_event.collect();
+    let asked = asked(&mut rules);
     let slots = slots(&rules);
     Some(RuleSet {
         hash: version(&rules, document, surroundings),
         rules,
-        by_event: by_event.try_into().unwrap_or_default(),
-        lists: lists.into(),
+        by_event: by_event.into(),
+        lists,
         ladder,
         slots,
+        asked,
     })
 }
 
@@ -146,6 +145,7 @@ fn one(
         .into_iter()
         .map(|(expr, ir)| Condition {
             ir,
+            asks: 0,
             text: expr.to_string().into(),
             line: source.line_of(expr.span.start),
         })
@@ -212,6 +212,25 @@ fn ladder(document: &Document, checker: &Checker<'_>, sink: &mut Sink) -> Option
         decay: ladder.decay,
         steps: steps.collect(),
     })
+}
+
+/// What conditions ask, each combination once.
+fn asked(rules: &mut [Rule]) -> Box<[Box<[Slot]>]> {
+    let mut asked: Vec<Box<[Slot]>> = Vec::new();
+    let mut places: HashMap<Box<[Slot]>, u16> = HashMap::new();
+    for condition in rules.iter_mut().flat_map(|rule| &mut rule.when) {
+        let mut slots = Vec::new();
+        condition.ir.slots(&mut |slot| {
+            if !slots.contains(&slot) {
+                slots.push(slot);
+            }
+        });
+        condition.asks = *places.entry(slots.into()).or_insert_with_key(|slots| {
+            asked.push(slots.clone());
+            (asked.len() - 1) as u16
+        });
+    }
+    asked.into()
 }
 
 /// Everything that any rule asks.

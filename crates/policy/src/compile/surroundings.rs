@@ -1,9 +1,8 @@
 //! What a file is checked against beside the catalogue: the community and the installation.
 
 use crate::catalogue::ListKind;
-use crate::compile::list::{Values, domain_value};
+use crate::compile::list::Values;
 use crate::compile::matcher::Matcher;
-use crate::facts::fold_word;
 use lockdown_events::Platform;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -66,21 +65,17 @@ impl SharedList {
         let entries: Vec<&str> = entries.into_iter().collect();
         let hash = super::hash::of_entries(kind, &entries);
         let (holds, refused) = match kind {
-            ListKind::Values => {
-                let values: Values = entries.iter().map(|entry| fold_word(entry).into()).collect();
-                (SharedHolds::Values(Arc::new(values)), 0)
-            }
-            ListKind::Domains => {
-                let values: Values = entries.iter().map(|entry| domain_value(entry)).collect();
+            ListKind::Values | ListKind::Domains => {
+                let values = Values::of(kind, entries.iter().copied());
                 (SharedHolds::Values(Arc::new(values)), 0)
             }
             ListKind::Words => {
                 let (matcher, refused) = Matcher::words(&entries, fold);
-                (SharedHolds::Text(Arc::new(matcher)), refused.len())
+                (SharedHolds::Text(Arc::new(matcher)), refused)
             }
             ListKind::Regexes => {
                 let (matcher, refused) = Matcher::regexes(&entries);
-                (SharedHolds::Text(Arc::new(matcher)), refused.len())
+                (SharedHolds::Text(Arc::new(matcher)), refused)
             }
         };
         (Self { kind, holds, hash }, refused)

@@ -3,7 +3,7 @@
 use super::judge::{Judge, holds_here};
 use super::verdict::{Outcome, Reached, Verdict};
 use crate::catalogue::{Kind, Slot};
-use crate::compile::{Asking, Exemption, Exemptions, Ir, Rule, RuleSet, Truth};
+use crate::compile::{Asking, Condition, Exemption, Exemptions, Rule, RuleSet, Truth};
 use crate::counter::{Counted, Counters};
 use crate::document::Mode;
 use crate::duration;
@@ -96,11 +96,11 @@ pub type LadderTrace = Reached;
 /// One explanation as it is written. What many rules ask alike is written once.
 struct Tracing<'a> {
     asking: Asking<'a>,
-    /// What was seen by conditions that ask these.
-    seen: Vec<(Vec<Slot>, Shared<[Seen]>)>,
+    rules: &'a RuleSet,
+    /// What was seen by conditions that ask the same, in the order of [`RuleSet::asked`].
+    seen: Vec<Option<Shared<[Seen]>>>,
     /// Whom the last rule did not concern.
     exempt: Option<(&'a Exemptions, Shared<[Exemption]>)>,
-    slots: Vec<Slot>,
 }
 
 impl<C: Counters> Judge<C> {
@@ -109,9 +109,9 @@ impl<C: Counters> Judge<C> {
         let verdict = self.judge(rules, facts);
         let mut tracing = Tracing {
             asking: Asking::new(facts, &rules.lists),
-            seen: Vec::new(),
+            rules,
+            seen: vec![None; rules.asked.len()],
             exempt: None,
-            slots: Vec::new(),
         };
         let traces = rules
             .rules
@@ -150,7 +150,7 @@ impl<C: Counters> Judge<C> {
         let conditions: Vec<ConditionTrace> = if judged {
             rule.when
                 .iter()
-                .map(|condition| tracing.condition(&condition.ir, &condition.text, condition.line))
+                .map(|condition| tracing.condition(condition))
                 .collect()
         } else {
             Vec::new()
@@ -220,7 +220,7 @@ impl<C: Counters> Judge<C> {
                         seen.note.as_deref().unwrap_or("unknown")
                     )
                 }
-                _ => format!("`{}` does not hold", condition.condition),
+                _ => ["`", &condition.condition, "` does not hold"].concat(),
             };
         }
         match counter {
@@ -266,35 +266,30 @@ impl<'a> Tracing<'a> {
         tried
     }
 
-    fn condition(&mut self, ir: &Ir, text: &Shared<str>, line: u32) -> ConditionTrace {
-        let truth = match ir.ask(&mut self.asking) {
+    fn condition(&mut self, condition: &Condition) -> ConditionTrace {
+        let truth = match condition.ir.ask(&mut self.asking) {
             Truth::True => "true",
             Truth::False => "false",
             Truth::Unknown => "unknown",
         };
-        self.slots.clear();
-        ir.slots(&mut |slot| {
-            if !self.slots.contains(&slot) {
-                self.slots.push(slot);
-            }
-        });
         ConditionTrace {
-            condition: text.clone(),
-            line,
+            condition: condition.text.clone(),
+            line: condition.line,
             truth,
-            seen: self.seen(),
+            seen: self.seen(usize::from(condition.asks)),
         }
     }
 
-    fn seen(&mut self) -> Shared<[Seen]> {
-        if let Some((_, seen)) = self.seen.iter().find(|(slots, _)| *slots == self.slots) {
+    fn seen(&mut self, asks: usize) -> Shared<[Seen]> {
+        if let Some(seen) = &self.seen[asks] {
             return seen.clone();
         }
-        let all: Vec<Seen> = self.slots.iter().map(|slot| seen(*slot, &self.asking)).collect();
+        let slots = &self.rules.asked[asks];
+        let all: Vec<Seen> = slots.iter().map(|slot| seen(*slot, &self.asking)).collect();
         let all = Shared::from(all);
         // More may be found in a text by what other rules look for.
-        if !self.slots.iter().any(|slot| slot.feature().kind == Kind::Text) {
-            self.seen.push((self.slots.clone(), all.clone()));
+        if !slots.iter().any(|slot| slot.feature().kind == Kind::Text) {
+            self.seen[asks] = Some(all.clone());
         }
         all
     }
@@ -323,11 +318,11 @@ fn seen(slot: Slot, asking: &Asking<'_>) -> Seen {
 /// What was found in a text.
 fn matched(slot: Slot, asking: &Asking<'_>) -> Option<String> {
     let text = asking.facts.text(slot)?;
-    let found = asking.found.iter().filter(|(known, ..)| *known == slot);
+    let found = asking.search.found.iter().filter(|(known, ..)| *known == slot);
     let parts: Vec<String> = found
         .filter_map(|(_, list, range)| {
             let part = text.get(range.clone()?)?;
-            let list = &asking.lists[usize::from(*list)].name;
+            let list = &asking.lists.all[usize::from(*list)].name;
             Some(format!("{list}: \"{}\"", shorten(part.to_owned())))
         })
         .collect();

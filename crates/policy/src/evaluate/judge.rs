@@ -3,7 +3,7 @@
 use super::plan::Plan;
 use super::verdict::{Hit, Outcome, Reached, Verdict};
 use crate::catalogue::Slot;
-use crate::compile::{Asking, Ir, Left, Rule, RuleSet, Truth, ask_limit};
+use crate::compile::{Asking, Gate, Ir, Rule, RuleSet, Search, Truth, ask_limit};
 use crate::counter::{Answer, Counters, First};
 use crate::document::Mode;
 use crate::facts::Facts;
@@ -21,7 +21,7 @@ pub struct Judge<C> {
     bursts: HashMap<usize, First>,
     /// Judges everybody, as if nobody were exempt: a replay asks who would have been hit.
     pub(crate) everybody: bool,
-    left: Left,
+    left: Search,
 }
 
 // === impl Judge ===
@@ -33,7 +33,7 @@ impl<C: Counters> Judge<C> {
             paused: HashSet::new(),
             bursts: HashMap::new(),
             everybody: false,
-            left: Left::default(),
+            left: Search::default(),
         }
     }
 
@@ -68,12 +68,7 @@ impl<C: Counters> Judge<C> {
     pub fn judge(&mut self, rules: &RuleSet, facts: &Facts) -> Verdict {
         let mut left = std::mem::take(&mut self.left);
         let mut asking = Asking::again(facts, &rules.lists, &mut left);
-        let alive: Vec<u16> = rules.by_event[facts.kind as usize]
-            .iter()
-            .filter(|gate| gate.is_open(facts))
-            .map(|gate| gate.rule)
-            .filter(|index| self.is_alive(&rules.rules[usize::from(*index)], &mut asking))
-            .collect();
+        let alive = self.alive(rules, &mut asking);
         let verdict = if alive.is_empty() {
             Verdict {
                 rule_set: Arc::clone(&rules.hash),
@@ -89,16 +84,47 @@ impl<C: Counters> Judge<C> {
         verdict
     }
 
-    fn is_alive(&self, rule: &Rule, asking: &mut Asking<'_>) -> bool {
-        // Exemptions compare names: they are asked when what is cheaper holds, and before text is looked through.
-        let (cheap, dear) = rule.order.split_at(rule.cheap);
+    /// The rules whose conditions hold, in the order of the file.
+    fn alive(&self, rules: &RuleSet, asking: &mut Asking<'_>) -> Vec<u16> {
+        let (facts, gates) = (asking.facts, &rules.by_event[asking.facts.kind as usize]);
+        let rule = |gate: &Gate| &rules.rules[usize::from(gate.rule)];
+        let mut alive = Vec::new();
+        for gate in &gates.all {
+            if gate.is_open(facts) && self.is_alive(rule(gate), asking) {
+                alive.push(gate.rule);
+            }
+        }
+        for listed in &gates.listed {
+            let mut each = listed.gates.iter().map(|(_, gate)| gate);
+            if !each.any(|gate| gate.is_open(facts) && self.looks(rule(gate), asking)) {
+                continue;
+            }
+            for list in asking
+                .search
+                .reached(facts, asking.lists, listed.slot, listed.kind)
+            {
+                for gate in listed.of(list) {
+                    if gate.is_open(facts) && self.is_alive(rule(gate), asking) {
+                        alive.push(gate.rule);
+                    }
+                }
+            }
+        }
+        alive.sort_unstable();
+        alive
+    }
+
+    /// Whether a rule is worth looking through text. Exemptions compare names: they are asked when what is cheaper holds, and
+    /// before that.
+    fn looks(&self, rule: &Rule, asking: &mut Asking<'_>) -> bool {
         let facts = asking.facts;
-        let mut hold = |order: &[u16]| {
-            order
-                .iter()
-                .all(|index| rule.when[usize::from(*index)].ir.ask(asking) == Truth::True)
-        };
-        holds_here(rule, facts) && hold(cheap) && (self.everybody || !rule.exempt.apply(facts)) && hold(dear)
+        holds_here(rule, facts)
+            && hold(rule, &rule.order[..rule.cheap], asking)
+            && (self.everybody || !rule.exempt.apply(facts))
+    }
+
+    fn is_alive(&self, rule: &Rule, asking: &mut Asking<'_>) -> bool {
+        self.looks(rule, asking) && hold(rule, &rule.order[rule.cheap..], asking)
     }
 
     /// Asks the counters of the rules whose conditions hold, and decides.
@@ -218,6 +244,12 @@ impl<C: Counters> Judge<C> {
     }
 }
 
+/// Whether these conditions of a rule hold.
+fn hold(rule: &Rule, order: &[u16], asking: &mut Asking<'_>) -> bool {
+    let mut conditions = order.iter().map(|place| &rule.when[usize::from(*place)]);
+    conditions.all(|condition| condition.ir.ask(asking) == Truth::True)
+}
+
 pub(super) fn holds_here(rule: &Rule, facts: &Facts) -> bool {
     rule.platforms.is_empty() || rule.platforms.contains(&facts.platform)
 }
@@ -288,7 +320,11 @@ fn found(ir: &Ir, asking: &mut Asking<'_>) -> Option<Range<usize>> {
         } => {
             let (slot, list) = (*slot, *list);
             // Only what was asked already: nothing is looked for to show it.
-            let known = asking.found.iter().find(|(s, l, _)| (*s, *l) == (slot, list));
+            let known = asking
+                .search
+                .found
+                .iter()
+                .find(|(s, l, _)| (*s, *l) == (slot, list));
             known.and_then(|(_, _, range)| range.clone())
         }
         _ => None,

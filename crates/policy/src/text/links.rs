@@ -54,6 +54,8 @@ const ENDINGS: &str = "com net org info biz edu gov mil int app dev xyz top site
 static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| ENDINGS.split_whitespace().collect());
 
 const MOST: usize = 200;
+/// Bytes of a domain, as DNS has it.
+const LONGEST_DOMAIN: usize = 253;
 /// How far before an `@` a scheme is looked for.
 const LONGEST_NAME: usize = 256;
 
@@ -332,22 +334,27 @@ impl Domains {
 
     /// Whether the list has this host, or a domain that it is below.
     pub fn contains(&self, host: &str) -> bool {
-        let mut rest = host;
-        loop {
-            if self.hashes.binary_search(&hash(rest)).is_ok() {
-                return true;
-            }
-            match rest.split_once('.') {
-                Some((_, parent)) => rest = parent,
-                None => return false,
-            }
-        }
+        parents(host).any(|domain| self.hashes.binary_search(&hash(domain)).is_ok())
     }
 
     /// Whether the list allows this link: one whose host only looks like an allowed one leads elsewhere.
     pub fn allows(&self, link: &Link) -> bool {
         !link.disguised && self.contains(&link.host)
     }
+}
+
+/// A host and the domains that it is below, without those that are longer than a domain can be.
+pub(crate) fn parents(host: &str) -> impl Iterator<Item = &str> {
+    let short = host.len().saturating_sub(LONGEST_DOMAIN);
+    let from = match short.checked_sub(1) {
+        Some(before) => host.as_bytes()[before..]
+            .iter()
+            .position(|byte| *byte == b'.')
+            .map(|dot| before + dot + 1),
+        None => Some(0),
+    };
+    let first = from.and_then(|from| host.get(from..));
+    std::iter::successors(first, |domain| Some(domain.split_once('.')?.1))
 }
 
 fn hash(domain: &str) -> u64 {
@@ -363,34 +370,39 @@ pub fn resembles<'d>(host: &str, domains: &[&'d str]) -> Option<&'d str> {
     if domains.iter().any(|domain| below(domain)) {
         return None;
     }
-    let name = |host: &str| host.rsplit('.').nth(1).unwrap_or(host).to_owned();
     let said = name(host);
+    let shown = shown(said);
     domains.iter().copied().find(|domain| {
         let meant = name(domain);
-        said != meant && (same_to_the_eye(&said, &meant) || (meant.len() >= 6 && one_apart(&said, &meant)))
+        said != meant && (shown == self::shown(meant) || (meant.len() >= 6 && one_apart(said, meant)))
     })
 }
 
-fn same_to_the_eye(one: &str, other: &str) -> bool {
-    let plain = |name: &str| -> String {
-        let name = name.replace("rn", "m").replace("vv", "w").replace('-', "");
-        name.chars()
-            .map(|c| {
-                let c = table::entry(c).look;
-                match lookalikes::leet(c).first() {
-                    Some('i') => 'l',
-                    Some(letter) => *letter,
-                    None if c == 'i' => 'l',
-                    None => c,
-                }
-            })
-            .collect()
-    };
-    plain(one) == plain(other)
+/// The label of a host that a person reads: `dlscord` of `www.dlscord.gift`.
+pub(crate) fn name(host: &str) -> &str {
+    host.rsplit('.').nth(1).unwrap_or(host)
+}
+
+/// What a label looks like: the same for all that are the same to the eye.
+pub(crate) fn shown(name: &str) -> String {
+    let name = name.replace(['-', '_'], "");
+    let shown: String = name
+        .chars()
+        .map(|c| {
+            let c = table::entry(c).look;
+            match lookalikes::leet(c).first() {
+                Some('i') => 'l',
+                Some(letter) => *letter,
+                None if c == 'i' => 'l',
+                None => c,
+            }
+        })
+        .collect();
+    shown.replace("rn", "m").replace("vv", "w")
 }
 
 /// One letter more, less, other, or two neighbours exchanged.
-fn one_apart(one: &str, other: &str) -> bool {
+pub(crate) fn one_apart(one: &str, other: &str) -> bool {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     let (short, long) = if one.len() <= other.len() {
         (&one, &other)

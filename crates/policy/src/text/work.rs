@@ -43,7 +43,7 @@ impl Work {
     }
 
     /// Whether so many words may be looked up.
-    pub(super) fn look_up(&mut self, words: usize) -> bool {
+    pub(crate) fn look_up(&mut self, words: usize) -> bool {
         let left = self.words.checked_sub(words);
         self.words = left.unwrap_or(self.words);
         left.is_some()

@@ -7,11 +7,14 @@
 //! A pattern without characters beyond ASCII has ASCII's `\w`, `\d` and `\b`: a third of the memory. What all patterns of
 //! a set may cost on one text is bounded, see [`Patterns::scan`].
 
+mod candidates;
 mod literals;
 mod needs;
 
 use super::table;
 use super::{Text, View, Work};
+pub(crate) use candidates::Candidates;
+use candidates::Places;
 use literals::Literals;
 use needs::{Needs, counts, least_digits, needed, needs, states};
 use regex::{Regex, RegexBuilder};
@@ -50,23 +53,20 @@ pub struct Patterns {
     always: Box<[u32]>,
 }
 
-/// Places of patterns: a few of them need no memory of their own.
-#[derive(Default)]
-struct Places {
-    few: [u32; FEW],
-    many: Vec<u32>,
-    count: usize,
-    pushed: Vec<bool>,
-}
-
-const FEW: usize = 32;
-
 /// A view, and what of it the gates of patterns ask.
 struct Written<'v> {
-    text: &'v str,
+    view: &'v View,
     digits: u32,
     /// How often each character of ASCII is in it that is no letter or digit.
     signs: &'v [u16; 128],
+}
+
+/// What came of running a pattern.
+enum Run {
+    Found(Range<usize>),
+    NotFound,
+    /// It was left out.
+    TooDear,
 }
 
 /// Letters in squash space, one stretch of which is needed.
@@ -75,6 +75,8 @@ type Stretches = Vec<Vec<u8>>;
 #[derive(Debug)]
 struct Pattern {
     source: Box<str>,
+    /// The list that it is of.
+    list: u16,
     regex: OnceLock<Option<Box<Regex>>>,
     least_bytes: u32,
     least_digits: u32,
@@ -100,11 +102,18 @@ impl Patterns {
 
     /// A set of these. Those that are refused are told of by their place, and the others taken.
     pub fn build<'a>(sources: impl IntoIterator<Item = &'a str>) -> (Self, Vec<(usize, PatternFault)>) {
+        Self::of_lists(sources.into_iter().map(|source| (0, source)))
+    }
+
+    /// A set of several lists, each pattern with the number of its own.
+    pub(crate) fn of_lists<'a>(
+        sources: impl IntoIterator<Item = (u16, &'a str)>,
+    ) -> (Self, Vec<(usize, PatternFault)>) {
         let mut set = Self::default();
         let (mut literals, mut always) = (Vec::new(), Vec::new());
         let mut faults = Vec::new();
-        for (place, source) in sources.into_iter().enumerate() {
-            let pattern = match Pattern::read(source) {
+        for (place, (list, source)) in sources.into_iter().enumerate() {
+            let mut pattern = match Pattern::read(source) {
                 Ok((pattern, Some(needed))) => {
                     literals.extend(needed.into_iter().map(|stretch| (stretch, place as u32)));
                     pattern
@@ -118,6 +127,7 @@ impl Patterns {
                     Pattern::never()
                 }
             };
+            pattern.list = list;
             set.all.push(pattern);
         }
         set.literals = Literals::of(&literals);
@@ -146,117 +156,123 @@ impl Patterns {
         work: &mut Work,
         mut matched: impl FnMut(Matched) -> ControlFlow<()>,
     ) -> bool {
-        if self.all.is_empty() {
-            return true;
-        }
+        let mut candidates = Candidates::default();
+        self.candidates(text, &mut candidates);
         let mut complete = true;
         let mut told = Places::default();
-        let joined = text.has_joined.then_some(&text.joined);
-        for view in [Some(&text.folded), joined].into_iter().flatten() {
-            let candidates = self.candidates(text, view);
-            if candidates.count == 0 {
-                continue;
-            }
-            let written = Written {
-                text: view.as_str(),
-                // What is joined has no more of them.
-                signs: text.signs(),
-                digits: text.marks().digits + text.marks().percent_encoded,
-            };
-            for place in candidates.as_slice() {
-                let pattern = &self.all[*place as usize];
-                if told.as_slice().contains(place) || !pattern.may_match(&written) {
+        for (view, places) in candidates.views(text) {
+            let written = Written::of(view, text);
+            for place in places.as_slice() {
+                if told.as_slice().contains(place) {
                     continue;
                 }
-                let cost = u64::from(pattern.cost) * view.as_str().len() as u64;
-                if !work.run(cost) {
-                    complete = false;
-                    continue;
-                }
-                let Some(found) = pattern.regex().and_then(|regex| regex.find(view.as_str())) else {
-                    continue;
-                };
-                if text.has_joined {
-                    told.push(*place);
-                }
-                let span = view.original(found.range());
-                let pattern = *place as usize;
-                if matched(Matched { pattern, span }).is_break() {
-                    return complete;
+                match self.run(*place, &written, work) {
+                    Run::Found(span) => {
+                        if text.has_joined {
+                            told.push(*place);
+                        }
+                        let pattern = *place as usize;
+                        if matched(Matched { pattern, span }).is_break() {
+                            return complete;
+                        }
+                    }
+                    Run::NotFound => {}
+                    Run::TooDear => complete = false,
                 }
             }
         }
         complete
     }
 
-    /// The patterns whose letters are there, the cheap ones first.
-    fn candidates(&self, text: &Text, view: &View) -> Places {
-        let mut candidates = Places::default();
-        self.always.iter().for_each(|place| candidates.push(*place));
-        let mut push = |pattern| candidates.push_once(pattern, self.all.len());
-        if std::ptr::eq(view, &raw const text.folded) {
-            self.literals.find(text.squashed.classes(), &mut push);
-        } else {
-            let mut classes: Vec<u8> = view.as_str().chars().map(|c| table::entry(c).class).collect();
-            classes.dedup();
-            self.literals.find(&classes, &mut push);
+    /// Where the first pattern of a list stands in the text as it was written, of those that were found to be candidates.
+    pub(crate) fn first_of(
+        &self,
+        list: u16,
+        candidates: &Candidates,
+        text: &Text,
+        work: &mut Work,
+    ) -> Option<Range<usize>> {
+        candidates.views(text).find_map(|(view, places)| {
+            let places = places.as_slice();
+            let list_of = |place: &u32| self.all[*place as usize].list;
+            let from = places.partition_point(|place| list_of(place) < list);
+            let theirs = places[from..].iter().take_while(|place| list_of(place) == list);
+            let written = Written::of(view, text);
+            theirs
+                .into_iter()
+                .find_map(|place| match self.run(*place, &written, work) {
+                    Run::Found(span) => Some(span),
+                    Run::NotFound | Run::TooDear => None,
+                })
+        })
+    }
+
+    /// The lists that have candidates.
+    pub(crate) fn lists_of(&self, candidates: &Candidates, mut list: impl FnMut(u16)) {
+        let places = candidates.folded.as_slice().iter();
+        for place in places.chain(candidates.joined.as_slice()) {
+            list(self.all[*place as usize].list);
         }
-        let cost = |place: &u32| (self.all[*place as usize].cost, *place);
-        candidates.as_mut_slice().sort_unstable_by_key(cost);
-        candidates
+    }
+
+    fn run(&self, place: u32, written: &Written<'_>, work: &mut Work) -> Run {
+        let (pattern, text) = (&self.all[place as usize], written.view.as_str());
+        if !work.run(u64::from(pattern.cost) * text.len() as u64) {
+            return Run::TooDear;
+        }
+        let found = pattern.regex().and_then(|regex| regex.find(text));
+        found.map_or(Run::NotFound, |found| {
+            Run::Found(written.view.original(found.range()))
+        })
+    }
+
+    /// The patterns whose letters and signs are there: list by list, the cheap ones first.
+    pub(crate) fn candidates(&self, text: &Text, candidates: &mut Candidates) {
+        candidates.clear();
+        if self.all.is_empty() {
+            return;
+        }
+        let written = Written::of(&text.folded, text);
+        self.candidates_in(text.squashed.classes(), &written, &mut candidates.folded);
+        if text.has_joined {
+            let mut classes: Vec<u8> = text
+                .joined
+                .as_str()
+                .chars()
+                .map(|c| table::entry(c).class)
+                .collect();
+            classes.dedup();
+            let written = Written::of(&text.joined, text);
+            self.candidates_in(&classes, &written, &mut candidates.joined);
+        }
+    }
+
+    fn candidates_in(&self, classes: &[u8], written: &Written<'_>, candidates: &mut Places) {
+        let may_match = |place: u32| self.all[place as usize].may_match(written);
+        for place in self.always.iter().filter(|place| may_match(**place)) {
+            candidates.push(*place);
+        }
+        self.literals.find(classes, |place| {
+            if may_match(place) {
+                candidates.push_once(place, self.all.len());
+            }
+        });
+        candidates.as_mut_slice().sort_unstable_by_key(|place| {
+            let pattern = &self.all[*place as usize];
+            (pattern.list, pattern.cost, *place)
+        });
     }
 }
 
-// === impl Places ===
+// === impl Written ===
 
-impl Places {
-    fn push(&mut self, place: u32) {
-        if let Some(free) = self.few.get_mut(self.count) {
-            *free = place;
-        } else {
-            if self.many.is_empty() {
-                self.many.extend_from_slice(&self.few);
-            }
-            self.many.push(place);
-        }
-        self.count += 1;
-    }
-
-    /// Of many, which were pushed is marked: looking through them for each would cost their square.
-    fn push_once(&mut self, place: u32, all: usize) {
-        if self.count < FEW {
-            if !self.as_slice().contains(&place) {
-                self.push(place);
-            }
-            return;
-        }
-        if self.pushed.is_empty() {
-            self.pushed.resize(all, false);
-            for known in &self.few {
-                self.pushed[*known as usize] = true;
-            }
-            for known in &self.many {
-                self.pushed[*known as usize] = true;
-            }
-        }
-        if !std::mem::replace(&mut self.pushed[place as usize], true) {
-            self.push(place);
-        }
-    }
-
-    fn as_slice(&self) -> &[u32] {
-        if self.count > FEW {
-            &self.many
-        } else {
-            &self.few[..self.count]
-        }
-    }
-
-    fn as_mut_slice(&mut self) -> &mut [u32] {
-        if self.count > FEW {
-            &mut self.many
-        } else {
-            &mut self.few[..self.count]
+impl<'v> Written<'v> {
+    fn of(view: &'v View, text: &'v Text) -> Self {
+        Self {
+            view,
+            // What is joined has no more of them.
+            signs: text.signs(),
+            digits: text.marks().digits + text.marks().percent_encoded,
         }
     }
 }
@@ -288,6 +304,7 @@ impl Pattern {
         let counted = counts(&hir);
         let pattern = Self {
             source: source.into(),
+            list: 0,
             regex: OnceLock::new(),
             // Letters that differ from the ones in the text may be shorter than those.
             least_bytes: if source.is_ascii() { least as u32 } else { 1 },
@@ -304,6 +321,7 @@ impl Pattern {
     fn never() -> Self {
         Self {
             source: "".into(),
+            list: 0,
             regex: OnceLock::from(None),
             least_bytes: u32::MAX,
             least_digits: 0,
@@ -314,7 +332,7 @@ impl Pattern {
 
     fn may_match(&self, written: &Written<'_>) -> bool {
         self.needs.is_none_or(|needs| needs.are_met(written.signs))
-            && written.text.len() >= self.least_bytes as usize
+            && written.view.as_str().len() >= self.least_bytes as usize
             && written.digits >= self.least_digits
     }
 
@@ -353,5 +371,45 @@ fn syntax(error: &regex_syntax::Error) -> String {
         regex_syntax::Error::Parse(error) => error.kind().to_string(),
         regex_syntax::Error::Translate(error) => error.kind().to_string(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SOURCES: &[&str] = &[
+        "free +nitro",
+        "n[i1]tr[o0]",
+        r"\d{3}",
+        "[!?]{2}",
+        "слов[оа]",
+        "nit",
+        "^f",
+        "x.z",
+    ];
+
+    proptest! {
+        #[test]
+        fn each_list_has_what_it_has_alone(
+            lists in proptest::collection::vec(proptest::collection::vec(0..SOURCES.len(), 0..4), 1..40),
+            words in proptest::collection::vec("free|n[i1]tr[o0]|n i t r o|f r e e|1234|!!|слово|xyz|and", 0..9),
+        ) {
+            let text = Text::of(&words.join(" "));
+            let all = (0..).zip(&lists).flat_map(|(list, places)| places.iter().map(move |place| (list, SOURCES[*place])));
+            let (set, _) = Patterns::of_lists(all);
+            let mut candidates = Candidates::default();
+            set.candidates(&text, &mut candidates);
+            for (list, places) in (0..).zip(&lists) {
+                let (alone, _) = Patterns::build(places.iter().map(|place| SOURCES[*place]));
+                let mut first = None;
+                alone.scan(&text, |matched| {
+                    first = Some(matched.span);
+                    ControlFlow::Break(())
+                });
+                prop_assert_eq!(set.first_of(list, &candidates, &text, &mut Work::default()), first);
+            }
+        }
     }
 }

@@ -161,6 +161,7 @@ impl Builder {
             letters: read.letters as u8,
             kind: read.kind,
             disguises,
+            typos: read.kind == TermKind::Word && disguises && with_typos && read.letters >= 5,
             edges: [class(folded.chars().next()), class(folded.chars().next_back())],
         });
         self.arena.push_str(folded);
@@ -173,7 +174,7 @@ impl Builder {
             }
             TermKind::Word => {
                 self.keys.push((hash(folded).finish(), number));
-                if with_typos && read.letters >= 5 {
+                if self.terms[number as usize].typos {
                     self.take_typos(folded, read.letters);
                 }
             }
@@ -217,13 +218,10 @@ impl Builder {
     }
 
     fn finish(mut self) -> Words {
-        let mut by_shape: Vec<u32> = (0..self.terms.len() as u32)
-            .filter(|number| {
-                let term = &self.terms[*number as usize];
-                term.kind == TermKind::Word && term.disguises
-            })
-            .collect();
-        by_shape.sort_unstable_by_key(|number| self.terms[*number as usize].shape());
+        let hidden = |term: &&Term| term.kind == TermKind::Word && term.disguises;
+        let numbered = (0..).zip(&self.terms).filter(|(_, term)| hidden(term));
+        let mut by_shape: Vec<(u32, u32)> = numbered.map(|(number, term)| (term.shape(), number)).collect();
+        by_shape.sort_unstable();
         self.allowed.sort_unstable();
         // Squashed, two letters such as "ll" may be one: nothing shorter is looked for by itself.
         let parts = (!self.parts.is_empty()).then(|| {

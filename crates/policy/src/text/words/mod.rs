@@ -16,6 +16,9 @@ mod compare;
 mod index;
 mod plain;
 mod scan;
+mod told;
+
+pub(crate) use told::Firsts;
 
 use aho_corasick::AhoCorasick;
 use index::{Filter, Index};
@@ -78,8 +81,8 @@ pub struct Words {
     /// The same, of lists that do not look behind disguises, by their bytes.
     exact: Index,
     has_phrases: bool,
-    /// Places of whole words in `terms`, by shape: what a masked word and a typo show of them.
-    by_shape: Box<[u32]>,
+    /// Shapes of whole words, sorted, with their places in `terms`: what a masked word and a typo show of them.
+    by_shape: Box<[(u32, u32)]>,
     /// Sums of letters that a typo of a term has.
     typos: Filter,
     /// Parts of terms with wildcards or signs, in squash space, and the terms that have them.
@@ -99,6 +102,8 @@ struct Term {
     letters: u8,
     kind: TermKind,
     disguises: bool,
+    /// Its typos are in the filter.
+    typos: bool,
     /// The classes of its first and its last letter.
     edges: [u8; 2],
 }

@@ -1,6 +1,7 @@
 //! Terms that are looked for as they are: whole words by their bytes; in a text of plain ASCII without reading it first.
 
 use super::scan::Scan;
+use super::told::Told;
 use super::{Found, Term, TermKind, Words};
 use crate::text::fold::{self, ASCII};
 use crate::text::forms::Disguise;
@@ -147,7 +148,7 @@ impl Words {
 
 // === impl Scan ===
 
-impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
+impl<F: Told> Scan<'_, F> {
     /// The same in a text that was read.
     pub(super) fn exact(&mut self) -> ControlFlow<()> {
         let (words, tokens) = (self.words, &self.text.tokens);
@@ -164,21 +165,12 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
             for number in words.exact.find(key) {
                 let term = &words.terms[number];
                 if term.kind == TermKind::Word && words.term_text(term) == &self.folded[span.clone()] {
-                    (self.found)(found(term, span.clone()))?;
+                    self.tell(number, (token.start, token.end), Disguise::None)?;
                 }
             }
             before = Some(key);
         }
         ControlFlow::Continue(())
-    }
-}
-
-fn found(term: &Term, span: Range<usize>) -> Found {
-    Found {
-        list: usize::from(term.list),
-        term: term.place as usize,
-        span,
-        disguise: Disguise::None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::build::{hash, longest_part, sum_key};
 use super::compare::{Lenience, compare, is_typo};
+use super::told::{Firsts, Told};
 use super::{ANY, Found, Term, TermKind, Words};
 use crate::text::forms::{Disguise, Form, Letter};
 use crate::text::table::{self, Kind, Script};
@@ -16,7 +17,7 @@ pub(super) struct Scan<'a, F> {
     left: u32,
     /// Whether the text is otherwise in Latin letters; worked out when it matters.
     latin: Option<bool>,
-    pub(super) found: F,
+    pub(super) told: F,
 }
 
 // === impl Words ===
@@ -28,7 +29,7 @@ impl Words {
     }
 
     /// The same, as far as the work allows.
-    fn scan_within(&self, text: &Text, work: &mut Work, found: impl FnMut(Found) -> ControlFlow<()>) {
+    fn scan_within(&self, text: &Text, work: &mut Work, told: impl Told) {
         if !work.look_up(text.tokens.len() + text.forms.all.len()) {
             return;
         }
@@ -38,7 +39,7 @@ impl Words {
             folded: text.folded.as_str(),
             left: work.compared,
             latin: None,
-            found,
+            told,
         };
         // Stopped by who asked.
         let _ = scan.run();
@@ -52,17 +53,33 @@ impl Words {
 
     pub(crate) fn find_within(&self, text: &Text, work: &mut Work) -> Option<Found> {
         let mut first = None;
-        self.scan_within(text, work, |found| {
+        self.scan_within(text, work, |found: Found| {
             first = Some(found);
             ControlFlow::Break(())
         });
         first
     }
+
+    /// The first term of each list, as each would be found if it were alone.
+    pub(crate) fn firsts_within(&self, text: &Text, work: &mut Work, firsts: &mut Firsts) {
+        firsts.clear();
+        self.scan_within(text, work, firsts);
+    }
 }
 
 // === impl Scan ===
 
-impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
+impl<'a, F: Told> Scan<'a, F> {
+    /// The term that is to be compared next; none once its list is not looked for any more, or that would be too much work.
+    fn next(&mut self, number: usize) -> Option<&'a Term> {
+        let term = &self.words.terms[number];
+        if !self.told.wants(term.list) {
+            return None;
+        }
+        self.left = self.left.saturating_sub(1);
+        (self.left > 0).then_some(term)
+    }
+
     fn run(&mut self) -> ControlFlow<()> {
         if !self.words.exact.is_empty() {
             self.exact()?;
@@ -118,12 +135,13 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
     }
 
     fn split(&mut self, number: usize, one: &Token, two: &Token) -> ControlFlow<()> {
-        let term = &self.words.terms[number];
-        self.left = self.left.saturating_sub(1);
         // Split words would otherwise be found in "as so": the term has to be worth the guess.
-        if !term.disguises || term.letters < 4 || self.left == 0 {
+        let Some(term) = self
+            .next(number)
+            .filter(|term| term.disguises && term.letters >= 4)
+        else {
             return ControlFlow::Continue(());
-        }
+        };
         let is_word = |token: &Token| everyday::is_word(self.said(token));
         if one.length + two.length < 7 && is_word(one) && is_word(two) {
             return ControlFlow::Continue(());
@@ -142,18 +160,19 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
         }
     }
 
-    fn said(&self, token: &Token) -> &'_ str {
+    fn said(&self, token: &Token) -> &'a str {
         &self.folded[token.start as usize..token.end as usize]
     }
 
     fn whole(&mut self, number: usize, token: &Token) -> ControlFlow<()> {
-        let term = &self.words.terms[number];
-        let lenience = self.lenience(term, token.digits_only);
-        let said = &self.folded[token.start as usize..token.end as usize];
-        self.left = self.left.saturating_sub(1);
-        if self.left == 0 || (term.kind == TermKind::Phrase && !term.disguises) {
+        let Some(term) = self
+            .next(number)
+            .filter(|term| term.kind != TermKind::Phrase || term.disguises)
+        else {
             return ControlFlow::Continue(());
-        }
+        };
+        let lenience = self.lenience(term, token.digits_only);
+        let said = self.said(token);
         let Some(mut disguise) = self.compared(term, said, lenience) else {
             return ControlFlow::Continue(());
         };
@@ -217,12 +236,10 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
     }
 
     pub(super) fn phrase(&mut self, number: usize, place: usize) -> ControlFlow<()> {
-        let term = &self.words.terms[number];
-        let tokens = &self.text.tokens[place..];
-        self.left = self.left.saturating_sub(1);
-        if term.kind != TermKind::Phrase || self.left == 0 {
+        let Some(term) = self.next(number).filter(|term| term.kind == TermKind::Phrase) else {
             return ControlFlow::Continue(());
-        }
+        };
+        let tokens = &self.text.tokens[place..];
         let mut worst = Disguise::None;
         let mut last = 0;
         for (at, wanted) in self.words.term_text(term).split(' ').enumerate() {
@@ -239,17 +256,18 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
         self.tell(number, (tokens[0].start, tokens[last].end), worst)
     }
 
-    /// The words of a length and a first letter, as far as they are in this range of shapes.
-    fn shaped(&self, least: u32, most: u32) -> std::ops::Range<usize> {
-        let words = self.words;
-        let shape = |number: &u32| words.terms[*number as usize].shape();
-        let from = words.by_shape.partition_point(|number| shape(number) < least);
-        let to = words.by_shape.partition_point(|number| shape(number) <= most);
-        from..to
+    /// The words of this shape.
+    fn shaped(&self, shape: u32) -> impl Iterator<Item = usize> + use<'a, F> {
+        let by_shape = &self.words.by_shape;
+        let from = by_shape.partition_point(|(other, _)| *other < shape);
+        let alike = by_shape[from..]
+            .iter()
+            .take_while(move |(other, _)| *other == shape);
+        alike.map(|(_, number)| *number as usize)
     }
 
     fn typo(&mut self, token: &Token) -> ControlFlow<()> {
-        let said = &self.folded[token.start as usize..token.end as usize];
+        let said = self.said(token);
         if everyday::is_word(said) {
             return ControlFlow::Continue(());
         }
@@ -270,13 +288,16 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
             for first in edges[0].into_iter().flatten() {
                 for last in edges[1].into_iter().flatten() {
                     let shape = letters << 16 | first << 8 | last;
-                    for place in self.shaped(shape, shape) {
-                        let number = self.words.by_shape[place] as usize;
-                        self.left = self.left.saturating_sub(1);
+                    for number in self.shaped(shape) {
                         if self.left == 0 {
                             return ControlFlow::Continue(());
                         }
-                        if is_typo(self.words.term_text(&self.words.terms[number]), said) {
+                        if !self.words.terms[number].typos {
+                            continue;
+                        }
+                        let words = self.words;
+                        let term = self.next(number);
+                        if term.is_some_and(|term| is_typo(words.term_text(term), said)) {
                             self.tell(number, (token.start, token.end), Disguise::Typo)?;
                         }
                     }
@@ -297,8 +318,8 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
                 };
                 let class = |letter: &Letter| u32::from(table::entry(letter.c).class);
                 let shape = (letters.len() as u32) << 16 | class(first) << 8 | class(last);
-                for place in self.shaped(shape, shape) {
-                    self.formed(words.by_shape[place] as usize, form)?;
+                for number in self.shaped(shape) {
+                    self.formed(number, form)?;
                 }
                 ControlFlow::Continue(())
             }
@@ -312,11 +333,9 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
     }
 
     fn formed(&mut self, number: usize, form: &Form) -> ControlFlow<()> {
-        let term = &self.words.terms[number];
-        self.left = self.left.saturating_sub(1);
-        if !term.disguises || self.left == 0 {
+        let Some(term) = self.next(number).filter(|term| term.disguises) else {
             return ControlFlow::Continue(());
-        }
+        };
         let wanted = self.words.term_text(term);
         let lenience = Lenience {
             repeats: form.disguise != Disguise::Masked,
@@ -340,6 +359,12 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
         let mut told = None;
         for hit in parts.find_overlapping_iter(squashed.classes()) {
             let number = words.part_terms[hit.pattern().as_usize()] as usize;
+            let Some(term) = self.next(number) else {
+                if self.left == 0 {
+                    break;
+                }
+                continue;
+            };
             let places = places.get_or_insert_with(|| squashed.places(self.folded));
             let place = |class: usize| {
                 places
@@ -347,11 +372,7 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
                     .map_or(self.folded.len(), |place| *place as usize)
             };
             let (start, end) = (place(hit.start()), place(hit.end()));
-            self.left = self.left.saturating_sub(1);
-            if self.left == 0 {
-                break;
-            }
-            match words.terms[number].kind {
+            match term.kind {
                 TermKind::Wild => {
                     // Parts of one word may hit several times.
                     let Some(token) = self
@@ -377,7 +398,7 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
 
     fn wild(&mut self, number: usize, token: &Token) -> ControlFlow<()> {
         let term = &self.words.terms[number];
-        let said = &self.folded[token.start as usize..token.end as usize];
+        let said = self.said(token);
         if said.chars().count() > super::super::forms::LONGEST * 4 {
             return ControlFlow::Continue(());
         }
@@ -418,9 +439,9 @@ impl<F: FnMut(Found) -> ControlFlow<()>> Scan<'_, F> {
         ControlFlow::Continue(())
     }
 
-    fn tell(&mut self, number: usize, span: (u32, u32), disguise: Disguise) -> ControlFlow<()> {
+    pub(super) fn tell(&mut self, number: usize, span: (u32, u32), disguise: Disguise) -> ControlFlow<()> {
         let term = &self.words.terms[number];
-        (self.found)(Found {
+        self.told.tell(Found {
             list: usize::from(term.list),
             term: term.place as usize,
             span: span.0 as usize..span.1 as usize,
