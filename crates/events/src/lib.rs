@@ -33,7 +33,8 @@ pub use id::{
     TraceId, Traceparent, UserId,
 };
 pub use live::{
-    CacheInvalidation, LIVE, Live, Notification, NotificationLevel, Presence, PresenceKind, PresenceState,
+    CacheInvalidation, LIVE, Live, Notification, NotificationKind, NotificationLevel, Presence, PresenceKind,
+    PresenceState,
 };
 pub use message::{
     Attachment, Author, AuthorKind, Button, ButtonPressed, Embed, EmbedField, Forward, Mentions, Message,

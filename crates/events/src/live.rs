@@ -40,6 +40,24 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// What a notification is about, by which people choose what they are told.
+    NotificationKind {
+        /// A rule raised an alert.
+        Alert = "alert",
+        /// A rule asks for something that takes the agreement of moderators.
+        Approval = "approval",
+        /// A rule asks for a look at something, or holds it.
+        Review = "review",
+        /// Something could not be carried out, or is switched off.
+        Failure = "failure",
+        /// The platform shows something else than the records say.
+        Difference = "difference",
+        /// Somebody said something to moderators.
+        Message = "message",
+    }
+}
+
 /// Someone or something came on-line or went: `presence`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -87,6 +105,8 @@ pub struct Notification {
     /// Where to look, as a path of the dashboard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<NotificationKind>,
 }
 
 /// Any live-only saying, decoded.

@@ -19,8 +19,10 @@ mod archive;
 mod authority;
 mod case;
 mod counts;
+mod daytime;
 mod decide;
 pub mod desk;
+pub mod digest;
 mod duration;
 mod escalation;
 pub mod hands;
@@ -40,6 +42,7 @@ pub use authority::{
     Authorized, Deed, Denied, Doer, Grant, Guarded, Rank, Right, Rights, Scene, Subject, Why,
 };
 pub use case::{Amendment, Case, CaseState, Change, Edit, EditError, Edited, Lift, MoveError, fail};
+pub use daytime::Daytime;
 pub use decide::{Ending, Follows, Moot, Refusal, decide};
 pub use duration::{Span, SpanError, Term, TermError};
 pub use escalation::{Due, Ladder, LadderError, Step, StepKey, Strike};
@@ -50,8 +53,8 @@ pub use platform::{
 pub use reason::{Reason, ReasonError};
 pub use sanction::{Effect, Lasting, Profile};
 pub use settings::{
-    BadSetting, Captcha, DiscordSettings, Filter, JoinRequests, LadderText, LogCategory, Settings, StepText,
-    TelegramSettings, Zone, zone,
+    BadSetting, Captcha, DigestSettings, DiscordSettings, Filter, JoinRequests, LadderText, LogCategory,
+    NotificationSettings, Settings, StepText, TelegramSettings, Zone, zone,
 };
 pub use standing::{Decided, Lane, Sanction, Standing, TwoInForce, Warning};
 pub use undo::{Left, Plan, Reversal, ReversalAct, Scope, plan};

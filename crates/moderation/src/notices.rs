@@ -1,11 +1,19 @@
 //! Words to moderators: kept in the store until they are read, and said live to whoever listens.
 //!
 //! What is kept is what counts: whoever was not there finds it, and a word that could not be said is only not heard at once.
+//! Who wants to be told elsewhere than on the dashboard chooses it by [`Wishes`], and a community by its settings; workers see
+//! to that. To tell of another kind of thing: a word in `lockdown_events::NotificationKind`, and in the `CHECK` of the table.
+
+mod letter;
+mod wishes;
+
+pub use letter::letter;
+pub use wishes::{Quiet, When, Wishes};
 
 use crate::{GuildRef, UserRef};
 use chrono::{DateTime, Utc};
 use lockdown_bus::Bus;
-use lockdown_events::{self as events, NotificationId, NotificationLevel};
+use lockdown_events::{self as events, NotificationId, NotificationKind, NotificationLevel};
 use lockdown_runtime::chain;
 use lockdown_store::notifications::Notification;
 use lockdown_store::{Store, StoreError, Tx, in_tx};
@@ -27,6 +35,7 @@ pub struct Notice {
     /// Whoever tells the same again tells it under the same id, and it is there once.
     pub id: NotificationId,
     pub level: NotificationLevel,
+    pub kind: NotificationKind,
     pub title: String,
     pub body: String,
     /// Where to look, as a path of the dashboard.
@@ -71,6 +80,7 @@ pub async fn keep(tx: &mut Tx, notice: &Notice, to: &To) -> Result<Kept, StoreEr
         recipient_id,
         guild_id,
         level: notice.level,
+        kind: notice.kind,
         title: notice.title.clone(),
         body: notice.body.clone(),
         link: notice.link.clone(),
@@ -97,6 +107,7 @@ pub async fn say(bus: &Bus, notice: Notice, to: &To) {
         platform,
         guild_id,
         link: notice.link,
+        kind: Some(notice.kind),
     };
     if let Err(error) = bus.notify(said).await {
         tracing::warn!("A notification is kept, and was not said: {}", chain(&error));

@@ -4,8 +4,10 @@
 //! who never choose, and in [`Settings::check`] what it may be. What an older release wrote is read with the defaults of
 //! what it did not know.
 
+mod notifications;
 mod telegram;
 
+pub use notifications::{DigestSettings, NotificationSettings};
 pub use telegram::{Captcha, Filter, JoinRequests, LogCategory, TelegramSettings};
 
 use crate::duration::{Span, SpanError};
@@ -38,6 +40,11 @@ pub struct Settings {
     /// What follows from warnings; nothing without.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ladder: Option<LadderText>,
+    /// What moderators are told, beside the dashboard.
+    pub notifications: NotificationSettings,
+    /// What went on the day before, told each day in the log channel; not told without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<DigestSettings>,
     pub discord: DiscordSettings,
     pub telegram: TelegramSettings,
 }
@@ -100,6 +107,8 @@ impl Default for Settings {
             message_days: 0,
             log_channel: None,
             ladder: None,
+            notifications: NotificationSettings::default(),
+            digest: None,
             discord: DiscordSettings::default(),
             telegram: TelegramSettings::default(),
         }
@@ -107,6 +116,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The clock of the community.
+    pub fn zone(&self) -> Zone {
+        zone(&self.timezone).unwrap_or(Zone::UTC)
+    }
+
     /// Reads what somebody sent: a member that no release knows is refused by its name, where it would be ignored by the
     /// settings that are kept.
     pub fn read(sent: &Value) -> Result<Self, BadSetting> {
@@ -262,6 +276,12 @@ mod tests {
             (json!({ "messageDays": 4_000 }), "messageDays"),
             (json!({ "messageDays": -1 }), "messageDays"),
             (json!({ "ladder": { "steps": [] } }), "ladder"),
+            (
+                json!({ "notifications": { "channel": ["gossip"] } }),
+                "notifications.channel[0]",
+            ),
+            (json!({ "digest": { "at": "nine" } }), "digest.at"),
+            (json!({ "digest": { "hour": 9 } }), "digest.hour"),
             (
                 json!({ "telegram": { "captcha": "sometimes" } }),
                 "telegram.captcha",

@@ -21,6 +21,7 @@ pub mod channels;
 pub mod counts;
 pub mod dbx;
 pub mod dead_letters;
+mod digests;
 mod error;
 pub mod evidence;
 pub mod guilds;
@@ -51,6 +52,7 @@ pub mod sessions;
 pub mod settings;
 pub mod sign_in;
 mod store;
+pub mod tellings;
 pub mod threads;
 pub mod tokens;
 mod wake;
@@ -75,6 +77,7 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
         channels::TEXTS,
         counts::TEXTS,
         dead_letters::TEXTS,
+        digests::TEXTS,
         evidence::TEXTS,
         guilds::TEXTS,
         hooks::TEXTS,
@@ -101,6 +104,7 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
         settings::TEXTS,
         sign_in::TEXTS,
         store::TEXTS,
+        tellings::TEXTS,
         threads::TEXTS,
         tokens::TEXTS,
         webhooks::DELIVERY_TEXTS,

@@ -51,6 +51,9 @@ pub const CHANGES: &[Change] = changes! {
     50 "0050_modes"
     60 "0060_archive_places"
     61 "0061_guild_counts"
+    100 "0100_notification_kinds"
+    101 "0101_notification_wishes"
+    102 "0102_digests"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

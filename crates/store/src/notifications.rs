@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use crate::guilds::GuildKey;
 use crate::people::{IdentityId, storable};
 use chrono::{DateTime, Utc};
-use lockdown_events::{NotificationId, NotificationLevel};
+use lockdown_events::{NotificationId, NotificationKind, NotificationLevel};
 use uuid::Uuid;
 
 uuid_ids! {
@@ -22,6 +22,7 @@ row! {
         /// Of which guild it tells. Absent: of the installation.
         guild_id: Option<GuildKey>,
         level: NotificationLevel,
+        kind: NotificationKind,
         title: String,
         body: String,
         /// Where to look, as a path of the dashboard.
@@ -37,6 +38,7 @@ row! {
         recipient_id: Option<IdentityId>,
         guild_id: Option<GuildKey>,
         level: NotificationLevel,
+        kind: NotificationKind,
         title: String,
         body: String,
         link: Option<String>,
@@ -46,7 +48,7 @@ row! {
 }
 
 /// What somebody may read: what is told to one of their identities, and what is told to all who moderate one of these
-/// guilds, or the installation.
+/// guilds, or the installation, but for the kinds that they do not want to see there.
 #[derive(Debug, Clone)]
 pub struct Mailbox {
     pub reader: ReaderId,
@@ -61,7 +63,10 @@ macro_rules! visible {
             $head,
             " (n.recipient_id IN (SELECT CAST(value AS UUID) FROM jsonb_array_elements_text($2)) \
                OR (n.recipient_id IS NULL AND (n.guild_id IS NULL \
-                   OR n.guild_id IN (SELECT CAST(value AS UUID) FROM jsonb_array_elements_text($3))))) ",
+                   OR n.guild_id IN (SELECT CAST(value AS UUID) FROM jsonb_array_elements_text($3))) \
+                   AND NOT EXISTS (SELECT 1 FROM notification_wishes w WHERE w.guild_id = n.guild_id \
+                       AND w.identity_id IN (SELECT CAST(value AS UUID) FROM jsonb_array_elements_text($2)) \
+                       AND n.kind IN (SELECT jsonb_array_elements_text(w.wishes -> 'hidden'))))) ",
             $tail
         )
     };
@@ -70,7 +75,10 @@ macro_rules! visible {
             $head,
             " (n.recipient_id IN (SELECT unhex(value, '-') FROM json_each($2)) \
                OR (n.recipient_id IS NULL AND (n.guild_id IS NULL \
-                   OR n.guild_id IN (SELECT unhex(value, '-') FROM json_each($3))))) ",
+                   OR n.guild_id IN (SELECT unhex(value, '-') FROM json_each($3))) \
+                   AND NOT EXISTS (SELECT 1 FROM notification_wishes w WHERE w.guild_id = n.guild_id \
+                       AND w.identity_id IN (SELECT unhex(value, '-') FROM json_each($2)) \
+                       AND n.kind IN (SELECT value FROM json_each(w.wishes, '$.hidden'))))) ",
             $tail
         )
     };
@@ -80,7 +88,7 @@ macro_rules! page {
     ($engine:ident, $which:literal) => {
         visible!(
             $engine,
-            "SELECT n.id, n.recipient_id, n.guild_id, n.level, n.title, n.body, n.link, n.at, r.at AS read_at \
+            "SELECT n.id, n.recipient_id, n.guild_id, n.level, n.kind, n.title, n.body, n.link, n.at, r.at AS read_at \
              FROM notifications n LEFT JOIN notification_reads r ON r.notification_id = n.id AND r.reader_id = $1 WHERE",
             concat!("AND n.id < $4 ", $which, "ORDER BY n.id DESC LIMIT $5")
         )
@@ -110,8 +118,8 @@ macro_rules! read_up_to {
 }
 
 sqls! {
-    INSERT = "INSERT INTO notifications (id, recipient_id, guild_id, level, title, body, link, at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
+    INSERT = "INSERT INTO notifications (id, recipient_id, guild_id, level, kind, title, body, link, at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
     PAGE => page!(postgres, ""), page!(sqlite, "");
     UNREAD_PAGE => page!(postgres, "AND r.at IS NULL "), page!(sqlite, "AND r.at IS NULL ");
     UNREAD => unread!(postgres), unread!(sqlite);
@@ -179,6 +187,7 @@ impl Tx {
             .bind(notification.recipient_id)
             .bind(notification.guild_id)
             .bind(notification.level)
+            .bind(notification.kind)
             .bind(storable(&notification.title))
             .bind(storable(&notification.body))
             .bind(notification.link.as_deref().map(storable))

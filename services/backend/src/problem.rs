@@ -87,6 +87,7 @@ codes! {
     NoRule = "no_rule", UNPROCESSABLE_ENTITY, "A wish by a rule names the rule.";
     NoModerator = "no_moderator", UNPROCESSABLE_ENTITY, "A wish names the moderator who has it.";
     BadSettings = "bad_settings", UNPROCESSABLE_ENTITY, "A setting is unknown or cannot be so: `errors` says which.";
+    NoAccount = "no_account", UNPROCESSABLE_ENTITY, "Whoever asks has no account on the platform of this community.";
     BadLadder = "bad_ladder", UNPROCESSABLE_ENTITY, "The community's settings have no good ladder.";
     Limited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests: `Retry-After` says when the next one is taken.";
     TooManyStreams = "too_many_streams", TOO_MANY_REQUESTS, "The token or the address has as many streams open as may be: close one.";

@@ -165,6 +165,8 @@ async fn begin(
     let (requests, asked) = mpsc::channel(REQUESTS);
     let book = SettingsBook::open(ctx, &bus).await?;
     let log = ModLog::start(bus.clone(), discord.clone(), book.clone()).await?;
+    let saying = Arc::new(log.clone());
+    hands::answer_sayings(ctx, &bus, Arc::new(discord.clone()), saying).await?;
     let recent = Arc::new(Recent::default());
     Removals::start(
         ctx,

@@ -92,6 +92,11 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
         asking: asking.clone(),
     });
     Arc::clone(&log).start().await?;
+    let saying = (
+        Arc::clone(&telegram) as Arc<dyn Platform>,
+        Arc::clone(&log) as Arc<dyn hands::LogChannel>,
+    );
+    hands::answer_sayings(&ctx, &bus, saying.0, saying.1).await?;
     let verdicts = Verdicts {
         administrators: Arc::clone(&administrators),
         memory: Arc::clone(&memory),

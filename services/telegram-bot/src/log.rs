@@ -4,6 +4,8 @@
 //! A line is made of what the backend says of the case now, so it does not matter which event asks for it, nor how often.
 //! To tell of another kind of event: an arm in [`Log::handle`], and a category if moderators may want to leave it out.
 
+mod say;
+
 use crate::ask::{Asking, Route, Unanswered};
 use crate::client::{CallError, Class, Client};
 use crate::due::Due;

@@ -1,10 +1,12 @@
 //! The background half: judging, ending, remembering, cleaning up.
 
 mod archive;
+mod digest;
 mod expiry;
 mod judging;
 mod leader;
 mod modes;
+mod notify;
 mod reconcile;
 mod retention;
 
@@ -43,15 +45,17 @@ pub async fn run(ctx: Context, store: Store, bus: Bus) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Does what one worker does for all whenever this one leads, until the process stops: it keeps history, and removes from the
-/// store what is older than it is kept.
+/// Does what one worker does for all whenever this one leads, until the process stops: it keeps history, removes from the
+/// store what is older than it is kept, and tells moderators what they want to be told, and communities what went on.
 pub fn lead(ctx: &Context, store: Store, bus: &Bus) {
-    let (own, engine) = (ctx.clone(), Arc::clone(bus.engine()));
+    let (own, bus) = (ctx.clone(), bus.clone());
     leader::start(ctx, store.clone(), move || {
         let retention = retention::run(own.clone(), store.clone());
-        let archive = archive::run(own.clone(), store.clone(), Arc::clone(&engine));
+        let archive = archive::run(own.clone(), store.clone(), Arc::clone(bus.engine()));
+        let notify = notify::run(own.clone(), store.clone(), bus.clone());
+        let digest = digest::run(own.clone(), store.clone(), bus.clone());
         async move {
-            tokio::join!(retention, archive);
+            tokio::join!(retention, archive, notify, digest);
         }
     });
 }

@@ -167,6 +167,7 @@ pub(crate) async fn a_notification_reaches_its_moderator_and_a_broadcast_all(fix
     let notification = |user_id: Option<UserId>, title: &str| Notification {
         id: NotificationId(ids.next()),
         level: NotificationLevel::Urgent,
+        kind: None,
         title: title.to_owned(),
         body: String::new(),
         at: fixture.now(),

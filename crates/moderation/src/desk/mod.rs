@@ -15,6 +15,8 @@
 //! - [`Desk::review`], [`Desk::rule_reviews`]: whether decisions were right, and how rules do by that.
 //! - [`Desk::rules`], [`Desk::rule_changes`], [`Desk::change_rules`]: what a community's rules say and said.
 //! - [`Desk::settings`], [`Desk::change_settings`]: what a community chose.
+//! - [`Desk::wishes`], [`Desk::set_wishes`]: what a moderator wants to be told of a community.
+//! - [`Desk::digest`]: what went on in a community on a day.
 //! - [`Desk::mode`], [`Desk::raise_mode`], [`Desk::end_mode`], [`Desk::end_modes`]: communities under attack or closed, and the
 //!   end of that.
 //! - [`Desk::pause_rule`], [`Desk::paused_rules`], [`Desk::resume_rule`]: a rule that acted too often does nothing for a while.
@@ -28,6 +30,7 @@ mod act;
 mod amend;
 mod ask;
 mod deed;
+mod digest;
 mod error;
 mod expire;
 mod facts;
@@ -44,6 +47,7 @@ mod rules;
 mod settings;
 mod take_back;
 mod tell;
+mod wishes;
 
 pub use act::Acted;
 pub use amend::{AmendAsk, Amended};

@@ -8,7 +8,8 @@ use crate::case::{Case, CaseState, MoveError, fail};
 use crate::who::{Actor, CaseNumber, GuildRef};
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_events::{
-    CorrelationId, EventId, ModerationLog, NotificationId, NotificationLevel, Origin, Outcome,
+    CorrelationId, EventId, ModerationLog, NotificationId, NotificationKind, NotificationLevel, Origin,
+    Outcome,
 };
 use lockdown_store::cases::{CaseEvent, CaseEventKind};
 use lockdown_store::guilds::Guild;
@@ -220,6 +221,7 @@ async fn call(tx: &mut Tx, guild: &Guild, kept: &Kept, error: &str, now: DateTim
         recipient_id: None,
         guild_id: Some(guild.id),
         level: NotificationLevel::Urgent,
+        kind: NotificationKind::Failure,
         title: format!("The end of case {number} could not be carried out"),
         body: format!(
             "{error}. It is tried again, less and less often, until it is done or somebody decides otherwise."

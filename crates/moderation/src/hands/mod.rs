@@ -10,6 +10,7 @@
 //! - `settings.rs`: what a guild chose, as bots know it.
 //! - `route.rs`: what the backend answers to those who ask by a route of the API.
 //! - `shown.rs`: what the platform shows of bans and mutes, asked by whoever compares it with the records.
+//! - `saying.rs`: what workers have to say, to one moderator or in the log channel.
 //! - `ranks.rs`: how people stand, asked by whoever decides and answered by the bot that can look.
 
 mod carry;
@@ -17,11 +18,14 @@ mod notice;
 mod notices;
 mod ranks;
 mod route;
+mod saying;
 mod settings;
 mod shown;
 
+pub(crate) use notice::cut;
 pub use ranks::AskedRanks;
 pub use route::RouteAnswer;
+pub use saying::{LogChannel, Said, Saying, answer_sayings};
 pub use settings::{SettingsBook, SettingsTold};
 pub use shown::{Shown, ask_shown};
 

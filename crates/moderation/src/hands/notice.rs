@@ -45,7 +45,7 @@ fn compose(order: &Order<'_>, title: Option<&str>, most: usize, now: DateTime<Ut
 }
 
 /// Cut between characters, with a mark, where it is too long.
-fn cut(text: String, most: usize) -> String {
+pub(crate) fn cut(text: String, most: usize) -> String {
     if text.encode_utf16().count() <= most {
         return text;
     }

@@ -388,6 +388,7 @@ text_scalars!(
     lockdown_events::UserId,
     lockdown_events::ChannelId,
     lockdown_events::MessageId,
+    lockdown_events::NotificationKind,
     lockdown_events::NotificationLevel,
 );
 uuid_ids!(@ lockdown_events::CaseId);

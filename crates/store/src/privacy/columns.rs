@@ -261,8 +261,13 @@ pub static TABLES: &[Table] = &[
         ..NOTHING
     },
     Table {
+        name: "notification_wishes",
+        personal: &["wishes"],
+        ..NOTHING
+    },
+    Table {
         name: "notifications",
-        free: &["level"],
+        free: &["level", "kind"],
         personal: &["title", "body"],
         repeated: &["link"],
         ..NOTHING

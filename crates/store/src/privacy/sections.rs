@@ -122,6 +122,10 @@ sqls! {
         "appeal_messages t JOIN appeals a ON a.id = t.appeal_id JOIN guilds g ON g.id = a.guild_id \
             JOIN cases c ON c.id = a.case_id WHERE a.appellant_id = $1",
         "t.appeal_id, t.seq");
+    WISHES = page!(
+        "w.wishes, w.updated_at",
+        "notification_wishes w JOIN guilds g ON g.id = w.guild_id WHERE w.identity_id = $1",
+        "w.guild_id");
     TOLD = "SELECT n.title, n.body, n.at FROM notifications n WHERE n.recipient_id = $1 ORDER BY n.id LIMIT $2 OFFSET $3";
     // What they did themselves, such as a moderator. What an entry says about others is theirs.
     ACTS =>
@@ -347,6 +351,12 @@ pub(super) static SECTIONS: &[Section] = &[
             ("earlier", Form::Json),
         ],
         page: &EVIDENCE,
+    },
+    Section {
+        kind: "notification_wishes",
+        table: "notification_wishes",
+        columns: &[("guild", Text), ("wishes", Form::Json), ("updated_at", Time)],
+        page: &WISHES,
     },
     Section {
         kind: "notification",

@@ -165,6 +165,10 @@ sqls! {
     APPEALS = batch!("UPDATE appeals SET statement = '', decision = NULL", "appeals", "id", appeals);
     TALK_COUNT = count!("appeal_messages", talk);
     TALK = batch!("UPDATE appeal_messages SET body = ''", "appeal_messages", "appeal_id, seq", talk);
+    WISHES_COUNT = count!("notification_wishes", author);
+    WISHES = batch!("DELETE FROM notification_wishes", "notification_wishes", "guild_id, identity_id", author);
+    TELLINGS_COUNT = count!("notification_tellings", recipient);
+    TELLINGS = batch!("DELETE FROM notification_tellings", "notification_tellings", "id", recipient);
     TOLD_COUNT = count!("notifications", recipient);
     TOLD = batch!("DELETE FROM notifications", "notifications", "id", recipient);
 }
@@ -266,6 +270,18 @@ pub(super) static STEPS: &[Step] = &[
         last: false,
         count: &DEAD_COUNT,
         erase: &DEAD,
+    },
+    Step {
+        table: "notification_wishes",
+        last: false,
+        count: &WISHES_COUNT,
+        erase: &WISHES,
+    },
+    Step {
+        table: "notification_tellings",
+        last: false,
+        count: &TELLINGS_COUNT,
+        erase: &TELLINGS,
     },
     Step {
         table: "notifications",

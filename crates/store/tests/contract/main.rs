@@ -120,6 +120,9 @@ macro_rules! contract {
             notifications: a_mailbox_has_what_is_for_it;
             notifications: reading_counts_once_for_each_reader;
             notifications: old_notifications_go_with_their_reads;
+            notifications: what_nobody_wants_to_see_does_not_show;
+            notifications: what_is_due_to_one_is_told_as_one;
+            notifications: a_day_is_taken_until_it_is_told;
             audit: a_chain_holds_under_many_writers;
             audit: acts_of_many_at_once_are_in_order;
             audit: one_transaction_acts_in_two_guilds;

@@ -3,11 +3,13 @@
 use crate::fixture::Fixture;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use lockdown_events::{NotificationId, NotificationLevel};
+use lockdown_events::{NotificationId, NotificationKind, NotificationLevel};
 use lockdown_store::guilds::GuildKey;
 use lockdown_store::notifications::{Mailbox, Notification, ReaderId};
 use lockdown_store::people::IdentityId;
-use lockdown_store::{in_read, in_tx};
+use lockdown_store::tellings::{BatchId, TellingId};
+use lockdown_store::{StoreError, in_read, in_tx};
+use serde_json::json;
 
 async fn tell(
     fixture: &Fixture,
@@ -20,6 +22,7 @@ async fn tell(
         recipient_id: to,
         guild_id: of,
         level: NotificationLevel::Urgent,
+        kind: NotificationKind::Alert,
         title: title.into(),
         body: "a\0b".into(),
         link: Some("/guilds/discord/100".into()),
@@ -170,4 +173,134 @@ pub(crate) async fn old_notifications_go_with_their_reads(fixture: Fixture) {
     assert_eq!((forget().await, forget().await, forget().await), (2, 1, 0));
     assert_eq!(titles(&fixture, &alice).await, ["new"]);
     assert_eq!(fixture.count("notification_reads").await, 1);
+}
+
+pub(crate) async fn what_nobody_wants_to_see_does_not_show(fixture: Fixture) {
+    let there = fixture.add_guild("200").await.id;
+    let choose = async |wishes: serde_json::Value| {
+        in_tx!(fixture.store, |tx| {
+            tx.save_notification_wishes(fixture.guild, fixture.alice, wishes.clone(), fixture.now())
+                .await
+        })
+        .unwrap();
+    };
+    tell(&fixture, "here", None, Some(fixture.guild)).await;
+    tell(&fixture, "there", None, Some(there)).await;
+    let alice = mailbox(&fixture, fixture.alice, &[fixture.guild, there]);
+    let mallory = mailbox(&fixture, fixture.mallory, &[fixture.guild, there]);
+    for (wishes, seen) in [
+        (json!({ "hidden": ["alert", "review"] }), vec!["there"]),
+        (json!({ "hidden": ["review"] }), vec!["there", "here"]),
+        (json!({}), vec!["there", "here"]),
+    ] {
+        choose(wishes.clone()).await;
+        assert_eq!(titles(&fixture, &alice).await, seen, "{wishes}");
+        assert_eq!(unread(&fixture, &alice).await, seen.len() as u64, "{wishes}");
+        assert_eq!(unread(&fixture, &mallory).await, 2, "{wishes}");
+    }
+    let kept = in_read!(fixture.store, |conn| {
+        let one = conn.notification_wishes(fixture.guild, fixture.alice).await?;
+        let other = conn.notification_wishes(there, fixture.alice).await?;
+        Ok::<_, StoreError>((one, other, conn.notification_wishers(fixture.guild).await?.len()))
+    });
+    assert_eq!(kept.unwrap(), (Some(json!({})), None, 1));
+}
+
+pub(crate) async fn what_is_due_to_one_is_told_as_one(fixture: Fixture) {
+    let mut ids = Vec::new();
+    for title in ["first", "second", "third"] {
+        ids.push(tell(&fixture, title, None, Some(fixture.guild)).await);
+    }
+    let now = fixture.now();
+    let later = now + TimeDelta::hours(1);
+    let waiting =
+        async || in_read!(fixture.store, |conn| { conn.notifications_to_hand_on(10).await }).unwrap();
+    assert_eq!(waiting().await.len(), 3);
+    for (id, at) in ids.iter().zip([now, now, later]) {
+        for recipient in [Some(fixture.alice), None] {
+            let telling = TellingId(fixture.ids.next());
+            for again in [telling, telling] {
+                in_tx!(fixture.store, |tx| {
+                    tx.insert_telling(again, *id, fixture.guild, recipient, at).await
+                })
+                .unwrap();
+            }
+        }
+        let hand_on =
+            async || in_tx!(fixture.store, |tx| { tx.hand_on_notification(*id, now).await }).unwrap();
+        assert_eq!((hand_on().await, hand_on().await), (true, false));
+    }
+    assert_eq!(waiting().await, []);
+    let due = async |at| in_read!(fixture.store, |conn| { conn.due_tellings(at, 10).await }).unwrap();
+    assert_eq!(due(now).await.len(), 4);
+    let batch = BatchId(fixture.ids.next());
+    let begin = async |batch, at| {
+        in_tx!(fixture.store, |tx| {
+            tx.begin_telling(batch, fixture.guild, Some(fixture.alice), at)
+                .await
+        })
+        .unwrap()
+    };
+    assert_eq!(begin(batch, now).await, 2);
+    // What is due later joins no batch that was begun.
+    assert_eq!(begin(BatchId(fixture.ids.next()), now).await, 0);
+    let of_batch = async || in_read!(fixture.store, |conn| { conn.telling_batch(batch).await }).unwrap();
+    let titles: Vec<String> = of_batch().await.into_iter().map(|one| one.title).collect();
+    assert_eq!(titles, ["first", "second"]);
+    in_tx!(fixture.store, |tx| { tx.put_off_telling(batch, later).await }).unwrap();
+    let left: Vec<_> = due(now)
+        .await
+        .into_iter()
+        .map(|telling| telling.recipient_id)
+        .collect();
+    assert_eq!(left, [None, None]);
+    let again = due(later).await;
+    let tried = again.iter().filter(|telling| telling.batch_id == Some(batch));
+    assert_eq!(tried.map(|telling| telling.attempts).collect::<Vec<_>>(), [1, 1]);
+    let unbegun = again
+        .iter()
+        .find(|telling| telling.recipient_id.is_some() && telling.batch_id.is_none());
+    let id = unbegun.unwrap().id;
+    in_tx!(fixture.store, |tx| {
+        tx.end_telling(batch).await?;
+        tx.postpone_telling(id, later + TimeDelta::hours(1)).await
+    })
+    .unwrap();
+    assert_eq!(of_batch().await, []);
+    let left = due(later).await;
+    assert!(
+        left.iter().all(|telling| telling.recipient_id.is_none()),
+        "{left:?}"
+    );
+}
+
+pub(crate) async fn a_day_is_taken_until_it_is_told(fixture: Fixture) {
+    let (guild, day) = (fixture.guild, fixture.now());
+    let now = day + TimeDelta::hours(33);
+    let again = now + TimeDelta::minutes(2);
+    let take = async |now| {
+        in_tx!(fixture.store, |tx| {
+            tx.take_digest(guild, day, now, again.max(now + TimeDelta::minutes(2)))
+                .await
+        })
+        .unwrap()
+    };
+    assert!(take(now).await);
+    assert!(!take(now).await, "somebody is at it");
+    assert!(take(again).await, "whoever was at it is dead");
+    let end = async || in_tx!(fixture.store, |tx| { tx.end_digest(guild, day, now).await }).unwrap();
+    assert_eq!((end().await, end().await), (true, false));
+    assert!(!take(again + TimeDelta::days(1)).await, "it was told");
+    let forget = async |before| in_tx!(fixture.store, |tx| { tx.forget_digests(before, 9).await }).unwrap();
+    assert_eq!((forget(day).await, forget(now).await), (0, 1));
+    let wanted = async || in_read!(fixture.store, |conn| { conn.guilds_with_digest().await }).unwrap();
+    assert_eq!(wanted().await, []);
+    in_tx!(fixture.store, |tx| {
+        let mut settings = tx.guild_settings(guild).await?.unwrap();
+        settings.settings.0 = json!({ "digest": { "at": "09:00" } });
+        tx.set_guild_settings(&settings).await
+    })
+    .unwrap();
+    let wanted: Vec<GuildKey> = wanted().await.iter().map(|guild| guild.id).collect();
+    assert_eq!(wanted, [guild]);
 }

@@ -1,7 +1,7 @@
 //! Whether the statements, the words and the migrations fit the schema.
 
 use crate::fixture::Fixture;
-use lockdown_events::{Action, NotificationLevel, Origin, Platform};
+use lockdown_events::{Action, NotificationKind, NotificationLevel, Origin, Platform};
 use lockdown_store::appeals::{AppealState, AuthorKind};
 use lockdown_store::audit::ActorKind;
 use lockdown_store::cases::{CaseEventKind, CaseState, Lift};
@@ -65,6 +65,7 @@ pub(crate) async fn words_are_those_of_the_code(_: Fixture) {
                 words(SanctionKind::ALL, SanctionKind::as_str),
                 words(ChannelKind::ALL, ChannelKind::as_str),
                 words(RetentionKind::ALL, RetentionKind::as_str),
+                words(NotificationKind::ALL, NotificationKind::as_str),
             ],
         ),
         (

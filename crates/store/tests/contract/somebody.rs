@@ -211,6 +211,10 @@ async fn fill_by_hand(fixture: &Fixture, somebody: IdentityId, case: &Case) {
             "INSERT INTO case_message_edits (message_id, at, body) VALUES ({message}, {now}, 'not {MARK}')"
         ),
         format!(
+            "INSERT INTO notification_wishes (guild_id, identity_id, wishes, updated_at) \
+             VALUES ({guild}, {who}, '{{\"timezone\":\"{MARK}\"}}', {now})"
+        ),
+        format!(
             "INSERT INTO notifications (id, recipient_id, level, title, body, link, at) \
              VALUES ({}, {who}, 'info', '{MARK}', '{MARK}', '{MARK}', {now})",
             new()

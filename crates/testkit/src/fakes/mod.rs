@@ -1,6 +1,7 @@
 //! The platforms' side of the wire, on loopback, with state.
 
 pub mod discord;
+mod multipart;
 pub mod telegram;
 
 pub use discord::FakeDiscord;

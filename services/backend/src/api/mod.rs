@@ -14,6 +14,7 @@ mod access_log;
 mod audit;
 mod cases;
 mod dead_letters;
+mod digest;
 mod events;
 mod gate;
 mod guilds;
@@ -46,6 +47,7 @@ pub(crate) mod tokens;
 mod undo;
 mod version;
 mod webhooks;
+mod wishes;
 
 pub(crate) use gate::{Peer, address, read as read_body};
 pub(crate) use route::Cut;
@@ -118,6 +120,7 @@ pub(crate) struct Door {
 pub(crate) fn routes() -> Vec<Route> {
     [
         guilds::routes(),
+        digest::routes(),
         sanctions::routes(),
         cases::routes(),
         threads::routes(),
@@ -136,6 +139,7 @@ pub(crate) fn routes() -> Vec<Route> {
         dead_letters::routes(),
         presence::routes(),
         notifications::routes(),
+        wishes::routes(),
         webhooks::routes(),
         hooks::routes(),
         tokens::routes(),

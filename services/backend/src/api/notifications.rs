@@ -7,8 +7,10 @@ use super::route::{Call, Done, Found, Made, Route};
 use crate::problem::{Code, Problem};
 use axum::http::Method;
 use chrono::{DateTime, Utc};
-use lockdown_events::{self as events, GuildId, NotificationId, NotificationLevel, Platform, UserId};
-use lockdown_moderation::notices::{self, Kept, Notice, To};
+use lockdown_events::{
+    self as events, GuildId, NotificationId, NotificationKind, NotificationLevel, Platform, UserId,
+};
+use lockdown_moderation::notices::{self, Kept, Notice, To, Wishes};
 use lockdown_moderation::{GuildRef, UserRef};
 use lockdown_store::guilds::{Guild, GuildKey};
 use lockdown_store::notifications::{Mailbox, ReaderId, Received};
@@ -69,6 +71,8 @@ struct Page {
 struct View {
     id: String,
     level: Level,
+    /// What it is about.
+    kind: NotificationKind,
     title: String,
     body: String,
     /// Where to look, as a path of the dashboard.
@@ -135,7 +139,7 @@ pub(super) struct Reader {
 
 pub(super) fn routes() -> Vec<Route> {
     let notification = json!({ "id": "0199c2d4-0000-7000-8000-000000000001", "level": "warning",
-        "title": "A webhook was disabled", "body": "", "link": "/webhooks", "at": "2026-11-20T09:06:00Z",
+        "kind": "failure", "title": "A webhook was disabled", "body": "", "link": "/webhooks", "at": "2026-11-20T09:06:00Z",
         "personal": false, "platform": null, "guildId": null, "readAt": null });
     vec![
         Route::new(
@@ -244,11 +248,33 @@ impl Reader {
         })
     }
 
+    /// What they do not want to see of which guild.
+    pub(super) async fn hidden(
+        &self,
+        call: &Call,
+    ) -> Result<Vec<(Platform, GuildId, NotificationKind)>, Problem> {
+        let mut hidden = Vec::new();
+        for identity in &self.identities {
+            let found = in_read!(call.api.store, |conn| {
+                conn.notification_wishes_of(identity.id).await
+            })?;
+            for wished in found {
+                let wishes: Wishes = serde_json::from_value(wished.wishes.0).unwrap_or_default();
+                if let Some(guild) = self.guilds.get(&wished.guild_id) {
+                    let of = |kind| (guild.platform, guild.native_id.clone(), kind);
+                    hidden.extend(wishes.hidden.into_iter().map(of));
+                }
+            }
+        }
+        Ok(hidden)
+    }
+
     fn view(&self, received: Received) -> View {
         let guild = received.guild_id.and_then(|id| self.guilds.get(&id));
         View {
             id: received.id.to_string(),
             level: received.level.into(),
+            kind: received.kind,
             title: received.title,
             body: received.body,
             link: received.link,
@@ -277,6 +303,7 @@ impl Reader {
                 .or(guild.map(|guild| guild.platform)),
             guild_id: guild.map(|guild| guild.native_id.clone()),
             link: received.link,
+            kind: Some(received.kind),
         }
     }
 
@@ -393,6 +420,7 @@ async fn create(call: Call, Body(new): Body<NewNotice>) -> Result<Made<Created>,
     let notice = Notice {
         id: NotificationId(call.api.ctx.ids.next()),
         level: new.level.into(),
+        kind: NotificationKind::Message,
         title: new.title,
         body: new.body,
         link: new.link,

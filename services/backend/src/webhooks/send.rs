@@ -4,7 +4,7 @@ use super::address::{self, Guarded};
 use super::sign;
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_bus::Bus;
-use lockdown_events::{NotificationId, NotificationLevel};
+use lockdown_events::{NotificationId, NotificationKind, NotificationLevel};
 use lockdown_moderation::GuildRef;
 use lockdown_moderation::notices::{self, Notice, To};
 use lockdown_runtime::health::Component;
@@ -302,6 +302,7 @@ fn notice(webhook: &Webhook, id: NotificationId, at: DateTime<Utc>) -> Notice {
     Notice {
         id,
         level: NotificationLevel::Warning,
+        kind: NotificationKind::Failure,
         title: format!("The webhook to {} was disabled", host.unwrap_or_default()),
         body: format!(
             "Nothing more is sent there: {}. What waits is kept and sent when it is enabled again.",

@@ -64,6 +64,7 @@ macro_rules! cases {
             settings: settings_that_cannot_be_are_named;
             events: events_are_listed_and_go_on_where_they_ended;
             events: events_go_on_in_the_archive_where_the_streams_were_trimmed;
+            stats: a_day_is_shown_with_the_week_before;
             stats: decisions_and_rules_are_counted_by_hours;
             live: events_are_heard_as_they_happen;
             live: what_an_outsider_publishes_is_heard_in_one_line;
@@ -78,6 +79,7 @@ macro_rules! cases {
             notifications: everybody_has_their_own_notifications;
             notifications: notifications_are_heard_by_whom_they_are_for;
             notifications: a_notification_says_something_to_somebody;
+            notifications: somebody_chooses_what_they_are_told;
             webhooks: a_webhook_is_sent_what_it_wants;
             webhooks: what_is_not_taken_comes_again;
             webhooks: a_webhook_that_is_gone_is_disabled_and_told;

@@ -1,6 +1,6 @@
 //! Words to moderators: listed, read, and heard.
 
-use crate::house::{ADMIN, House};
+use crate::house::{ADMIN, HERE, House, say};
 use crate::live::{Client, events_of, socket_of};
 use lockdown_events::{Platform, UserId};
 use lockdown_store::accounts::{Account, AccountId};
@@ -9,6 +9,7 @@ use lockdown_store::in_tx;
 use lockdown_store::people::{IdentityId, PersonId, Seen};
 use lockdown_store::tokens::{ApiToken, TokenId};
 use lockdown_store::{Bearer, StoreError};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 const LIVE: &str = "/notifications/live";
@@ -217,4 +218,42 @@ pub(crate) async fn a_notification_says_something_to_somebody(house: House) {
     let nowhere = json!({ "level": "info", "title": "a", "platform": "discord", "guildId": "12345" });
     let said = house.post("operator", "/notifications", &nowhere).await;
     said.is_problem(404, "unknown_guild");
+}
+
+pub(crate) async fn somebody_chooses_what_they_are_told(house: House) {
+    let ana = ana(&house).await;
+    let path = format!("{HERE}/me/notifications");
+    let put = async |token: &str, body: &Value| say(house.ask(token, Method::PUT, &path).json(body)).await;
+    assert_eq!(house.get(&ana, &path).await.is(200)["direct"], json!([]));
+    let chosen = json!({ "direct": ["alert"], "hidden": ["message"], "quiet": { "from": "22:00", "to": "07:00" },
+        "digest": "18:00", "timezone": "Europe/Berlin", "urgentAtOnce": true });
+    assert_eq!(put(&ana, &chosen).await.is(200), &chosen);
+    assert_eq!(house.get(&ana, &path).await.is(200), &chosen);
+    for (body, code, at) in [
+        (json!({ "timezone": "Mars" }), "bad_settings", "timezone"),
+        (
+            json!({ "quiet": { "from": "07:00", "to": "07:00" } }),
+            "bad_settings",
+            "quiet.to",
+        ),
+        (json!({ "digest": "late" }), "invalid", "digest"),
+        (json!({ "direct": ["gossip"] }), "invalid", "direct[0]"),
+    ] {
+        let said = put(&ana, &body).await;
+        said.is_problem(422, code);
+        assert_eq!(said.path(), at, "{body}");
+    }
+    // A token that is nobody's is told nothing.
+    put("moderator", &chosen).await.is_problem(422, "no_account");
+    // What she does not want to see neither shows nor is heard; others see it.
+    let mut client = events_of(&house, &ana, LIVE, None).await;
+    let here = json!({ "level": "info", "title": "here", "platform": "discord", "guildId": "100" });
+    tell(&house, here).await;
+    tell(&house, json!({ "level": "info", "title": "all" })).await;
+    hears(&mut client, "all").await;
+    let page = house.get(&ana, "/notifications").await;
+    assert_eq!(titles(page.is(200)), ["all"]);
+    assert_eq!(page.body["unread"], 1);
+    let page = house.get("moderator", "/notifications").await;
+    assert_eq!(titles(page.is(200)), ["all", "here"]);
 }

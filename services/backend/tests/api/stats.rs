@@ -4,6 +4,7 @@ use crate::house::{HERE, House};
 use lockdown_bus::{Class, archive_news};
 use lockdown_events::{Envelope, EventId};
 use lockdown_moderation::StoreArchive;
+use lockdown_store::activity::GuildHour;
 use lockdown_store::in_tx;
 use lockdown_store::reviews::Review;
 use serde_json::{Value, json};
@@ -115,4 +116,39 @@ async fn reviewed(house: &House, user: &str, verdict: &str) {
         .await
     })
     .unwrap();
+}
+
+pub(crate) async fn a_day_is_shown_with_the_week_before(house: House) {
+    let hour = GuildHour {
+        guild_id: house.guild,
+        hour: "2026-11-13T10:00:00Z".parse().unwrap(),
+        messages: 12,
+        joins: 1,
+        leaves: 0,
+        actions: 0,
+        flagged: 0,
+    };
+    in_tx!(house.store, |tx| {
+        tx.add_guild_activity(std::slice::from_ref(&hour)).await
+    })
+    .unwrap();
+    let of = async |day: &str| house.get("viewer", &format!("{HERE}/digest{day}")).await;
+    let digest = of("?day=2026-11-20").await;
+    assert_eq!(digest.is(200)["day"], "2026-11-20");
+    assert_eq!(digest.body["from"], "2026-11-20T00:00:00Z");
+    assert_eq!(digest.body["week"]["messages"], 12);
+    assert_eq!(digest.body["numbers"]["messages"], 0);
+    let days = digest.body["days"].as_array().unwrap();
+    assert_eq!((days.len(), &days[0]["messages"]), (8, &json!(12)));
+    let yesterday = (house.ctx.clock.now() - chrono::TimeDelta::days(1)).date_naive();
+    let usual = of("").await;
+    let day: chrono::NaiveDate = serde_json::from_value(usual.is(200)["day"].clone()).unwrap();
+    // A day may have ended meanwhile.
+    assert!((0..=1).contains(&(day - yesterday).num_days()), "{day}");
+    of("?day=2999-01-01").await.is_problem(400, "bad_query");
+    of("?day=soon").await.is_problem(400, "bad_query");
+    let chart = of("/chart?day=2026-11-20").await;
+    assert_eq!(chart.status, 200);
+    assert_eq!(chart.headers["content-type"], "image/png");
+    assert!(chart.text.contains("PNG"));
 }

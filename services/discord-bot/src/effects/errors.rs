@@ -45,6 +45,11 @@ impl Deed {
 // === impl Discord ===
 
 impl Discord {
+    /// Why something was not said, or not learned.
+    pub(crate) fn why_not(&self, error: RestError, guild: u64) -> PlatformError {
+        self.why(error, guild, Deed::Look)
+    }
+
     /// Why it was not done.
     pub(super) fn why(&self, error: RestError, guild: u64, deed: Deed) -> PlatformError {
         let (code, message) = match error {

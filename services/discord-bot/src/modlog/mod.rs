@@ -6,6 +6,7 @@
 
 mod archive;
 mod embed;
+mod say;
 
 use crate::case::Recorded;
 use crate::effects::Discord;

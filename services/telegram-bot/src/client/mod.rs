@@ -25,8 +25,8 @@ use std::time::Duration;
 use teloxide::RequestError;
 use teloxide::payloads::GetChat;
 use teloxide::prelude::{Bot, Request as _};
-use teloxide::requests::{JsonRequest, Payload};
-use teloxide::types::{ChatId, Recipient};
+use teloxide::requests::{JsonRequest, MultipartPayload, MultipartRequest, Payload};
+use teloxide::types::{ChatId, InputFile, Recipient};
 
 /// Telegram answers a call within a second or two. After a fault of its own the library rests for ten before it says so:
 /// whoever waits for a sanction has given up by then.
@@ -62,6 +62,16 @@ impl<P: Payload> Payload for Plain<P> {
 impl<P: Serialize> Serialize for Plain<P> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
+    }
+}
+
+impl<P: MultipartPayload> MultipartPayload for Plain<P> {
+    fn copy_files(&self, into: &mut dyn FnMut(InputFile)) {
+        self.0.copy_files(into);
+    }
+
+    fn move_files(&mut self, into: &mut dyn FnMut(InputFile)) {
+        self.0.move_files(into);
     }
 }
 
@@ -132,25 +142,56 @@ impl Client {
     where
         P: Payload + Serialize + Send + Sync + 'static,
     {
+        self.in_turn(class, P::NAME, chat, |chat, pass| self.send(make(chat), pass))
+            .await
+    }
+
+    /// The same, with files beside it.
+    pub(crate) async fn call_with_files<P>(
+        &self,
+        class: Class,
+        chat: ChatId,
+        make: impl Fn(ChatId) -> P + Send + Sync,
+    ) -> Result<Value, CallError>
+    where
+        P: MultipartPayload + Serialize + Send + Sync + 'static,
+    {
+        let send = |chat, pass| {
+            let sending = MultipartRequest::new(self.bot.clone(), Plain(make(chat))).send();
+            wait(sending, pass)
+        };
+        self.in_turn(class, P::NAME, chat, send).await
+    }
+
+    async fn in_turn<F>(
+        &self,
+        class: Class,
+        name: &'static str,
+        chat: ChatId,
+        send: impl Fn(ChatId, Pass) -> F + Send + Sync,
+    ) -> Result<Value, CallError>
+    where
+        F: Future<Output = Result<Value, RequestError>> + Send,
+    {
         let mut chat = chat;
         let mut tries = 0;
         loop {
-            let pass = self.limiter.enter(class, P::NAME, chat.0, LONGEST_WAIT).await?;
+            let pass = self.limiter.enter(class, name, chat.0, LONGEST_WAIT).await?;
             tries += 1;
-            match self.send(make(chat), pass).await {
+            match send(chat, pass).await {
                 Err(RequestError::MigrateToChatId(to)) if tries < TRIES => {
                     self.moved(chat.0, to.0);
                     chat = to;
                 }
                 Err(RequestError::RetryAfter(seconds)) => {
                     let wait = seconds.duration();
-                    self.limiter.block(P::NAME, chat.0, wait);
+                    self.limiter.block(name, chat.0, wait);
                     if wait > LONGEST_WAIT || tries >= TRIES {
                         return Err(CallError::Limited(wait));
                     }
                 }
                 Ok(answer) => return Ok(answer),
-                Err(error) => return Err(CallError::of(P::NAME, error)),
+                Err(error) => return Err(CallError::of(name, error)),
             }
         }
     }
@@ -192,13 +233,7 @@ impl Client {
         P: Payload + Serialize + Send + Sync + 'static,
     {
         let sending = JsonRequest::new(self.bot.clone(), Plain(payload)).send();
-        let answer = tokio::time::timeout(PATIENCE, sending).await;
-        drop(pass);
-        // The library keeps a 5xx to itself for longer than this.
-        answer.unwrap_or_else(|_| {
-            let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "Telegram did not answer in time");
-            Err(RequestError::Io(Arc::new(late)))
-        })
+        wait(sending, pass).await
     }
 
     /// Has updates sent to us.
@@ -210,4 +245,17 @@ impl Client {
     pub(crate) async fn updates(&self, updates: RawUpdates) -> Result<Vec<Value>, RequestError> {
         JsonRequest::new(self.polling.clone(), updates).send().await
     }
+}
+
+/// Waits for the answer to a call. The library keeps a 5xx to itself for longer than this.
+async fn wait(
+    sending: impl Future<Output = Result<Value, RequestError>>,
+    pass: Pass,
+) -> Result<Value, RequestError> {
+    let answer = tokio::time::timeout(PATIENCE, sending).await;
+    drop(pass);
+    answer.unwrap_or_else(|_| {
+        let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "Telegram did not answer in time");
+        Err(RequestError::Io(Arc::new(late)))
+    })
 }

@@ -5,17 +5,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_bus::{Bus, HandlerError, Received};
 use lockdown_events::{
     Action, ChannelId, Envelope, Event, GuildId, MessageId, MessageRef, ModerationAction, ModerationEvent,
-    Notification, NotificationId, NotificationLevel, Origin, Platform, Source, TraceId, UserId,
+    NotificationId, NotificationKind, NotificationLevel, Origin, Platform, Source, TraceId, UserId,
     Verdict as Told, VerdictMode,
 };
 use lockdown_moderation::desk::{Desk, DeskError, ModeAsk};
+use lockdown_moderation::notices::{self, Notice, To};
 use lockdown_moderation::{Actor, GuildRef};
 use lockdown_policy::counter::First;
 use lockdown_policy::{By, Explanation, Facts, Outcome, Planned, RuleSet, Verdict};
 use lockdown_runtime::{Clock, Ids, chain};
 use lockdown_store::labels::{Label, LabelId};
 use lockdown_store::modes::Mode;
-use lockdown_store::notifications::Notification as Kept;
 use lockdown_store::people::{IdentityId, PersonId, Seen};
 use lockdown_store::policies::PolicyMode;
 use lockdown_store::{Store, StoreError, in_tx};
@@ -208,11 +208,23 @@ impl Follow {
         let (rule, act) = (case.rule(planned), &planned.act);
         let purpose = format!("call/{rule}/{act}/{}", planned.approval);
         let name = act.name.as_deref().unwrap_or_default();
-        let title = match act.word() {
-            _ if planned.approval > 0 => format!("The rule {rule} asks for: {act}"),
-            "review" => format!("The rule {rule} asks for a look ({name})"),
-            "hold" => format!("The rule {rule} holds a message"),
-            _ => format!("The rule {rule} raises an alert ({name})"),
+        let (kind, title) = match act.word() {
+            _ if planned.approval > 0 => (
+                NotificationKind::Approval,
+                format!("The rule {rule} asks for: {act}"),
+            ),
+            "review" => (
+                NotificationKind::Review,
+                format!("The rule {rule} asks for a look ({name})"),
+            ),
+            "hold" => (
+                NotificationKind::Review,
+                format!("The rule {rule} holds a message"),
+            ),
+            _ => (
+                NotificationKind::Alert,
+                format!("The rule {rule} raises an alert ({name})"),
+            ),
         };
         let of = &case.facts;
         let mut body = format!("By {} on {}.", case.author, of.kind.as_str());
@@ -223,43 +235,21 @@ impl Follow {
             let needed = planned.approval;
             body = format!("{body} It is not done before a moderator does it: {needed} have to agree.");
         }
-        let (platform, at) = (of.platform, self.clock.now());
-        let id = NotificationId(of.event_id.follow_up(&purpose).0);
-        let new = in_tx!(self.store, |tx| {
-            let Some(guild) = tx.guild(platform, case.guild).await? else {
-                return Ok(false);
-            };
-            let notification = Kept {
-                id,
-                recipient_id: None,
-                guild_id: Some(guild.id),
-                level,
-                title: title.clone(),
-                body: body.clone(),
-                link: None,
-                at,
-            };
-            tx.insert_notification(&notification).await
-        });
-        if !new.map_err(|error| super::told(&error))? {
-            return Ok(());
-        }
-        let said = self.bus.notify(Notification {
-            id,
+        let notice = Notice {
+            id: NotificationId(of.event_id.follow_up(&purpose).0),
             level,
+            kind,
             title,
             body,
-            at,
-            user_id: None,
-            platform: Some(platform),
-            guild_id: Some(case.guild.clone()),
             link: None,
+            at: self.clock.now(),
+        };
+        let to = To::Guild(GuildRef {
+            platform: of.platform,
+            id: case.guild.clone(),
         });
-        // Who does not listen now finds it all the same.
-        if let Err(error) = said.await {
-            tracing::debug!("Could not say live what moderators are told: {}", chain(&error));
-        }
-        Ok(())
+        let told = notices::tell(&self.store, &self.bus, notice, &to).await;
+        told.map(drop).map_err(|error| super::told(&error))
     }
 
     /// What is held of a message is for moderators to look at. A person who is held keeps silent until one lets them speak:

@@ -7,8 +7,10 @@
 
 mod archive;
 mod counts;
+mod digest;
 mod house;
 mod leader;
+mod notify;
 
 /// One test for each story and size, on the clock of the machine.
 macro_rules! sizes {
@@ -28,6 +30,32 @@ macro_rules! sizes {
             }
         )+ )+ }
     };
+}
+
+/// The same, on a clock that the story owns.
+macro_rules! timed {
+    ($( $module:ident: $case:ident at $start:literal; )+) => { $(
+        mod $module {
+            #[tokio::test(flavor = "multi_thread")]
+            async fn embedded() {
+                let (clock, time) = lockdown_runtime::Clock::mock($start.parse().unwrap());
+                crate::$module::$case(crate::house::House::embedded(clock).await, time).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn fleet() {
+                let (clock, time) = lockdown_runtime::Clock::mock($start.parse().unwrap());
+                crate::$module::$case(crate::house::House::fleet(clock).await, time).await;
+            }
+        }
+    )+ };
+}
+
+mod timed {
+    timed! {
+        digest: a_day_is_told_once at "2026-11-21T07:59:00Z";
+        notify: moderators_are_told_as_they_chose at "2026-11-20T21:00:00Z";
+    }
 }
 
 sizes! {

@@ -5,6 +5,7 @@ use super::limits::{Standing, Wait};
 use super::rest::{self, Answer, Call, Refusal};
 use super::world::{Recorded, World};
 use super::{Shared, lock, oauth};
+use crate::fakes::multipart::parts;
 use anyhow::{Context as _, Result};
 use chrono::TimeDelta;
 use http_body_util::{BodyExt as _, Full};
@@ -127,18 +128,11 @@ fn read_body(media: Option<&str>, bytes: &[u8]) -> Value {
     let Some(boundary) = media.and_then(|media| media.strip_prefix("multipart/form-data; boundary=")) else {
         return serde_json::from_slice(bytes).unwrap_or(Value::Null);
     };
-    // What a test sends is small, and what is no text is only counted.
-    let text = String::from_utf8_lossy(bytes);
     let (mut body, mut files) = (Value::Null, Vec::new());
-    for part in text.split(&format!("--{boundary}")) {
-        let Some((head, content)) = part.split_once("\r\n\r\n") else {
-            continue;
-        };
-        let content = content.strip_suffix("\r\n").unwrap_or(content);
-        let named = |name: &str| head.split(&format!("{name}=\"")).nth(1)?.split('"').next();
-        match (named(" name"), named("filename")) {
-            (Some("payload_json"), _) => body = serde_json::from_str(content).unwrap_or_default(),
-            (Some(_), Some(file)) => files.push(json!({ "filename": file, "text": content })),
+    for part in parts(boundary, bytes) {
+        match (part.name.as_str(), part.file) {
+            ("payload_json", _) => body = serde_json::from_str(&part.text).unwrap_or_default(),
+            (_, Some(file)) => files.push(json!({ "filename": file, "text": part.text })),
             _ => {}
         }
     }

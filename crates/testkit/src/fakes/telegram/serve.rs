@@ -7,6 +7,7 @@ use super::refusal::{Answer, Refusal};
 use super::updates::Webhook;
 use super::world::Request;
 use super::{Shared, lock};
+use crate::fakes::multipart::{Part, parts};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
@@ -17,6 +18,8 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Before the boundary, in the content type of a form with files.
+const FORM: &str = "multipart/form-data; boundary=";
 /// The longest that a poll is held.
 const LONGEST_POLL: Duration = Duration::from_secs(50);
 /// Between two tries of a webhook that did not take an update.
@@ -122,6 +125,18 @@ fn read(query: Vec<(String, String)>, headers: &HeaderMap, body: &[u8]) -> Optio
         Some(kind) if kind.starts_with("application/json") && !body.is_empty() => Some(Params::new(
             serde_json::from_slice::<Map<String, Value>>(body).ok()?,
         )),
+        Some(kind) if kind.starts_with(FORM) => {
+            let parts = parts(&kind[FORM.len()..], body);
+            // A file is named by the field that it belongs to.
+            let (files, fields): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.file.is_some());
+            let field = |part: Part| {
+                let attached = part.text.strip_prefix("attach://");
+                let file = attached.and_then(|name| files.iter().find(|file| file.name == name));
+                let text = file.and_then(|file| file.file.clone()).unwrap_or(part.text);
+                (part.name, text)
+            };
+            Some(Params::from_pairs(fields.into_iter().map(field)))
+        }
         _ => Some(Params::from_pairs(query)),
     }
 }

@@ -187,6 +187,7 @@ async fn notifications_live(
             .map(|identity| (identity.platform, identity.native_id.clone()))
             .collect(),
         scope: scope.clone(),
+        hidden: reader.hidden(&call).await?,
     };
     let after = listening.after.map(NotificationId);
     let begin = after.unwrap_or_else(|| NotificationId(call.api.ctx.ids.next()));

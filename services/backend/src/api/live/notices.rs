@@ -7,7 +7,7 @@ use super::scope::Scope;
 use crate::problem::{Code, Problem};
 use bytes::Bytes;
 use lockdown_bus::{Bus, Heard, Key, ListenOptions, SubscribeError, Subscription};
-use lockdown_events::{Live, Notification, NotificationId, Platform, UserId};
+use lockdown_events::{GuildId, Live, Notification, NotificationId, NotificationKind, Platform, UserId};
 use lockdown_runtime::chain;
 use serde_json::json;
 use std::collections::{BTreeSet, VecDeque};
@@ -35,6 +35,8 @@ pub(super) struct NoticeWish {
     /// The accounts on platforms of whoever listens.
     pub(super) accounts: Vec<(Platform, UserId)>,
     pub(super) scope: Scope,
+    /// What they do not want to see.
+    pub(super) hidden: Vec<(Platform, GuildId, NotificationKind)>,
 }
 
 /// One reader's notifications: first those that were kept since their place, then what is said.
@@ -97,7 +99,12 @@ impl Frame for NoticeFrame {
                 .accounts
                 .iter()
                 .any(|(on, id)| id == user && (notice.platform.is_none() || *on == platform)),
-            (None, Some(guild)) => wish.scope.has(&Key::community(platform, guild)),
+            (None, Some(guild)) => {
+                let hides = |(on, of, kind): &(Platform, GuildId, NotificationKind)| {
+                    *on == platform && of == guild && Some(*kind) == notice.kind
+                };
+                wish.scope.has(&Key::community(platform, guild)) && !wish.hidden.iter().any(hides)
+            }
             (None, None) => true,
         }
     }

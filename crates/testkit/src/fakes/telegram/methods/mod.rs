@@ -31,6 +31,7 @@ pub(super) fn call(world: &mut World, bot: i64, method: &str, params: &mut Param
         "declinechatjoinrequest" => members::decline,
         "answerchatjoinrequestquery" => members::answer_query,
         "sendmessage" => messages::send,
+        "sendphoto" => messages::send_photo,
         "copymessage" => messages::copy,
         "forwardmessage" => messages::forward,
         "forwardmessages" => messages::forward_many,
