@@ -12,6 +12,7 @@ mod account;
 mod administrators;
 mod ask;
 mod client;
+mod closing;
 mod commands;
 mod door;
 mod due;
@@ -29,6 +30,7 @@ use administrators::Administrators;
 use anyhow::Context as _;
 use ask::Asking;
 use client::Client;
+use closing::Permissions;
 use commands::Commands;
 use door::Door;
 use due::{Due, Task};
@@ -80,6 +82,11 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
     hands::start(&ctx, &bus, Arc::clone(&telegram) as Arc<dyn Platform>).await?;
     let due = Due::new(Arc::clone(bus.engine()), ctx.ids.clone());
     let book = hands::SettingsBook::open(&ctx, &bus).await?;
+    let permissions = Permissions {
+        client: client.clone(),
+        due: due.clone(),
+    };
+    hands::follow_modes(&bus, lockdown_events::Platform::Telegram, Arc::new(permissions)).await?;
     let speaker = Speaker::new(client.clone(), due.clone(), book);
     let asking = Asking::new(bus.clone());
     let log = Arc::new(Log {

@@ -11,9 +11,11 @@
 //! - `route.rs`: what the backend answers to those who ask by a route of the API.
 //! - `shown.rs`: what the platform shows of bans and mutes, asked by whoever compares it with the records.
 //! - `saying.rs`: what workers have to say, to one moderator or in the log channel.
+//! - `closing.rs`: communities that are closed for as long as the mode `lockdown` is in force.
 //! - `ranks.rs`: how people stand, asked by whoever decides and answered by the bot that can look.
 
 mod carry;
+mod closing;
 mod notice;
 mod notices;
 mod ranks;
@@ -22,11 +24,12 @@ mod saying;
 mod settings;
 mod shown;
 
+pub use closing::{Closing, follow_modes};
 pub(crate) use notice::cut;
 pub use ranks::AskedRanks;
 pub use route::RouteAnswer;
 pub use saying::{LogChannel, Said, Saying, answer_sayings};
-pub use settings::{SettingsBook, SettingsTold};
+pub use settings::{RaisedTold, SettingsBook, SettingsTold};
 pub use shown::{Shown, ask_shown};
 
 use crate::platform::Platform;

@@ -4,8 +4,8 @@ use crate::settings::Settings;
 use crate::who::GuildRef;
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
-use lockdown_bus::{Bus, Heard, ListenOptions};
-use lockdown_events::{Event, GuildEvent, SettingsRequest};
+use lockdown_bus::{AskError, Bus, Heard, ListenOptions};
+use lockdown_events::{Event, GuildEvent, GuildId, Platform, SettingsRequest, UserId};
 use lockdown_runtime::{Clock, Context, chain};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -21,6 +21,38 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub struct SettingsTold {
     pub version: u64,
     pub settings: Settings,
+    /// Absent where the community is as always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<RaisedTold>,
+}
+
+/// What a community is in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RaisedTold {
+    pub mode: String,
+    /// A person's id, `rule:<id>` or `token:<name>`.
+    pub by: String,
+    /// Where a person said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moderator_id: Option<UserId>,
+    /// Absent: until somebody ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<DateTime<Utc>>,
+}
+
+/// What a community is in now; `None` where it is as always.
+pub(super) async fn asked_mode(
+    bus: &Bus,
+    platform: Platform,
+    guild: &GuildId,
+) -> Result<Option<RaisedTold>, AskError> {
+    let question = SettingsRequest {
+        platform,
+        guild_id: guild.clone(),
+    };
+    let told: SettingsTold = bus.requests().ask("settings", &question, PATIENCE).await?;
+    Ok(told.mode)
 }
 
 /// What every guild chose. Cheap to clone.

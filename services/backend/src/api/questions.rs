@@ -15,8 +15,7 @@ use lockdown_events::{
     CorrelationId, GuildId, MemberRequest, Platform, RequestError, RouteRequest, SettingsRequest,
 };
 use lockdown_moderation::desk::Facts;
-use lockdown_moderation::hands::RouteAnswer;
-use lockdown_moderation::hands::SettingsTold;
+use lockdown_moderation::hands::{RaisedTold, RouteAnswer, SettingsTold};
 use lockdown_moderation::{GuildRef, UserRef};
 use lockdown_runtime::Context;
 use lockdown_store::Store;
@@ -66,7 +65,19 @@ pub(crate) async fn answer(
                 };
                 let found = api.desk.settings(&of).await;
                 let (settings, version) = found.map_err(|error| refused(&Problem::from(error)))?;
-                Ok(SettingsTold { version, settings })
+                let raised = api.desk.mode(&of).await;
+                let raised = raised.map_err(|error| refused(&Problem::from(error)))?;
+                let mode = raised.map(|raised| RaisedTold {
+                    mode: raised.mode.as_str().to_owned(),
+                    by: raised.by.to_string(),
+                    moderator_id: raised.by.person().map(|who| who.id.clone()),
+                    ends_at: raised.ends_at,
+                });
+                Ok(SettingsTold {
+                    version,
+                    settings,
+                    mode,
+                })
             }
         });
     let settings = settings

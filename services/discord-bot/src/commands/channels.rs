@@ -103,7 +103,7 @@ impl Commands {
         let audit = self.audit(input);
         let again = self.locks.is_closed(guild);
         self.locks
-            .close(guild, ends)
+            .close(guild, ends, false)
             .await
             .map_err(|error| lock_trouble(tongue, &error, 0))?;
         let (mut locked, mut failed) = (0, Vec::new());

@@ -64,6 +64,9 @@ struct Closed {
     until: Option<DateTime<Utc>>,
     /// When its invites are to be closed once more.
     pause_again: Option<DateTime<Utc>>,
+    /// The mode of the community closed it, and opens it when that is over.
+    #[serde(default)]
+    by_mode: bool,
 }
 
 /// Whose time is over.
@@ -229,10 +232,16 @@ impl Locks {
     }
 
     /// Remembers that a guild is closed, and closes its invites where we may; says whether it was open.
-    pub(crate) async fn close(&self, guild: u64, until: Option<DateTime<Utc>>) -> Result<bool, LockError> {
+    pub(crate) async fn close(
+        &self,
+        guild: u64,
+        until: Option<DateTime<Utc>>,
+        by_mode: bool,
+    ) -> Result<bool, LockError> {
         let mut closed = Closed {
             until,
             pause_again: None,
+            by_mode: by_mode || self.is_closed_by_mode(guild),
         };
         if let Err(error) = self.pause(guild, &mut closed).await {
             tracing::info!(guild, "The invites of a closed guild stay open: {error}");
@@ -294,6 +303,7 @@ impl Locks {
             let closed = Closed {
                 until,
                 pause_again: None,
+                by_mode: closed.by_mode,
             };
             if self.keep_guild(guild, &closed).await.is_ok() {
                 self.state().guilds.insert(guild, closed);
@@ -304,6 +314,37 @@ impl Locks {
 
     pub(crate) fn is_closed(&self, guild: u64) -> bool {
         self.state().guilds.contains_key(&guild)
+    }
+
+    pub(crate) fn is_closed_by_mode(&self, guild: u64) -> bool {
+        self.state()
+            .guilds
+            .get(&guild)
+            .is_some_and(|closed| closed.by_mode)
+    }
+
+    /// Learns what another process closed of a guild.
+    pub(crate) async fn recall(&self, guild: u64) -> Result<(), EngineError> {
+        let shared = &self.shared;
+        let guilds = shared.bus.engine().posted(&shared.guilds_board, MOST).await?;
+        let channels = shared.bus.engine().posted(&shared.channels_board, MOST).await?;
+        let mut state = self.state();
+        for posted in guilds
+            .into_iter()
+            .filter(|posted| posted.item == guild.to_string())
+        {
+            if let Ok(closed) = serde_json::from_str(&posted.text) {
+                state.guilds.entry(guild).or_insert(closed);
+            }
+        }
+        for posted in channels {
+            if let (Ok(channel), Ok(lock)) = (posted.item.parse(), serde_json::from_str::<Lock>(&posted.text))
+                && lock.guild == guild
+            {
+                state.channels.entry(channel).or_insert(lock);
+            }
+        }
+        Ok(())
     }
 
     /// Ends what is due, and closes invites once more that stay closed; says what it ended.

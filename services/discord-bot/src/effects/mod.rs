@@ -1,6 +1,7 @@
 //! What is done on Discord: the `Platform` of `lockdown-moderation`, and the removal of messages that rules ask for.
 
 mod channels;
+mod closing;
 mod delete;
 mod errors;
 mod locks;

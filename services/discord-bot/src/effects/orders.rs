@@ -5,8 +5,7 @@
 //! back. To carry out one more word of the rule language: its arm in [`Orders::one`].
 
 use super::channels::SLOWEST;
-use super::locks::{LockError, Locked, Locks, Wanted};
-use super::rank::permissions::{MANAGE_CHANNELS, MANAGE_ROLES};
+use super::locks::{LockError, Locks};
 use super::{Discord, discord_id};
 use crate::rest::RestError;
 use lockdown_bus::{Bus, ConsumerOptions, GroupName, Handler, HandlerError, Posted, Received, Start};
@@ -15,6 +14,7 @@ use lockdown_events::{
     VerdictAct, VerdictMode,
 };
 use lockdown_moderation::Span;
+use lockdown_moderation::hands::follow_modes;
 use lockdown_runtime::{Context, chain};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,13 +29,13 @@ const AT_ONCE: usize = 100;
 #[derive(Clone)]
 pub(crate) struct Orders {
     bus: Bus,
-    discord: Discord,
-    locks: Locks,
+    pub(super) discord: Discord,
+    pub(super) locks: Locks,
     board: Arc<str>,
 }
 
 /// Why something was not done.
-enum Trouble {
+pub(super) enum Trouble {
     /// Another try may succeed.
     Again(String),
     /// In words for a moderator.
@@ -83,6 +83,7 @@ impl Orders {
         };
         bus.consume(GroupName::new(GROUP)?, &Start::Oldest, vec![handler], options)
             .await?;
+        follow_modes(&bus, Platform::Discord, Arc::new(orders.clone())).await?;
         let stopping = ctx.shutdown.soft_token();
         ctx.tasks.spawn("lent-roles", async move {
             stopping.run_until_cancelled(orders.keep_sweeping()).await;
@@ -216,59 +217,15 @@ impl Orders {
         posted.map(drop).map_err(|error| Trouble::Again(chain(&error)))
     }
 
-    /// Locks every channel that people speak in, and closes the invites, for as long as the mode lasts.
     async fn close(&self, order: &Order<'_>) -> Result<Option<ModerationDeed>, Trouble> {
-        let guild = order.guild;
         let lasts = order
             .words()
             .1
             .and_then(|lasts| chrono::TimeDelta::from_std(lasts).ok());
         let until = lasts.and_then(|lasts| order.received.envelope.timestamp.checked_add_signed(lasts));
-        let again = self.locks.is_closed(guild);
-        self.locks.close(guild, until).await?;
-        let known = self.discord.guilds.get(guild).unwrap_or_default();
-        let mut channels: Vec<u64> = known
-            .channels
-            .iter()
-            .filter(|(_, channel)| channel.is_spoken())
-            .map(|(id, _)| *id)
-            .collect();
-        channels.sort_unstable();
-        let (mut locked, mut open) = (0, Vec::new());
-        for channel in channels {
-            let needed = MANAGE_CHANNELS | MANAGE_ROLES;
-            let held = self.discord.guilds.own_permissions_in(guild, channel);
-            if held.is_some_and(|held| held & needed != needed) {
-                open.push(channel);
-                continue;
-            }
-            let wanted = Wanted {
-                guild,
-                until: None,
-                wide: true,
-                audit: &order.audit,
-            };
-            match self.locks.lock(channel, wanted).await {
-                Ok(Locked::Now) => locked += 1,
-                Ok(Locked::Already | Locked::Silent) => {}
-                Err(error) => match Trouble::from(error) {
-                    Trouble::Again(why) => return Err(Trouble::Again(why)),
-                    Trouble::Refused(why) => {
-                        tracing::warn!(guild, channel, "A channel stays open in a lockdown: {why}");
-                        open.push(channel);
-                    }
-                },
-            }
-        }
-        if locked == 0 && !open.is_empty() && !again {
-            return Err(Trouble::Refused(
-                "no channel could be locked: give the bot Manage Channels and Manage Roles".to_owned(),
-            ));
-        }
-        if again && locked == 0 && order.received.attempt == 1 {
-            return Ok(None);
-        }
-        Ok(Some(ModerationDeed {
+        let is_told = order.received.attempt > 1;
+        let locked = self.close_all(order.guild, until, &order.audit, is_told).await?;
+        Ok(locked.map(|locked| ModerationDeed {
             count: Some(locked),
             after: until.map(|at| at.to_rfc3339()),
             ..order.deed("lockdown_start")

@@ -173,12 +173,22 @@ impl Town {
 
     /// What the owner asks of the API by its routes, as the dashboard would.
     pub(crate) async fn route(&self, route: &str, body: Option<Value>) -> Value {
+        self.route_of(route, [], body).await
+    }
+
+    /// The same, of something that the path names.
+    pub(crate) async fn route_of<const N: usize>(
+        &self,
+        route: &str,
+        params: [(String, String); N],
+        body: Option<Value>,
+    ) -> Value {
         let question = RouteRequest {
             platform: Platform::Discord,
             guild_id: GuildId::new(&self.guild.to_string()).unwrap(),
             moderator_id: UserId::new(&self.owner.to_string()).unwrap(),
             route: route.to_owned(),
-            params: [].into(),
+            params: params.into(),
             query: [].into(),
             if_match: None,
             body,

@@ -27,6 +27,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod closed;
 mod door;
 mod judged;
 mod log;

@@ -217,15 +217,25 @@ impl Town {
 
     /// Puts rules in force by the hand of the owner.
     pub(crate) async fn put_rules(&self, text: &str) {
+        self.route("putRules", [], Some(text.into())).await;
+    }
+
+    /// What the owner asks of the API by its routes, as the dashboard would.
+    pub(crate) async fn route<const N: usize>(
+        &self,
+        route: &str,
+        params: [(String, String); N],
+        body: Option<Value>,
+    ) {
         let question = RouteRequest {
             platform: Platform::Telegram,
             guild_id: GuildId::new(&self.chat.to_string()).unwrap(),
             moderator_id: UserId::new(&self.owner.to_string()).unwrap(),
-            route: "putRules".to_owned(),
-            params: BTreeMap::new(),
+            route: route.to_owned(),
+            params: params.into(),
             query: BTreeMap::new(),
             if_match: None,
-            body: Some(text.into()),
+            body,
             key: None,
         };
         let put: Result<Value, AskError> = self.bus.requests().ask("route", &question, PATIENCE).await;

@@ -48,6 +48,19 @@ impl Payload for Restrict {
     const NAME: &'static str = "RestrictChatMember";
 }
 
+/// `setChatPermissions`, as Telegram gave them: see [`Restrict`].
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct SetPermissions {
+    pub(crate) chat_id: i64,
+    pub(crate) permissions: Map<String, Value>,
+    pub(crate) use_independent_chat_permissions: bool,
+}
+
+impl Payload for SetPermissions {
+    type Output = Value;
+    const NAME: &'static str = "SetChatPermissions";
+}
+
 /// `getChatAdministrators` with the bots among them.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct GetAdministrators {

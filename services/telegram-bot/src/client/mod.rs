@@ -10,7 +10,7 @@ mod methods;
 pub(crate) use error::CallError;
 pub(crate) use limiter::Class;
 pub(crate) use methods::{
-    AnswerJoinQuery, DeleteReactions, GetAdministrators, RawUpdates, Restrict, SetWebhook,
+    AnswerJoinQuery, DeleteReactions, GetAdministrators, RawUpdates, Restrict, SetPermissions, SetWebhook,
 };
 
 use anyhow::Context as _;

@@ -35,7 +35,7 @@ enum Subject {
 }
 
 /// Every permission there is, taken away. Telegram counts those that are missing as taken, too.
-const SILENCED: [&str; 11] = [
+pub(crate) const SILENCED: [&str; 11] = [
     "can_send_messages",
     "can_send_audios",
     "can_send_documents",

@@ -15,7 +15,11 @@ use std::time::Duration;
 async fn backend(town: &Town, wishes: &Arc<Mutex<Vec<ModerationAction>>>) -> [Answering; 2] {
     let mut settings = Settings::default();
     settings.telegram.captcha = Captcha::Button;
-    let told = SettingsTold { version: 1, settings };
+    let told = SettingsTold {
+        version: 1,
+        settings,
+        mode: None,
+    };
     let settings = town
         .bus
         .requests()
