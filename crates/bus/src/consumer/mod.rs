@@ -52,8 +52,10 @@ pub struct Received {
     pub event: Event,
     /// Where it lies.
     pub position: Position,
-    /// Which try this is, from 1.
+    /// Which try this is, from 1; tries that ended with their process are not counted.
     pub attempt: u32,
+    /// Somebody was given it before: what they did of it, and whether they said so, is not known.
+    pub again: bool,
 }
 
 /// Why a handler did not handle an event.

@@ -310,6 +310,7 @@ impl Runner {
                         entry,
                         envelope: Arc::clone(&delivery.envelope),
                         attempt: work.attempt,
+                        again: work.attempt > 1 || delivery.deliveries > 1,
                         wanted: work.wanted,
                     });
                     self.running += 1;

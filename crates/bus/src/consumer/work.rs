@@ -47,6 +47,8 @@ pub(super) struct Begun {
     pub(super) entry: Entry,
     pub(super) envelope: Arc<str>,
     pub(super) attempt: u32,
+    /// It may have been shown to a handler before.
+    pub(super) again: bool,
     pub(super) wanted: Wanted,
 }
 
@@ -127,6 +129,7 @@ fn receive(begun: &Begun) -> Result<Received, DecodeError> {
         envelope,
         position: begun.entry.0,
         attempt: begun.attempt,
+        again: begun.again,
     })
 }
 

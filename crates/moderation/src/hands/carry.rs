@@ -101,6 +101,14 @@ impl<'a> Order<'a> {
             ..
         } = self.decision;
         let audit = self.audit_line(platform);
+        // Whoever was removed may be back: they are not removed a second time.
+        let last = match self.action {
+            Action::Softban => Action::Unban,
+            action => action,
+        };
+        if again && self.removes() && self.was_done(platform, last, &audit).await? {
+            return Ok(());
+        }
         match self.action {
             Action::Ban => {
                 let until = self.until(platform, Lasting::Ban, now);
@@ -109,9 +117,11 @@ impl<'a> Order<'a> {
                     .await
             }
             Action::Softban => {
-                platform
-                    .ban(guild, user, Term::Forever, self.delete_window(), &audit)
-                    .await?;
+                if !again || !self.was_done(platform, Action::Ban, &audit).await? {
+                    platform
+                        .ban(guild, user, Term::Forever, self.delete_window(), &audit)
+                        .await?;
+                }
                 gone_is_done(platform.unban(guild, user, &audit).await, Missing::Ban)
             }
             Action::Unban => gone_is_done(platform.unban(guild, user, &audit).await, Missing::Ban),
@@ -129,6 +139,24 @@ impl<'a> Order<'a> {
             }
             Action::Unmute => gone_is_done(platform.unmute(guild, user, &audit).await, Missing::Member),
             Action::Warn | Action::Unwarn | Action::Note => Ok(()),
+        }
+    }
+
+    /// Whether the platform says that we did it. Where we may not look, it is asked for once more.
+    async fn was_done(
+        &self,
+        platform: &dyn Platform,
+        action: Action,
+        audit: &str,
+    ) -> Result<bool, PlatformError> {
+        let Decision {
+            guild_id: guild,
+            user_id: user,
+            ..
+        } = self.decision;
+        match platform.has_done(guild, user, action, audit).await {
+            Err(error) if error.is_permanent() => Ok(false),
+            done => done,
         }
     }
 

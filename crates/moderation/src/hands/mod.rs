@@ -153,7 +153,7 @@ impl Hands {
             notified = self.notify(&received.envelope, &order).await?;
         }
         let done = order
-            .carry_out(&*self.platform, self.clock.now(), received.attempt > 1)
+            .carry_out(&*self.platform, self.clock.now(), received.again)
             .await;
         let carried = match done {
             Ok(()) => {

@@ -9,7 +9,7 @@ pub use limits::{DeleteWindowError, Limits, Stretch, Timer};
 use crate::authority::Rank;
 use crate::duration::{Span, Term};
 use async_trait::async_trait;
-use lockdown_events::{ChannelId, GuildId, MessageId, RoleId, UserId};
+use lockdown_events::{Action, ChannelId, GuildId, MessageId, RoleId, UserId};
 
 /// What the platform shows about a person in a community.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +97,18 @@ pub trait Platform: Send + Sync {
 
     /// Whether the platform holds a ban against them.
     async fn is_banned(&self, guild: &GuildId, user: &UserId) -> Result<bool, PlatformError>;
+
+    /// Whether the platform's own log says that we did this already, by the line that we left there. A platform without such
+    /// a log knows of nothing.
+    async fn has_done(
+        &self,
+        _guild: &GuildId,
+        _user: &UserId,
+        _action: Action,
+        _audit: &str,
+    ) -> Result<bool, PlatformError> {
+        Ok(false)
+    }
 
     /// What the community is called, for those who are told what happened there; `None` when it cannot be read now.
     async fn title(&self, guild: &GuildId) -> Option<String>;

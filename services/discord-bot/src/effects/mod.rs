@@ -3,6 +3,7 @@
 mod channels;
 mod closing;
 mod delete;
+mod done;
 mod errors;
 mod locks;
 mod orders;
@@ -22,7 +23,7 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use chrono::SecondsFormat;
 use errors::Deed;
-use lockdown_events::{ChannelId, GuildId, MessageId, Platform as PlatformName, UserId};
+use lockdown_events::{Action, ChannelId, GuildId, MessageId, Platform as PlatformName, UserId};
 use lockdown_moderation::{
     Deleted, Fault, Limits, MassBan, Member, Missing, Platform, PlatformError, Rank, Span, Term,
 };
@@ -301,6 +302,18 @@ impl Platform for Discord {
             Err(PlatformError::NotFound(Missing::Ban)) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    async fn has_done(
+        &self,
+        guild: &GuildId,
+        user: &UserId,
+        action: Action,
+        audit: &str,
+    ) -> Result<bool, PlatformError> {
+        let (guild, user) = (discord_id(guild.as_str())?, discord_id(user.as_str())?);
+        let logged = self.is_logged(guild, user, action, audit).await;
+        logged.map_err(|error| self.why(error, guild, Deed::Look))
     }
 
     fn own_id(&self) -> &UserId {

@@ -150,7 +150,7 @@ impl Orders {
         let now = self.discord.raw_channel(channel).await?;
         let before = now["rate_limit_per_user"].as_u64().unwrap_or(0);
         // A rule never loosens what stands. What was done by a process that died is told all the same.
-        if before >= seconds && order.received.attempt == 1 {
+        if before >= seconds && !order.received.again {
             return Ok(None);
         }
         if before < seconds {
@@ -223,7 +223,7 @@ impl Orders {
             .1
             .and_then(|lasts| chrono::TimeDelta::from_std(lasts).ok());
         let until = lasts.and_then(|lasts| order.received.envelope.timestamp.checked_add_signed(lasts));
-        let is_told = order.received.attempt > 1;
+        let is_told = order.received.again;
         let locked = self.close_all(order.guild, until, &order.audit, is_told).await?;
         Ok(locked.map(|locked| ModerationDeed {
             count: Some(locked),

@@ -2,16 +2,13 @@
 
 use super::ids::event_id;
 use super::{Intake, guild_id};
-use crate::read;
+use crate::read::{self, BAN, KICK, UNBAN};
 use crate::rest::Ask;
 use lockdown_events::{Action, Envelope, ModerationAction, ModerationEvent, Origin, Platform, UserId};
 use serde_json::Value;
 use serenity::http::Route;
 use serenity::model::id as serenity_id;
 
-const KICK: u64 = 20;
-const BAN: u64 = 22;
-const UNBAN: u64 = 23;
 const MEMBER_UPDATE: u64 = 24;
 /// A time-out by Discord's own AutoMod.
 const AUTO_TIME_OUT: u64 = 145;

@@ -19,6 +19,11 @@ use std::collections::BTreeMap;
 /// Discord counts its ids from here.
 const EPOCH_MS: i64 = 1_420_070_400_000;
 
+/// Kinds of entries of the audit log.
+pub(crate) const KICK: u64 = 20;
+pub(crate) const BAN: u64 = 22;
+pub(crate) const UNBAN: u64 = 23;
+
 /// When the thing with this id was made.
 pub(crate) fn time_of(id: u64) -> DateTime<Utc> {
     let ms = EPOCH_MS + i64::try_from(id >> 22).unwrap_or_default();

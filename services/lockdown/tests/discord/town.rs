@@ -14,8 +14,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-const TOKEN: &str = "MTE3NjUyMzM0MjEyMzQ1Njc4OQ.Gabcde.a-token-of-the-form-that-discord-gives-out";
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const TOKEN: &str = "MTE3NjUyMzM0MjEyMzQ1Njc4OQ.Gabcde.a-token-of-the-form-that-discord-gives-out";
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Town {
     pub(crate) discord: FakeDiscord,
@@ -28,6 +28,13 @@ pub(crate) struct Town {
     ctx: Context,
     pub(crate) bus: Bus,
     around: Box<dyn Any + Send>,
+}
+
+/// Where a process keeps what it knows, and what that takes.
+pub(crate) struct Size {
+    pub(crate) settings: Vec<(&'static str, String)>,
+    /// Kept for as long as it is used.
+    pub(crate) around: Box<dyn Any + Send>,
 }
 
 /// One test for each story and size.
@@ -49,13 +56,15 @@ macro_rules! sizes {
 }
 pub(crate) use sizes;
 
-// === impl Town ===
+// === impl Size ===
 
-impl Town {
-    pub(crate) async fn embedded() -> Self {
+impl Size {
+    pub(crate) fn embedded() -> Self {
         let data = tempfile::tempdir().unwrap();
-        let settings = vec![("LOCKDOWN_DATA_DIR", data.path().display().to_string())];
-        Self::build(settings, Box::new(data)).await
+        Self {
+            settings: vec![("LOCKDOWN_DATA_DIR", data.path().display().to_string())],
+            around: Box::new(data),
+        }
     }
 
     pub(crate) async fn fleet() -> Self {
@@ -67,11 +76,27 @@ impl Town {
             ("DATABASE_URL", database.url()),
             ("REDIS_URL", redis.url()),
         ];
-        Self::build(settings, Box::new((data, database, redis))).await
+        Self {
+            settings,
+            around: Box::new((data, database, redis)),
+        }
+    }
+}
+
+// === impl Town ===
+
+impl Town {
+    pub(crate) async fn embedded() -> Self {
+        Self::build(Size::embedded(), Clock::system()).await
     }
 
-    async fn build(mut settings: Vec<(&str, String)>, around: Box<dyn Any + Send>) -> Self {
-        let discord = FakeDiscord::start().await.unwrap();
+    pub(crate) async fn fleet() -> Self {
+        Self::build(Size::fleet().await, Clock::system()).await
+    }
+
+    pub(crate) async fn build(size: Size, clock: Clock) -> Self {
+        let Size { mut settings, around } = size;
+        let discord = FakeDiscord::start_at(clock.clone()).await.unwrap();
         let bot = discord.add_bot(TOKEN, "lockdown");
         let (owner, mallory) = (discord.person("Olga"), discord.person("Mallory"));
         let guild = discord.guild("Town", owner);
@@ -80,7 +105,6 @@ impl Town {
         discord.join(guild, mallory);
         settings.push(("DISCORD_TOKEN", TOKEN.to_owned()));
         settings.push(("DISCORD_API_URL", discord.url()));
-        let clock = Clock::system();
         let ids = Ids::system(clock.clone());
         let config = Config::from_map(settings).unwrap();
         let ctx = Context::new("lockdown", "1.2.3", config, clock.clone(), ids, Metrics::local());
@@ -228,13 +252,7 @@ impl Town {
         F: Fn() -> Fut,
         Fut: Future<Output = bool>,
     {
-        let waiting = async {
-            while !is().await {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        let waited = tokio::time::timeout(PATIENCE, waiting).await;
-        assert!(waited.is_ok(), "not yet: {what}");
+        until(what, is).await;
     }
 
     pub(crate) async fn stop(self) {
@@ -243,6 +261,21 @@ impl Town {
         assert_eq!(self.ctx.tasks.failure(), None);
         drop(self.around);
     }
+}
+
+/// Waits until it is so.
+pub(crate) async fn until<F, Fut>(what: &str, is: F)
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = bool>,
+{
+    let waiting = async {
+        while !is().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, waiting).await;
+    assert!(waited.is_ok(), "not yet: {what}");
 }
 
 pub(crate) fn who(user: u64) -> Value {

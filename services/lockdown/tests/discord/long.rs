@@ -1,0 +1,76 @@
+//! What lasts longer than Discord keeps it.
+
+use crate::town::{Size, Town, text, who};
+use chrono::{DateTime, TimeDelta, Utc};
+use lockdown_runtime::{Clock, MockClock};
+use serde_json::json;
+use std::time::Duration;
+use tokio::task::AbortHandle;
+
+/// What waits for a while, waits by this clock.
+const TICK: Duration = Duration::from_millis(10);
+/// Nobody looks for so long: less than what is left of a piece when it is renewed.
+const STEP: TimeDelta = TimeDelta::days(3);
+const PIECE: TimeDelta = TimeDelta::days(28);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn embedded_a_long_mute_is_renewed_until_its_exact_end() {
+    a_long_mute_is_renewed_until_its_exact_end(Size::embedded()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fleet_a_long_mute_is_renewed_until_its_exact_end() {
+    a_long_mute_is_renewed_until_its_exact_end(Size::fleet().await).await;
+}
+
+/// A clock that goes as fast as any, and can be set forward.
+fn clock() -> (Clock, MockClock, AbortHandle) {
+    let (clock, time) = Clock::mock(Clock::system().now());
+    let ticking = time.clone();
+    let ticks = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(TICK).await;
+            ticking.advance(TimeDelta::from_std(TICK).unwrap());
+        }
+    });
+    (clock, time, ticks.abort_handle())
+}
+
+async fn a_long_mute_is_renewed_until_its_exact_end(size: Size) {
+    let (clock, time, ticks) = clock();
+    let town = Town::build(size, clock.clone()).await;
+    let (owner, mallory) = (town.owner, town.mallory);
+    let options = json!([who(mallory), text("duration", "60d"), text("reason", "loud")]);
+    let said = town.told(owner, "mute", options).await;
+    assert!(said.contains("(Case #1)"), "{said}");
+    let end = town.decided(1).await["expiresAt"].as_str().unwrap().to_owned();
+    let end: DateTime<Utc> = end.parse().unwrap();
+    let silent_until = || town.discord.muted_until(town.guild, mallory);
+    // Discord counts in milliseconds.
+    let is_end = |at: DateTime<Utc>| (end - at).abs() < TimeDelta::milliseconds(1);
+    let mut pieces = vec![silent_until().unwrap()];
+    while clock.now() + STEP < end {
+        time.advance(STEP);
+        town.until("it holds until the next look", || async {
+            silent_until().is_some_and(|at| at > clock.now() + STEP || is_end(at))
+        })
+        .await;
+        let at = silent_until().unwrap();
+        assert!(at <= clock.now() + PIECE, "{at}");
+        if pieces.last() != Some(&at) {
+            pieces.push(at);
+        }
+    }
+    assert!(is_end(*pieces.last().unwrap()), "{pieces:?} until {end}");
+    assert_eq!(pieces.len(), 3, "{pieces:?}");
+    assert_eq!(town.discord.direct_messages(mallory).len(), 1, "told once");
+    time.advance(end - clock.now());
+    town.until("the case is over", || async {
+        town.decided(1).await["state"] == "lifted"
+    })
+    .await;
+    assert!(silent_until().is_none_or(|at| at <= clock.now()));
+    assert_eq!(town.discord.invalid_requests(), 0);
+    town.stop().await;
+    ticks.abort();
+}
