@@ -47,7 +47,7 @@ pub use moderation::{
 };
 pub use request::{
     CaseRequest, HealthRequest, MemberRequest, REQUESTS, RanksRequest, Request, RequestError, Response,
-    RouteRequest, SettingsRequest,
+    RouteRequest, RulesRequest, SettingsRequest,
 };
 pub use schema::ChannelInfo;
 pub use source::{Platform, Source};

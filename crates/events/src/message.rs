@@ -322,6 +322,9 @@ pub struct MessageFlagged {
     pub keyword: Option<String>,
     /// Of several, the first that the platform told of.
     pub act: NativeAct,
+    /// Where the platform's rule was made of rules of the community's, those: they judge it as the message that it would have been.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
 }
 
 /// Somebody pressed a button under a message of the bot's: `button:pressed`.

@@ -112,6 +112,15 @@ pub struct SettingsRequest {
     pub guild_id: GuildId,
 }
 
+/// `request:rules`: what judges in a community, for the bot of its platform.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RulesRequest {
+    #[serde(default)]
+    pub platform: Platform,
+    pub guild_id: GuildId,
+}
+
 /// `request:health`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -135,5 +144,6 @@ pub static REQUESTS: &[ChannelInfo] = &[
         "Asks by a route of the API for a moderator who speaks through a bot.",
     ),
     ChannelInfo::of::<SettingsRequest>("request:settings", "Asks for the settings of a community."),
+    ChannelInfo::of::<RulesRequest>("request:rules", "Asks for the rules in force in a community."),
     ChannelInfo::of::<HealthRequest>("request:health", "Asks how the system is."),
 ];

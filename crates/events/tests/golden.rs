@@ -4,7 +4,7 @@
 
 use lockdown_events::{
     CaseRequest, Envelope, HealthRequest, LIVE, Live, MemberRequest, ModerationAction, REQUESTS,
-    RanksRequest, Request, Response, RouteRequest, SettingsRequest, TYPES,
+    RanksRequest, Request, Response, RouteRequest, RulesRequest, SettingsRequest, TYPES,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -93,6 +93,7 @@ fn every_request_reads_and_writes_its_golden_file() {
             "request:ranks:{platform}" => round_trip::<Request<RanksRequest>>(&text),
             "request:route" => round_trip::<Request<RouteRequest>>(&text),
             "request:settings" => round_trip::<Request<SettingsRequest>>(&text),
+            "request:rules" => round_trip::<Request<RulesRequest>>(&text),
             "request:health" => round_trip::<Request<HealthRequest>>(&text),
             other => panic!("{other} is read by no test"),
         }

@@ -52,7 +52,11 @@ pub struct Settings {
 /// What only a guild on Discord has.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-pub struct DiscordSettings {}
+pub struct DiscordSettings {
+    /// Whether the rules are put into Discord's own AutoMod as far as it can do what they say, so that what it stops is never
+    /// seen. It takes up keyword rules of the guild's, of which Discord has six.
+    pub auto_mod: bool,
+}
 
 /// A setting that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

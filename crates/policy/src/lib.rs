@@ -6,7 +6,8 @@
 //! [`Diagnostic`]s, what is right is an immutable [`RuleSet`]. A [`Judge`] asks it about [`Facts`], with [`counter`]s behind
 //! a trait, and explains itself. [`Replay`] does the same for what is over.
 //!
-//! A file that people wrote is changed in parts by [`amend`], and written anew by [`format()`].
+//! A file that people wrote is changed in parts by [`amend`], and written anew by [`format()`]. [`native()`] says what of it a
+//! platform's own filter can do as well.
 //!
 //! - A new feature, action or counter key: a row in `catalogue/`, whoever knows its value in `facts/`.
 //! - A new key of the language: a row in `document/shape.rs`, its reader beside it.
@@ -26,6 +27,7 @@ mod event;
 mod expression;
 mod facts;
 mod format;
+mod native;
 mod preset;
 mod replay;
 mod shared;
@@ -43,6 +45,7 @@ pub use evaluate::{
 pub use event::{EventKind, Events};
 pub use facts::{Facts, Lately, Learned, Record};
 pub use format::format;
+pub use native::{Native, NotNative, Signs, native};
 pub use preset::{PRESETS, Preset};
 pub use replay::{Difference, Judged, Precision, Recorded, Replay, Report, RuleReport};
 pub use shared::Shared;

@@ -1,11 +1,12 @@
 //! The Discord bot: what happens on Discord becomes events, decisions become effects there.
 //!
 //! `gateway` hears, `read` understands, `intake` publishes; `effects` acts, `commands` answers moderators, `modlog` keeps
-//! their log, `checkup` says what the bot lacks, and every request goes out through `rest`. No type of the library leaves
-//! this crate. To hear one more kind of event: an arm in `intake/events.rs`. To do one more thing on Discord: a method
+//! their log, `checkup` says what the bot lacks, `automod` gives Discord's own AutoMod what that can do, and every request
+//! goes out through `rest`. No type of the library leaves this crate. To hear one more kind of event: an arm in `intake/events.rs`. To do one more thing on Discord: a method
 //! beside its like in `effects`.
 
 mod account;
+mod automod;
 mod case;
 mod checkup;
 mod commands;
@@ -21,6 +22,7 @@ pub use effects::Discord;
 
 use account::Account;
 use anyhow::Context as _;
+use automod::AutoMod;
 use commands::Commands;
 use effects::{Orders, Removals};
 use gateway::Shards;
@@ -177,7 +179,16 @@ async fn begin(
     )
     .await
     .context("could not consume verdicts")?;
-    let commands = Commands::start(bus.clone(), discord.clone(), ctx.clock.clone(), log, book).await?;
+    let automod = AutoMod::start(ctx, bus.clone(), discord.clone(), book.clone()).await?;
+    let commands = Commands::start(
+        bus.clone(),
+        discord.clone(),
+        ctx.clock.clone(),
+        log,
+        book,
+        automod.clone(),
+    )
+    .await?;
     Orders::start(ctx, bus.clone(), discord, commands.locks())
         .await
         .context("could not consume what rules want")?;
@@ -200,6 +211,7 @@ async fn begin(
         places: Arc::clone(&places),
         recent,
         flagged: Arc::default(),
+        automod,
         clock: ctx.clock.clone(),
         tasks: ctx.tasks.clone(),
         stopping: ctx.shutdown.soft_token(),

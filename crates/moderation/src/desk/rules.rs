@@ -6,6 +6,7 @@ use super::error::{DeskError, Refused, Stop};
 use super::rows::{self, People};
 use super::tell::Entry;
 use super::{Desk, guild};
+use crate::hands::{PausedRule, RulesTold};
 use crate::who::{Actor, GuildRef};
 use chrono::{DateTime, Utc};
 use lockdown_events::{CorrelationId, Event, GuildConfig, GuildEvent, Platform};
@@ -151,6 +152,36 @@ impl Desk {
             version: found.version,
             text: found.body,
         }))
+    }
+
+    /// What judges in a guild as a whole; nothing where its rules are only tried, or there are none.
+    pub async fn rules_in_force(&self, of: &GuildRef) -> Result<RulesTold, DeskError> {
+        let now = self.clock.now();
+        Ok(in_read!(self.store, |conn| {
+            let guild = guild(conn, of).await?;
+            let (own, mut told) = (name(guild.id), RulesTold::default());
+            for policy in conn.policies_in_force(guild.id).await? {
+                match policy.channel_native_id {
+                    Place::Channel(id) => told.apart.push(id),
+                    Place::Guild if policy.name == own && policy.mode == PolicyMode::Enforce => {
+                        let version = conn.policy_version(policy.policy_id, policy.version).await?;
+                        let Some(version) = version else { continue };
+                        (told.version, told.text) = (version.version, version.body);
+                        let pauses = conn.paused_rules(guild.id, now).await?.into_iter();
+                        let of_this = pauses.filter(|pause| {
+                            (pause.policy_id, pause.version) == (policy.policy_id, policy.version)
+                        });
+                        let paused = of_this.map(|pause| PausedRule {
+                            rule: pause.rule,
+                            until: pause.ends_at,
+                        });
+                        told.paused = paused.collect();
+                    }
+                    Place::Guild => {}
+                }
+            }
+            Ok::<_, Stop>(told)
+        })?)
     }
 
     /// A page of changes, newest first: those before a version, or the first ones.

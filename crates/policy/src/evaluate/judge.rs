@@ -88,15 +88,16 @@ impl<C: Counters> Judge<C> {
     fn alive(&self, rules: &RuleSet, asking: &mut Asking<'_>) -> Vec<u16> {
         let (facts, gates) = (asking.facts, &rules.by_event[asking.facts.kind as usize]);
         let rule = |gate: &Gate| &rules.rules[usize::from(gate.rule)];
+        let is_open = |gate: &Gate| gate.is_open(facts) && facts.concerns(&rule(gate).id);
         let mut alive = Vec::new();
         for gate in &gates.all {
-            if gate.is_open(facts) && self.is_alive(rule(gate), asking) {
+            if is_open(gate) && self.is_alive(rule(gate), asking) {
                 alive.push(gate.rule);
             }
         }
         for listed in &gates.listed {
             let mut each = listed.gates.iter().map(|(_, gate)| gate);
-            if !each.any(|gate| gate.is_open(facts) && self.looks(rule(gate), asking)) {
+            if !each.any(|gate| is_open(gate) && self.looks(rule(gate), asking)) {
                 continue;
             }
             for list in asking
@@ -104,7 +105,7 @@ impl<C: Counters> Judge<C> {
                 .reached(facts, asking.lists, listed.slot, listed.kind)
             {
                 for gate in listed.of(list) {
-                    if gate.is_open(facts) && self.is_alive(rule(gate), asking) {
+                    if is_open(gate) && self.is_alive(rule(gate), asking) {
                         alive.push(gate.rule);
                     }
                 }

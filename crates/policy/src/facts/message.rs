@@ -9,8 +9,8 @@ use crate::duration::Millis;
 use crate::event::EventKind;
 use crate::text::Text;
 use lockdown_events::{
-    Attachment, AuthorKind, Embed, Envelope, Event, EventId, Message, MessageEvent, MessageFlagged, Platform,
-    Reaction, UserEvent,
+    Attachment, AuthorKind, Embed, Envelope, Event, EventId, Message, MessageEvent, MessageFlagged,
+    NativeAct, Platform, Reaction, UserEvent,
 };
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -51,8 +51,16 @@ impl Facts {
         }
     }
 
+    /// What the platform's own filter stopped. Where the filter looked for what our rules look for, those judge it as the
+    /// message that it would have been, and nothing else does.
     pub fn of_flagged(event_id: EventId, at: Millis, flagged: &MessageFlagged) -> Self {
-        let mut facts = Self::new(event_id, EventKind::Native, flagged.platform, at);
+        let ours = !flagged.rules.is_empty();
+        let kind = if ours {
+            EventKind::Message
+        } else {
+            EventKind::Native
+        };
+        let mut facts = Self::new(event_id, kind, flagged.platform, at);
         flagged.guild_id.as_str().clone_into(&mut facts.guild);
         flagged.author_id.as_str().clone_into(&mut facts.author);
         facts.channel = flagged.channel_id.as_ref().map(ToString::to_string);
@@ -73,10 +81,22 @@ impl Facts {
         });
         found.set(&mut facts);
         facts.set_text(Slot::Text, typed.to_owned());
+        if ours {
+            facts.would_have_been(flagged, typed);
+            return facts;
+        }
         facts.add_words(Slot::NativeRule, [flagged.rule_id.as_str()]);
         facts.add_words(Slot::NativeKeyword, flagged.keyword.as_deref());
         facts.set_word(Slot::NativeAction, flagged.act.as_str());
         facts
+    }
+
+    fn would_have_been(&mut self, flagged: &MessageFlagged, typed: &str) {
+        self.among = Some(flagged.rules.clone().into());
+        // An edit that was stopped leaves the message as it was: it is not the one to be taken away.
+        self.message = self.message.take().filter(|_| flagged.act != NativeAct::Block);
+        self.set_text(Slot::Content, typed.to_owned());
+        self.set_count(Slot::MentionsTotal, called(typed));
     }
 
     pub fn of_reaction(event_id: EventId, at: Millis, reaction: &Reaction) -> Self {
@@ -271,6 +291,21 @@ impl Facts {
         self.set_number(Slot::AttachmentsSize, i64::try_from(largest).unwrap_or(i64::MAX));
         self.set_flag(Slot::AttachmentsDisguised, disguised);
     }
+}
+
+/// People and roles that a text calls, each once: `<@7>`, `<@!7>`, `<@&8>`.
+fn called(text: &str) -> usize {
+    let id = |rest: &str| {
+        let (whom, _) = rest.split_once('>')?;
+        let (role, digits) = match whom.strip_prefix('&') {
+            Some(digits) => (true, digits),
+            None => (false, whom.strip_prefix('!').unwrap_or(whom)),
+        };
+        let number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        number.then(|| (role, digits.to_owned()))
+    };
+    let called: BTreeSet<_> = text.split("<@").skip(1).take(MOST).filter_map(id).collect();
+    called.len()
 }
 
 fn files(message: &Message) -> impl Iterator<Item = &Attachment> {

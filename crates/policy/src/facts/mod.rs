@@ -38,6 +38,8 @@ pub struct Facts {
     pub author: String,
     pub channel: Option<String>,
     pub message: Option<String>,
+    /// The rules that it concerns; without, all of them.
+    pub among: Option<Box<[String]>>,
     /// A fingerprint of the person's picture.
     avatar: Option<String>,
     /// The pictures of a message that were read: a hash of the bytes, and of what is to be seen.
@@ -63,6 +65,7 @@ impl Facts {
             author: String::new(),
             channel: None,
             message: None,
+            among: None,
             avatar: None,
             pictures: Vec::new(),
             copies: Vec::new(),
@@ -71,6 +74,12 @@ impl Facts {
             words: Vec::new(),
             texts: Vec::new(),
         }
+    }
+
+    pub(crate) fn concerns(&self, rule: &str) -> bool {
+        self.among
+            .as_ref()
+            .is_none_or(|among| among.iter().any(|known| known == rule))
     }
 
     fn mark(&mut self, slot: Slot) {

@@ -70,6 +70,12 @@ pub struct Text {
     pub(crate) squashed: Squashed,
 }
 
+/// Whether it has letters of a script that has no blanks between words.
+pub(crate) fn is_dense(text: &str) -> bool {
+    text.chars()
+        .any(|c| table::entry(c).script == table::Script::Dense)
+}
+
 // === impl Text ===
 
 impl Text {

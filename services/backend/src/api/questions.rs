@@ -12,7 +12,8 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use bytes::Bytes;
 use lockdown_bus::{Answering, Asked, Bus};
 use lockdown_events::{
-    CorrelationId, GuildId, MemberRequest, Platform, RequestError, RouteRequest, SettingsRequest,
+    CorrelationId, GuildId, MemberRequest, Platform, RequestError, RouteRequest, RulesRequest,
+    SettingsRequest,
 };
 use lockdown_moderation::desk::Facts;
 use lockdown_moderation::hands::{RaisedTold, RouteAnswer, SettingsTold};
@@ -34,7 +35,7 @@ pub(crate) async fn answer(
     store: Store,
     bus: &Bus,
     facts: Arc<dyn Facts>,
-) -> anyhow::Result<[Answering; 3]> {
+) -> anyhow::Result<[Answering; 4]> {
     let api = Api::new(ctx, store, bus.clone(), facts)?;
     let table: Table = routes()
         .into_iter()
@@ -54,6 +55,7 @@ pub(crate) async fn answer(
             }
         });
     let by_route = by_route.await.context("could not listen to questions of bots")?;
+    let of_rules = Arc::clone(&api);
     let settings = bus
         .requests()
         .answer("settings", move |question: Asked<SettingsRequest>| {
@@ -83,7 +85,21 @@ pub(crate) async fn answer(
     let settings = settings
         .await
         .context("could not listen to questions about settings")?;
-    Ok([by_route, settings, member])
+    let rules = bus
+        .requests()
+        .answer("rules", move |question: Asked<RulesRequest>| {
+            let api = Arc::clone(&of_rules);
+            async move {
+                let of = GuildRef {
+                    platform: question.data.platform,
+                    id: question.data.guild_id,
+                };
+                let found = api.desk.rules_in_force(&of).await;
+                found.map_err(|error| refused(&Problem::from(error)))
+            }
+        });
+    let rules = rules.await.context("could not listen to questions about rules")?;
+    Ok([by_route, settings, rules, member])
 }
 
 /// `request:member`: as `getMember` answers.

@@ -40,6 +40,9 @@ impl Commands {
         if let Some(days) = input.number("message_days") {
             settings.message_days = days;
         }
+        if let Some(wanted) = input.flag("automod") {
+            settings.discord.auto_mod = wanted;
+        }
         if settings == before {
             return Ok(shown(
                 input,
@@ -73,6 +76,7 @@ fn shown(input: &Input, settings: &Settings, told: Told) -> Told {
     };
     let known = WORDS.tongues().iter().map(Tongue::tag).collect::<Vec<_>>();
     let steps = settings.ladder.as_ref().map_or(0, |ladder| ladder.steps.len());
+    let automod = if settings.discord.auto_mod { "on" } else { "off" };
     told.with_lines([
         line("log", log.unwrap_or_else(|| tongue.say("config.usual_log", &[]))),
         line(
@@ -82,5 +86,6 @@ fn shown(input: &Input, settings: &Settings, told: Told) -> Told {
         line("timezone", escape(&settings.timezone)),
         line("message_days", days),
         line("ladder", steps.to_string()),
+        line("automod", tongue.say(&format!("config.{automod}"), &[])),
     ])
 }

@@ -35,6 +35,9 @@ impl Commands {
             Naming::Mentions,
             log,
         ));
+        if let Some(native) = self.automod.shown(guild) {
+            lines.extend(native.faults(tongue));
+        }
         if lines.is_empty() {
             return Ok(Told::done(&tongue.say("doctor.well", &[])));
         }

@@ -202,6 +202,7 @@ const COMMANDS: &[Command] = &[
                     Opt::new("language", TEXT).one_of(&["en", "pt-BR"]),
                     Opt::new("timezone", TEXT),
                     Opt::new("message_days", NUMBER).within(0, 3_650),
+                    Opt::new("automod", FLAG),
                 ],
             ),
         ]),

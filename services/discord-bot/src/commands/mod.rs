@@ -30,6 +30,7 @@ mod typing;
 
 pub(crate) use spoken::addressed;
 
+use crate::automod::AutoMod;
 use crate::effects::{Discord, Locks};
 use crate::modlog::{ModLog, of};
 use crate::rest::{Ask, Priority, Rest, RestError};
@@ -76,6 +77,7 @@ pub(crate) struct Commands {
     locks: Locks,
     log: ModLog,
     book: SettingsBook,
+    automod: AutoMod,
     reporters: Reporters,
     /// The application, which has the bot's own id.
     own: u64,
@@ -125,6 +127,7 @@ impl Commands {
         clock: Clock,
         log: ModLog,
         book: SettingsBook,
+        automod: AutoMod,
     ) -> anyhow::Result<Self> {
         let outcomes = Outcomes::listen(&bus)
             .await
@@ -141,6 +144,7 @@ impl Commands {
             locks,
             log,
             book,
+            automod,
             reporters: Reporters::default(),
         })
     }

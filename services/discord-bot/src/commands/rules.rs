@@ -54,7 +54,15 @@ impl Commands {
             return Ok(Told::nothing(&tongue.say("rules.none", &[])));
         }
         let said = tongue.count("rules.list", rules.len() as u64, &[]);
-        Ok(Told::plain(said).with_lines(rules.iter().map(|rule| rule.line(tongue))))
+        let native = self.automod.shown(input.guild.number);
+        let lines = rules.iter().map(|rule| {
+            let native = native.as_ref().filter(|_| rule.mode == "live");
+            match native.and_then(|native| native.of(&rule.id, tongue)) {
+                Some(native) => format!("{}; {native}", rule.line(tongue)),
+                None => rule.line(tongue),
+            }
+        });
+        Ok(Told::plain(said).with_lines(lines))
     }
 
     /// Of the text of a form; changes nothing.

@@ -37,9 +37,14 @@ const GUILD_MODERATION: u64 = 1 << 2;
 const GUILD_MESSAGES: u64 = 1 << 9;
 const GUILD_MESSAGE_REACTIONS: u64 = 1 << 10;
 const MESSAGE_CONTENT: u64 = 1 << 15;
+const AUTO_MODERATION_CONFIGURATION: u64 = 1 << 20;
 const AUTO_MODERATION_EXECUTION: u64 = 1 << 21;
-const ALWAYS: u64 =
-    GUILDS | GUILD_MODERATION | GUILD_MESSAGES | GUILD_MESSAGE_REACTIONS | AUTO_MODERATION_EXECUTION;
+const ALWAYS: u64 = GUILDS
+    | GUILD_MODERATION
+    | GUILD_MESSAGES
+    | GUILD_MESSAGE_REACTIONS
+    | AUTO_MODERATION_CONFIGURATION
+    | AUTO_MODERATION_EXECUTION;
 /// Those that the owner of the application has to switch on: the intent, its flags on the application, its name there.
 const PRIVILEGED: [(u64, u64, &str); 2] = [
     (GUILD_MEMBERS, 1 << 14 | 1 << 15, "Server Members Intent"),

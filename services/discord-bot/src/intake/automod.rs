@@ -79,8 +79,26 @@ impl Intake {
             rule_id: text("rule_id"),
             keyword: body["matched_keyword"].as_str().map(str::to_owned),
             act,
+            rules: Vec::new(),
         };
-        self.say(heard, MessageEvent::Flagged(event))
+        Some(Work::Flagged {
+            id: self.id_here(heard),
+            at: self.clock.now(),
+            guild,
+            rule: read::id(&body["rule_id"]).unwrap_or(0),
+            event: Box::new(event),
+        })
+    }
+
+    /// Finds out whether the rule was made of rules of the community.
+    pub(super) async fn attribute(&self, guild: u64, rule: u64, mut event: MessageFlagged) -> MessageEvent {
+        event.rules = self.automod.made_of(guild, rule).await;
+        if !event.rules.is_empty() && event.content.is_empty() {
+            // Discord does not tell what was said to whoever lacks the intent: the word that hit was in it.
+            let word = event.keyword.as_deref().unwrap_or_default();
+            word.trim_matches('*').clone_into(&mut event.content);
+        }
+        MessageEvent::Flagged(event)
     }
 }
 

@@ -20,6 +20,7 @@ impl Intake {
             return Vec::new();
         }
         let before = self.guilds.put(guild, body);
+        self.automod.changed(guild);
         let each = |name: &str| body[name].as_array().into_iter().flatten();
         let channels: Vec<(u64, Option<u64>)> = each("channels")
             .chain(each("threads"))
@@ -67,6 +68,7 @@ impl Intake {
         }
         self.guilds.forget(guild);
         self.places.forget(guild);
+        self.automod.forget(guild);
         self.say_changes(
             heard,
             guild,
@@ -104,6 +106,7 @@ impl Intake {
         if before == after {
             return Vec::new();
         }
+        self.automod.changed(guild);
         self.say_changes(
             heard,
             guild,
@@ -132,6 +135,9 @@ impl Intake {
         );
         if before == after {
             return Vec::new();
+        }
+        if what == "channel" {
+            self.automod.changed(guild);
         }
         self.say_changes(
             heard,

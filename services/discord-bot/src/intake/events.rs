@@ -8,8 +8,8 @@ use crate::read::{self, Place};
 use crate::rest::Ask;
 use chrono::DateTime;
 use lockdown_events::{
-    BanObserved, Envelope, Event, Message, MessageDeleted, MessageEvent, MessageId, MessagesBulkDeleted,
-    Platform, Reaction, UserEvent, UserId, UserLeft, UserUpdated,
+    BanObserved, Envelope, Event, EventId, Message, MessageDeleted, MessageEvent, MessageId,
+    MessagesBulkDeleted, Platform, Reaction, UserEvent, UserId, UserLeft, UserUpdated,
 };
 use serde_json::Value;
 use serenity::http::Route;
@@ -44,6 +44,12 @@ impl Intake {
             | "GUILD_BAN_REMOVE" => self.person(heard, &body).into_iter().collect(),
             "GUILD_AUDIT_LOG_ENTRY_CREATE" => self.audit_entry(&body),
             "AUTO_MODERATION_ACTION_EXECUTION" => self.flagged(heard, &body).into_iter().collect(),
+            "AUTO_MODERATION_RULE_CREATE" | "AUTO_MODERATION_RULE_UPDATE" | "AUTO_MODERATION_RULE_DELETE" => {
+                if let Some(guild) = guild_of(&body) {
+                    self.automod.changed(guild);
+                }
+                Vec::new()
+            }
             "INTERACTION_CREATE" => {
                 self.ask(Request::Interaction(body));
                 Vec::new()
@@ -64,10 +70,13 @@ impl Intake {
 
     /// For what has no id of its own: which of which session's events it is.
     pub(super) fn say(&self, heard: &Dispatch, event: impl Into<Event>) -> Option<Work> {
-        let began = DateTime::from_timestamp_millis(heard.began).unwrap_or_default();
-        let id = event_id(began, &format!("{}/{}", heard.session, heard.seq));
-        self.wrap(id, self.clock.now(), event)
+        self.wrap(self.id_here(heard), self.clock.now(), event)
             .map(|envelope| Work::Publish(envelope, Seen::Nothing))
+    }
+
+    pub(super) fn id_here(&self, heard: &Dispatch) -> EventId {
+        let began = DateTime::from_timestamp_millis(heard.began).unwrap_or_default();
+        event_id(began, &format!("{}/{}", heard.session, heard.seq))
     }
 
     // --- messages ---
@@ -299,6 +308,7 @@ impl Intake {
             "GUILD_MEMBER_UPDATE" => {
                 if read::id(&user["id"]) == Some(self.guilds.own()) {
                     self.guilds.own_member(guild, body);
+                    self.automod.changed(guild);
                 }
                 UserEvent::Updated(UserUpdated {
                     platform: Platform::Discord,

@@ -15,19 +15,25 @@ mod recent;
 mod repair;
 
 pub(crate) use automod::Flagged;
+#[cfg(test)]
+pub(crate) use guilds::Role;
 pub(crate) use guilds::{Channel, Guild, Guilds, role_ids};
 pub(crate) use places::Places;
 pub(crate) use recent::{Attached, Recent, Said};
 
+use crate::automod::AutoMod;
 use crate::commands::Request;
 use crate::gateway::Dispatch;
 use crate::read;
 use crate::rest::Rest;
+use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesOrdered;
 use lockdown_bus::{Bus, EventError, PublishError};
-use lockdown_events::{ChannelId, Envelope, Event, EventId, GuildId, ModerationAction, Source};
+use lockdown_events::{
+    ChannelId, Envelope, Event, EventId, GuildId, MessageFlagged, ModerationAction, Source,
+};
 use lockdown_runtime::{Clock, Tasks, chain};
 use serde_json::Value;
 use std::sync::Arc;
@@ -56,6 +62,14 @@ enum Work {
     Pass(Seen),
     /// An edit without the whole message: it has to be read first.
     Reread(Box<Reread>),
+    /// Stopped by AutoMod: what its rule was made of is still to be found out.
+    Flagged {
+        id: EventId,
+        at: DateTime<Utc>,
+        guild: u64,
+        rule: u64,
+        event: Box<MessageFlagged>,
+    },
     /// Done by somebody else than us, and to be completed first.
     Observe {
         action: Box<ModerationAction>,
@@ -82,6 +96,7 @@ pub(crate) struct Intake {
     pub(crate) places: Arc<Places>,
     pub(crate) recent: Arc<Recent>,
     pub(crate) flagged: Arc<Flagged>,
+    pub(crate) automod: AutoMod,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
     pub(crate) stopping: CancellationToken,
@@ -129,6 +144,17 @@ impl Intake {
                 let envelope = self.edited(&edit.name, edited)?;
                 self.publish(&envelope).await.then_some(Seen::Nothing)
             }
+            Work::Flagged {
+                id,
+                at,
+                guild,
+                rule,
+                event,
+            } => {
+                let event = self.attribute(guild, rule, *event).await;
+                let envelope = self.wrap(id, at, event)?;
+                self.publish(&envelope).await.then_some(Seen::Nothing)
+            }
             Work::Observe { action, guild, entry } => {
                 let seen = Seen::Audit { guild, entry };
                 match self
@@ -164,12 +190,7 @@ impl Intake {
     }
 
     /// Wraps an event under an id that it would have again.
-    fn wrap(
-        &self,
-        id: EventId,
-        at: chrono::DateTime<chrono::Utc>,
-        event: impl Into<Event>,
-    ) -> Option<Box<Envelope>> {
+    fn wrap(&self, id: EventId, at: DateTime<Utc>, event: impl Into<Event>) -> Option<Box<Envelope>> {
         match Envelope::new(id, at, Source::DiscordBot, None, &event.into()) {
             Ok(envelope) => Some(Box::new(envelope)),
             Err(error) => {

@@ -21,10 +21,12 @@
 //! | limits are kept, and what is forbidden is not hammered | `platform::limits_are_kept_and_pauses_too`, `removals::where_the_bot_may_not_remove_it_does_not_hammer`, `doctor::what_is_lacking_is_named_with_what_to_do` |
 //! | a lock is exact | `channels::a_lock_is_exact_and_outlives_the_process`, `channels::a_closed_server_opens_as_it_was` |
 //! | a gateway that comes and goes costs nothing | `gateway`, `repair::what_is_bad_is_gone_after_an_outage`, `shards` |
+//! | Discord's AutoMod does what it can of the rules | `automod`; lockdown: `what_automod_stops_is_judged_once` |
 //! | rules are tried before they act | `removals::what_the_rules_would_do_is_not_done`, `routes::rules_are_switched`; lockdown: `settings_and_rules_are_the_communitys` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod automod;
 mod channels;
 mod commands;
 mod doctor;

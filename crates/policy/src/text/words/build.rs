@@ -2,9 +2,9 @@
 
 use super::index::{Filter, Index};
 use super::{ANY, BadTerm, ONE, Term, TermFault, TermKind, WordList, Words, plain};
-use crate::text::Text;
-use crate::text::table::{self, BREAK, Kind, Script};
+use crate::text::table::{self, BREAK, Kind};
 use crate::text::tokens::{Hash, beside, mix, weight};
+use crate::text::{Text, is_dense};
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 /// Of a list with more terms, typos would be found by chance.
@@ -103,7 +103,7 @@ fn read(term: &str, text: &mut Text) -> Result<Read, TermFault> {
             kind: TermKind::Wild,
         });
     }
-    let dense = folded.chars().any(|c| table::entry(c).script == Script::Dense);
+    let dense = is_dense(folded);
     let signs = folded
         .chars()
         .any(|c| !is_word(c) && c != ' ' && c != '-' && c != '\n');

@@ -7,6 +7,7 @@
 //! To add a call: a line in `rest/mod.rs` and a function beside its noun. To add an event: its audience in
 //! `gateway/mod.rs`, and `emit` where the thing happens.
 
+mod automod;
 mod control;
 mod faults;
 mod gateway;

@@ -2,8 +2,8 @@
 
 use super::gateway::Audience;
 use super::permissions::{BOT, EVERYBODY};
-use super::rest::{carry_out_ban, kick_log, lift_ban, mute, remove_member, updated, write};
-use super::world::{Channel, Guild, Member, Role, User, World, merge};
+use super::rest::{automod_stops, carry_out_ban, kick_log, lift_ban, mute, remove_member, updated, write};
+use super::world::{Channel, Guild, Member, Role, User, World, merge, number};
 use super::{FakeDiscord, lock};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
@@ -72,6 +72,7 @@ impl FakeDiscord {
                 members: BTreeMap::from([(owner, member(now))]),
                 bans: BTreeMap::new(),
                 audit: Vec::new(),
+                automod: BTreeMap::new(),
                 away: false,
             },
         );
@@ -273,13 +274,31 @@ impl FakeDiscord {
         let mut world = lock(&self.world);
         let guild = world.channels.get(&channel).and_then(|state| state.guild);
         let over = over.as_object().cloned().unwrap_or_default();
+        if let Some(guild) = guild
+            && automod_stops(&mut world, (guild, channel), user, text, None)
+        {
+            return;
+        }
         write(&mut world, id, guild, channel, user, text, &over);
     }
 
     /// Somebody edits their message.
     pub fn edit(&self, channel: u64, message: u64, text: &str) {
         let over = Map::from_iter([("content".to_owned(), json!(text))]);
-        super::rest::amend(&mut lock(&self.world), channel, message, &over);
+        let mut world = lock(&self.world);
+        let Some(state) = world.channels.get(&channel) else {
+            return;
+        };
+        let author = state
+            .messages
+            .get(&message)
+            .and_then(|message| number(&message["author"]["id"]));
+        if let (Some(guild), Some(author)) = (state.guild, author)
+            && automod_stops(&mut world, (guild, channel), author, text, Some(message))
+        {
+            return;
+        }
+        super::rest::amend(&mut world, channel, message, &over);
     }
 
     /// Somebody puts a reaction under a message, or takes it away again.
@@ -333,47 +352,6 @@ impl FakeDiscord {
         reason: Option<&str>,
     ) {
         mute(&mut lock(&self.world), moderator, guild, user, until, reason);
-    }
-
-    /// Discord's own AutoMod stopped what somebody wanted to say; it tells so once for each of the rule's actions.
-    pub fn automod_blocks(&self, guild: u64, channel: u64, user: u64, text: &str, actions: &[u8]) {
-        let mut world = lock(&self.world);
-        let rule = world.id();
-        for action in actions {
-            let body = json!({
-                "guild_id": guild.to_string(), "channel_id": channel.to_string(), "user_id": user.to_string(),
-                "rule_id": rule.to_string(), "rule_trigger_type": 1, "action": { "type": action, "metadata": {} },
-                "content": text, "matched_keyword": text, "matched_content": text,
-            });
-            world.emit(
-                guild,
-                Audience::AutoModeration,
-                "AUTO_MODERATION_ACTION_EXECUTION",
-                &body,
-            );
-        }
-    }
-
-    /// Discord's own AutoMod silences somebody.
-    pub fn automod_times_out(&self, guild: u64, user: u64, until: DateTime<Utc>, rule: &str) {
-        let mut world = lock(&self.world);
-        if let Some(member) = world
-            .guilds
-            .get_mut(&guild)
-            .and_then(|state| state.members.get_mut(&user))
-        {
-            member.muted_until = Some(until);
-        }
-        updated(&mut world, guild, user);
-        let options = json!({ "auto_moderation_rule_name": rule, "auto_moderation_rule_trigger_type": "1" });
-        super::rest::log(
-            &mut world,
-            guild,
-            user,
-            145,
-            Some(user),
-            json!({ "options": options }),
-        );
     }
 
     /// Tells every bot in the guild whatever the test likes.

@@ -140,6 +140,8 @@ pub(super) struct Guild {
     /// With the reasons.
     pub(super) bans: BTreeMap<u64, Option<String>>,
     pub(super) audit: Vec<Value>,
+    /// The rules of AutoMod, as they are told.
+    pub(super) automod: BTreeMap<u64, Value>,
     /// An outage of this guild: nothing comes from it, and nothing goes to it.
     pub(super) away: bool,
 }

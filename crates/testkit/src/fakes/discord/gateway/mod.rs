@@ -4,7 +4,7 @@ mod socket;
 
 pub(super) use socket::serve;
 
-use super::permissions::{VIEW_AUDIT_LOG, VIEW_CHANNEL};
+use super::permissions::{MANAGE_GUILD, VIEW_AUDIT_LOG, VIEW_CHANNEL};
 use super::world::{World, number};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ pub(super) const GUILD_PRESENCES: u64 = 1 << 8;
 pub(super) const GUILD_MESSAGES: u64 = 1 << 9;
 pub(super) const GUILD_MESSAGE_REACTIONS: u64 = 1 << 10;
 pub const MESSAGE_CONTENT: u64 = 1 << 15;
+pub(super) const AUTO_MODERATION_CONFIGURATION: u64 = 1 << 20;
 pub(super) const AUTO_MODERATION_EXECUTION: u64 = 1 << 21;
 /// Those that the owner of the application has to switch on.
 pub(super) const PRIVILEGED: u64 = GUILD_MEMBERS | GUILD_PRESENCES | MESSAGE_CONTENT;
@@ -46,6 +47,7 @@ pub(super) enum Audience {
     /// The same, of those who want to know of reactions.
     Reactions(u64),
     AutoModeration,
+    AutoModerationRules,
     /// The bot that is asked, whatever its intents.
     Bot(u64),
 }
@@ -247,6 +249,9 @@ impl World {
                 wants(GUILD_MESSAGE_REACTIONS) && self.channel_permissions(channel, bot) & VIEW_CHANNEL != 0
             }
             Audience::AutoModeration => wants(AUTO_MODERATION_EXECUTION),
+            Audience::AutoModerationRules => {
+                wants(AUTO_MODERATION_CONFIGURATION) && self.guild_permissions(guild, bot) & MANAGE_GUILD != 0
+            }
             Audience::Bot(wanted) => wanted == bot,
         }
     }

@@ -1,5 +1,6 @@
 //! What each call of the API does. To add one: its line in [`answer`], and a function in the module of its noun.
 
+mod automod;
 mod bans;
 mod channels;
 mod guilds;
@@ -7,6 +8,7 @@ mod interactions;
 mod members;
 mod messages;
 
+pub(super) use automod::{make as make_automod_rule, remove as remove_automod_rule, stops as automod_stops};
 pub(super) use bans::{carry_out as carry_out_ban, lift as lift_ban};
 pub(super) use members::{mute, remove as remove_member, updated};
 pub(super) use messages::{amend, remove as remove_messages, write};
@@ -191,6 +193,19 @@ pub(super) fn answer(world: &mut World, bot: u64, call: &Call) -> Outcome {
         ("DELETE", ["guilds", guild, "bans", user]) => bans::unban(world, bot, (id(guild)?, id(user)?), call),
         ("POST", ["guilds", guild, "bulk-ban"]) => bans::many(world, bot, id(guild)?, call),
         ("PUT", ["guilds", guild, "incident-actions"]) => guilds::incidents(world, bot, id(guild)?, call),
+        ("GET", ["guilds", guild, "auto-moderation", "rules"]) => automod::list(world, bot, id(guild)?),
+        ("POST", ["guilds", guild, "auto-moderation", "rules"]) => {
+            automod::create(world, bot, id(guild)?, call)
+        }
+        (method, ["guilds", guild, "auto-moderation", "rules", rule]) => {
+            let at = (id(guild)?, id(rule)?);
+            match method {
+                "GET" => automod::get(world, bot, at.0, at.1),
+                "PATCH" => automod::change(world, bot, at, call),
+                "DELETE" => automod::delete(world, bot, at),
+                _ => Err(Refusal::unknown(0)),
+            }
+        }
         ("GET", ["channels", channel]) => channels::get(world, bot, id(channel)?),
         ("PATCH", ["channels", channel]) => channels::change(world, bot, id(channel)?, call),
         (method @ ("PUT" | "DELETE"), ["channels", channel, "permissions", target]) => {
