@@ -282,6 +282,9 @@ pub struct AuditLogged {
     pub sequence: u64,
     /// Who acted: a person's id, `rule:<id>`, `system` or `token:<name>`.
     pub actor: String,
+    /// A person's id on the platform, where somebody acted whom it knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor_id: Option<UserId>,
     pub act: String,
     /// What it was done to, such as `case:17`.
     pub subject: String,

@@ -8,7 +8,7 @@ mod notifications;
 mod telegram;
 
 pub use notifications::{DigestSettings, NotificationSettings};
-pub use telegram::{Captcha, Filter, JoinRequests, LogCategory, TelegramSettings};
+pub use telegram::{Captcha, Filter, JoinRequests, LogCategory, SpamAction, TelegramSettings};
 
 use crate::duration::{Span, SpanError};
 use crate::escalation::{Ladder, LadderError, Step};

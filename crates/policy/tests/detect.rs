@@ -5,6 +5,7 @@ use lockdown_policy::detect::heat::{Arrival, Heat, Raid};
 use lockdown_policy::detect::images::{Burst, Picture, Pictures};
 use lockdown_policy::detect::near::{Fingerprint, Recent};
 use lockdown_policy::detect::spam::{Classifier, Reader, Sample};
+use lockdown_policy::detect::taught::{Lesson, Taught};
 use lockdown_policy::text::Text;
 
 fn print(raw: &str) -> Fingerprint {
@@ -284,4 +285,93 @@ fn the_shipped_model_knows_scams_and_little_else() {
         "The committee will reconvene after lunch to discuss the drainage proposal",
     );
     assert!(strange.abstains, "{strange:?}");
+}
+
+const SCAM: &str = "Нужны люди на удалённый заработок, от 18 лет, оплата каждый день, пиши в личку";
+const ALIKE: &str = "Нужны люди на удаленный заработок, возраст от 18, оплата каждый день, пиши мне в личку";
+const CHAT: &str = "free nitro giveaway for our members, claim it in the channel below before midnight";
+
+fn lesson(reader: &mut Reader, text: &str, is_spam: bool) -> Lesson {
+    let (lesson, _) = Lesson::of(reader, text, is_spam);
+    let again = Lesson::from_bytes(&lesson.to_bytes(), is_spam).unwrap();
+    assert!(again.to_bytes() == lesson.to_bytes());
+    again
+}
+
+#[test]
+fn what_a_community_teaches_is_known_there() {
+    let (base, mut reader) = (Classifier::base(), Reader::default());
+    assert!(base.judge(&mut reader, CHAT).probability > 0.5);
+    let lessons = [lesson(&mut reader, SCAM, true), lesson(&mut reader, CHAT, false)];
+    let taught = Taught::of(&base, &lessons);
+    let taught = Taught::from_bytes(&taught.to_bytes()).unwrap();
+    for (text, spam) in [
+        (SCAM, true),
+        (ALIKE, true),
+        (CHAT, false),
+        ("thanks for the help, it works now", false),
+        (
+            "invest $500 and get 10,000 usd back in one week, no risk, withdrawal guaranteed",
+            true,
+        ),
+    ] {
+        let opinion = base.judge_taught(&mut reader, text, Some(&taught));
+        assert!(
+            !opinion.abstains && (opinion.probability > 0.5) == spam,
+            "{text}: {opinion:?}"
+        );
+    }
+    // What nobody taught is as it was.
+    let weather = "Добрый вечер, как погода?";
+    let opinion = base.judge_taught(&mut reader, weather, Some(&taught));
+    assert!(opinion.probability < 0.5, "{opinion:?}");
+    // Without its lesson nothing of it is left.
+    let rest = Taught::of(&base, &lessons[..1]);
+    assert!(base.judge_taught(&mut reader, CHAT, Some(&rest)).probability > 0.5);
+    let nothing = Taught::of(&base, &[]);
+    let (one, other) = (
+        base.judge(&mut reader, CHAT),
+        base.judge_taught(&mut reader, CHAT, Some(&nothing)),
+    );
+    assert_eq!(one, other);
+}
+
+#[test]
+fn many_lessons_are_kept_apart() {
+    let (base, mut reader) = (Classifier::base(), Reader::default());
+    let texts: Vec<(String, bool)> = (0..60)
+        .map(|n| match n % 2 {
+            0 => (
+                format!("uncle number {n} buys your old carpet today, call us"),
+                true,
+            ),
+            _ => (format!("who has seen the carpet of my uncle, room {n}?"), false),
+        })
+        .collect();
+    let lessons: Vec<Lesson> = texts
+        .iter()
+        .map(|(text, is_spam)| lesson(&mut reader, text, *is_spam))
+        .collect();
+    let taught = Taught::of(&base, &lessons);
+    for (text, is_spam) in &texts {
+        let opinion = base.judge_taught(&mut reader, text, Some(&taught));
+        assert_eq!(opinion.probability > 0.5, *is_spam, "{text}: {opinion:?}");
+    }
+}
+
+#[test]
+fn a_lesson_has_no_text_and_is_the_same_for_what_reads_the_same() {
+    let mut reader = Reader::default();
+    let (lesson, print) = Lesson::of(&mut reader, SCAM, true);
+    let (shouted, same) = Lesson::of(&mut reader, &SCAM.to_uppercase(), false);
+    assert_eq!(print, same);
+    assert_ne!(print, Lesson::of(&mut reader, CHAT, true).1);
+    assert!(lesson.is_spam && !shouted.is_spam);
+    let bytes = lesson.to_bytes();
+    let torn = [b"nothing".as_slice(), &bytes[..bytes.len() - 1], &bytes[..9]];
+    assert!(torn.iter().all(|bytes| Lesson::from_bytes(bytes, true).is_err()));
+    assert_eq!(
+        Taught::from_bytes(b"LKDLERN0").unwrap_err(),
+        ModelFault::OtherVersion
+    );
 }

@@ -69,7 +69,7 @@ fn join(platform: &str, number: u128, avatar: &str) -> UserJoined {
 fn detect(facts: &mut Facts, rules: &RuleSet, kept: &mut Vec<(i64, String)>) {
     let mut learned = Learned::new(Classifier::base());
     learned.set_bad_links(Some(Arc::new(Domains::of(["free-nitro.example"]))));
-    learned.add(facts, &[rules]);
+    learned.add(facts, &[rules], None);
     for lately in facts.lately(&[rules]) {
         kept.push((facts.at, lately.text.clone()));
         facts.add_lately(&lately, kept);

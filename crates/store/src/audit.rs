@@ -253,6 +253,7 @@ impl Tx {
             guild_id: guild.native_id.clone(),
             sequence: entry.seq,
             actor: entry.actor.clone(),
+            actor_id: None,
             act: entry.act.clone(),
             subject: entry.subject.clone(),
             hash: hex(&entry.hash),

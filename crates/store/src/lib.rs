@@ -31,6 +31,7 @@ pub mod inbox;
 pub mod jobs;
 pub mod labels;
 pub mod leases;
+pub mod lessons;
 pub mod members;
 pub mod messages;
 pub mod migrations;
@@ -86,6 +87,7 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
         jobs::TEXTS,
         labels::TEXTS,
         leases::TEXTS,
+        lessons::TEXTS,
         members::TEXTS,
         messages::TEXTS,
         modes::TEXTS,

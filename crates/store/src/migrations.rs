@@ -54,6 +54,7 @@ pub const CHANGES: &[Change] = changes! {
     100 "0100_notification_kinds"
     101 "0101_notification_wishes"
     102 "0102_digests"
+    110 "0110_spam_lessons"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

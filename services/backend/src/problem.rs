@@ -50,6 +50,7 @@ codes! {
     NotFound = "not_found", NOT_FOUND, "There is no such thing, or none that this token may know of.";
     UnknownGuild = "unknown_guild", NOT_FOUND, "There is no such community, or none that this token may know of.";
     UnknownCase = "unknown_case", NOT_FOUND, "The community has no case of this number.";
+    UnknownMessage = "unknown_message", NOT_FOUND, "The bus does not have this message, or no more: send its text.";
     NoRules = "no_rules", NOT_FOUND, "The community has no rules, or none of this version.";
     UnknownRule = "unknown_rule", NOT_FOUND, "The rules have no rule of this id.";
     UnknownRole = "unknown_role", NOT_FOUND, "There is no role of this name.";

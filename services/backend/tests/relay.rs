@@ -59,6 +59,7 @@ async fn what_was_decided_is_published_once_it_is_committed() {
             guild_id: guild.native_id.clone(),
             sequence,
             actor: "system".into(),
+            actor_id: None,
             act: "test".into(),
             subject: "case:1".into(),
             hash: String::new(),

@@ -19,6 +19,7 @@
 //! - [`Desk::digest`]: what went on in a community on a day.
 //! - [`Desk::mode`], [`Desk::raise_mode`], [`Desk::end_mode`], [`Desk::end_modes`]: communities under attack or closed, and the
 //!   end of that.
+//! - [`Desk::teach`], [`Desk::lessons`], [`Desk::forget_lessons`], [`Desk::opinion`]: what the classifier of spam learns there.
 //! - [`Desk::pause_rule`], [`Desk::paused_rules`], [`Desk::resume_rule`]: a rule that acted too often does nothing for a while.
 //! - [`Desk::intended`], [`Desk::repair`]: what the platform has to show, and what it has lost.
 //! - [`Desk::cases`], [`Desk::case`], [`Desk::explain`]: pages of cases; one case, its history, and why it stands.
@@ -35,6 +36,7 @@ mod error;
 mod expire;
 mod facts;
 mod ladder;
+mod lessons;
 mod many;
 mod modes;
 mod outcome;
@@ -56,6 +58,7 @@ pub use error::{DeskError, Refused};
 pub use expire::Expired;
 pub use facts::{Facts, Ranks};
 pub use ladder::Escalated;
+pub use lessons::{ForgetAsk, Learnt, Lesson, LessonAsk, MOST_LESSONS};
 pub use many::Many;
 pub use modes::{EndModeAsk, ModeAsk, RaisedMode};
 pub use outcome::Answered;

@@ -45,6 +45,7 @@ pub struct RaisedMode {
 struct Change<'a> {
     by: &'a Actor,
     act: &'static str,
+    mode: Mode,
     body: Value,
     chain: Option<&'a CorrelationId>,
 }
@@ -94,6 +95,7 @@ impl Desk {
         let change = Change {
             by: &ask.by,
             act: "mode:raise",
+            mode: ask.mode,
             body: json!({ "mode": ask.mode.as_str(), "until": ends_at }),
             chain: ask.chain.as_ref(),
         };
@@ -191,6 +193,7 @@ impl Desk {
         let change = Change {
             by,
             act: "mode:end",
+            mode,
             body: json!({ "mode": mode.as_str() }),
             chain,
         };
@@ -209,7 +212,7 @@ impl Desk {
         let entry = Entry {
             by: &by,
             act: change.act,
-            subject: "mode".to_owned(),
+            subject: format!("mode:{}", change.mode.as_str()),
             body: change.body.clone(),
             personal: None,
         };

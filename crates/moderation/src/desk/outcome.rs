@@ -245,6 +245,7 @@ impl Name {
             kind: lockdown_store::audit::ActorKind::System,
             text: Actor::System.to_string(),
             identity: None,
+            native: None,
         }
     }
 }

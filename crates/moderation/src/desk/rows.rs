@@ -10,7 +10,7 @@ use crate::standing::Standing;
 use crate::who::{Actor, CaseNumber, GuildRef, UserRef};
 use crate::wish::Wish;
 use chrono::{DateTime, Utc};
-use lockdown_events::CaseId;
+use lockdown_events::{CaseId, UserId};
 use lockdown_store::audit::ActorKind;
 use lockdown_store::cases::{self, Fate};
 use lockdown_store::dbx::Json;
@@ -32,6 +32,8 @@ pub(super) struct Name {
     pub(super) text: String,
     /// Of a person.
     pub(super) identity: Option<IdentityId>,
+    /// The same on their platform.
+    pub(super) native: Option<UserId>,
 }
 
 /// A case with the row that it was read from or is written to.
@@ -334,7 +336,12 @@ pub(super) async fn name(
         Actor::System => (ActorKind::System, None),
     };
     let text = identity.map_or_else(|| by.to_string(), |id| id.to_string());
-    Ok(Name { kind, text, identity })
+    Ok(Name {
+        kind,
+        text,
+        identity,
+        native: by.person().map(|person| person.id.clone()),
+    })
 }
 
 /// When somebody has to look at a sanction: its end, or the renewal of what the platform cannot keep so long.

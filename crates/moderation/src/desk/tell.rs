@@ -83,6 +83,7 @@ impl Desk {
             guild_id: guild.native_id.clone(),
             sequence: written.seq,
             actor: written.actor,
+            actor_id: entry.by.native.clone(),
             act: written.act,
             subject: written.subject,
             hash,

@@ -24,6 +24,8 @@ pub struct TelegramSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 3000))]
     pub rules: Option<String>,
+    /// What happens to whoever wrote what a moderator calls spam, beside that it goes.
+    pub spam_action: SpamAction,
     /// What is told in the log chat.
     pub log_categories: Vec<LogCategory>,
     /// What the bot answers to words that somebody writes; at most 50.
@@ -49,10 +51,22 @@ pub struct Filter {
 pub enum LogCategory {
     /// Cases, and what becomes of them.
     Sanctions,
-    /// What rules deleted, shown before it goes.
+    /// What rules and `/spam` removed, shown before it goes; and what the filter is taught.
     Rules,
     /// Calls for the administrators.
     Reports,
+    /// Raids and lockdowns, as they begin and end.
+    Raids,
+}
+
+/// What happens to whoever wrote what a moderator calls spam.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum SpamAction {
+    Nothing,
+    Mute,
+    #[default]
+    Ban,
 }
 
 /// What is asked of who comes in.
@@ -83,13 +97,14 @@ pub enum JoinRequests {
 // === impl LogCategory ===
 
 impl LogCategory {
-    pub const ALL: [Self; 3] = [Self::Sanctions, Self::Rules, Self::Reports];
+    pub const ALL: [Self; 4] = [Self::Sanctions, Self::Rules, Self::Reports, Self::Raids];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sanctions => "sanctions",
             Self::Rules => "rules",
             Self::Reports => "reports",
+            Self::Raids => "raids",
         }
     }
 }
@@ -114,6 +129,7 @@ impl Default for TelegramSettings {
             join_requests: JoinRequests::Queue,
             welcome: None,
             rules: None,
+            spam_action: SpamAction::default(),
             log_categories: LogCategory::ALL.to_vec(),
             filters: Vec::new(),
         }

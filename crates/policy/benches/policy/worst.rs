@@ -75,7 +75,7 @@ impl Bench {
                     number += 1;
                     let id = EventId(uuid::Uuid::from_u128(number));
                     let mut facts = Facts::of_message(id, EventKind::Message, 0, black_box(message));
-                    learned.add(&mut facts, &[rules.as_ref()]);
+                    learned.add(&mut facts, &[rules.as_ref()], None);
                     black_box(judge.judge(rules, &facts));
                 };
                 // Patterns are compiled when they first run.

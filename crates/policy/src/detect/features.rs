@@ -11,7 +11,7 @@ pub(super) const SIZE: usize = 1 << BITS;
 const BITS: u32 = 18;
 
 /// What was seen of a text: features of one group after the other, one as often as it was met.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Features {
     pub(super) all: Vec<u32>,
     /// Where in `all` each group ends.
@@ -87,6 +87,28 @@ impl Features {
             from = *end as usize;
             group
         })
+    }
+
+    /// The same in the order of their numbers, which tells nothing of the order in the text.
+    pub(super) fn sorted(mut self) -> Self {
+        let mut from = 0;
+        for end in self.ends {
+            self.all[from..end as usize].sort_unstable();
+            from = end as usize;
+        }
+        self
+    }
+
+    pub(super) fn of_groups(groups: &[Vec<u32>; GROUPS], disguise: f32) -> Self {
+        let mut features = Self {
+            disguise,
+            ..Self::default()
+        };
+        for (number, group) in groups.iter().enumerate() {
+            features.all.extend(group);
+            features.end(number);
+        }
+        features
     }
 
     fn read_one(&mut self, text: &Text) {

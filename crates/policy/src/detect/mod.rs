@@ -1,6 +1,6 @@
 //! Detectors: what no word list sees.
 //!
-//! - [`spam`]: a classifier that learns from moderators' decisions.
+//! - [`spam`]: a classifier that learns from moderators' decisions; [`taught`]: what one community taught it.
 //! - [`near`]: the same message again, or nearly.
 //! - [`heat`]: floods and raids, as levels that time cools down.
 //! - [`images`]: bursts of the same picture.
@@ -12,6 +12,7 @@ pub mod heat;
 pub mod images;
 pub mod near;
 pub mod spam;
+pub mod taught;
 
 mod features;
 mod store;

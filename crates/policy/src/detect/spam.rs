@@ -1,9 +1,10 @@
 //! The spam and scam classifier: a linear model of fixed size, learnt from decisions, with a calibrated probability.
 //!
-//! It abstains outside its domain: where less of a text was met in training than of texts like those it learnt from. To learn
+//! What a community teaches beside is a [`Taught`](super::taught::Taught). It abstains outside its domain: where less of a text was met in training than of texts like those it learnt from. To learn
 //! from a moderator's decision, [`Classifier::learn`]; to learn from many at once, [`Classifier::train`], which calibrates too.
 
 use super::features::{Features, SIZE, STRETCHES, Scratch, WEIGHTS};
+use super::taught::Taught;
 use crate::text::Text;
 use crate::text::tokens::mix;
 
@@ -137,21 +138,41 @@ impl Classifier {
 
     /// What it thinks of a text.
     pub fn judge(&self, reader: &mut Reader, text: &str) -> Opinion {
-        reader.text.read(text);
-        reader.features.read(&reader.text, &mut reader.scratch);
-        self.opinion(&reader.features)
+        self.judge_taught(reader, text, None)
+    }
+
+    /// The same where somebody taught it more.
+    pub fn judge_taught(&self, reader: &mut Reader, text: &str, taught: Option<&Taught>) -> Opinion {
+        let features = reader.features_of(text);
+        let own = |feature: u32| self.weights[feature as usize];
+        match taught {
+            None => self.opinion(features, self.ask(features)),
+            Some(taught) => {
+                let both = |feature| own(feature) + taught.weight(feature);
+                self.opinion(features, self.ask_by(features, both))
+            }
+        }
     }
 
     /// What it thinks of a text that was read already.
     pub fn judge_text(&self, reader: &mut Reader, text: &Text) -> Opinion {
         reader.features.read(text, &mut reader.scratch);
-        self.opinion(&reader.features)
+        self.opinion(&reader.features, self.ask(&reader.features))
     }
 
-    fn opinion(&self, features: &Features) -> Opinion {
-        let Asked { margin, known } = self.ask(features);
+    /// The logarithm of the odds that it is spam.
+    pub(super) fn odds(&self, features: &Features) -> f32 {
+        self.odds_by(features, self.ask(features).margin)
+    }
+
+    fn odds_by(&self, features: &Features, margin: f32) -> f32 {
+        self.slope * margin + self.offset + DISGUISE * features.disguise
+    }
+
+    fn opinion(&self, features: &Features, asked: Asked) -> Opinion {
+        let Asked { margin, known } = asked;
         let abstains = self.learnt == 0 || known < self.least_known;
-        let odds = self.slope * margin + self.offset + DISGUISE * features.disguise;
+        let odds = self.odds_by(features, margin);
         let probability = 1.0 / (1.0 + (-odds).exp());
         Opinion {
             // In the same order as the others among themselves.
@@ -168,6 +189,10 @@ impl Classifier {
     /// What the weights say. Features that were never met leave more room to the others of their group, so that mistyping half
     /// of the words does not halve what the rest says.
     fn ask(&self, features: &Features) -> Asked {
+        self.ask_by(features, |feature| self.weights[feature as usize])
+    }
+
+    fn ask_by(&self, features: &Features, weight_of: impl Fn(u32) -> f32) -> Asked {
         let mut asked = Asked {
             margin: self.bias,
             known: 0.0,
@@ -175,7 +200,7 @@ impl Classifier {
         for (number, (group, weight)) in features.groups().zip(WEIGHTS).enumerate() {
             let (mut sum, mut met) = (0.0, 0_u32);
             for feature in group {
-                let weight = self.weights[*feature as usize];
+                let weight = weight_of(*feature);
                 sum += weight;
                 met += u32::from(weight != 0.0);
             }
@@ -211,9 +236,7 @@ impl Classifier {
     }
 
     fn step(&mut self, read: &Read, importance: f32, rate: f32) {
-        let values = read.features.groups().zip(WEIGHTS);
-        let values = values.map(|(group, weight)| (group, weight / (group.len().max(1) as f32).sqrt()));
-        let sums = values.clone().map(|(group, value)| {
+        let sums = valued(&read.features).map(|(group, value)| {
             value
                 * group
                     .iter()
@@ -224,7 +247,12 @@ impl Classifier {
         let probability = 1.0 / (1.0 + (-odds).exp());
         let error = (f32::from(u8::from(read.is_spam)) - probability) * importance;
         self.bias += 0.02 * error;
-        for (group, value) in values {
+        self.nudge(&read.features, error, rate);
+    }
+
+    /// Moves the weights of these features, so that the error becomes less.
+    pub(super) fn nudge(&mut self, features: &Features, error: f32, rate: f32) {
+        for (group, value) in valued(features) {
             for feature in group {
                 let (weight, moved) = (
                     &mut self.weights[*feature as usize],
@@ -236,6 +264,12 @@ impl Classifier {
             }
         }
     }
+}
+
+/// The groups of features, and what each feature of one counts for.
+fn valued(features: &Features) -> impl Iterator<Item = (&[u32], f32)> {
+    let groups = features.groups().zip(WEIGHTS);
+    groups.map(|(group, weight)| (group, weight / (group.len().max(1) as f32).sqrt()))
 }
 
 /// A weight that is never nothing: its feature was met.
@@ -263,20 +297,24 @@ struct Read {
 // === impl Reader ===
 
 impl Reader {
-    fn sample(&mut self, sample: &Sample<'_>) -> Read {
-        self.text.read(sample.text);
+    pub(super) fn features_of(&mut self, text: &str) -> &Features {
+        self.text.read(text);
         self.features.read(&self.text, &mut self.scratch);
-        let key = self
-            .text
-            .folded()
-            .as_str()
-            .bytes()
-            .fold(0, |key, byte| mix(key ^ u64::from(byte)));
+        &self.features
+    }
+
+    /// Of the text that was read last: the same for all that read the same.
+    pub(super) fn key(&self) -> u64 {
+        let folded = self.text.folded().as_str().bytes();
+        folded.fold(0, |key, byte| mix(key ^ u64::from(byte)))
+    }
+
+    fn sample(&mut self, sample: &Sample<'_>) -> Read {
         Read {
-            features: self.features.clone(),
+            features: self.features_of(sample.text).clone(),
             is_spam: sample.is_spam,
             importance: 1.0,
-            key,
+            key: self.key(),
         }
     }
 

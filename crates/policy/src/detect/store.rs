@@ -41,13 +41,8 @@ impl Classifier {
             if *moved == 0.0 {
                 continue;
             }
-            let mut gap = feature - last;
+            write_gap(&mut bytes, feature - last);
             last = feature;
-            while gap >= 0x80 {
-                bytes.push(gap as u8 | 0x80);
-                gap >>= 7;
-            }
-            bytes.push(gap as u8);
             bytes.push((weight / scale).round().clamp(-127.0, 127.0) as i8 as u8);
             // At least one step: the feature was met.
             bytes.push((moved.sqrt() / reach).round().clamp(1.0, 255.0) as u8);
@@ -85,19 +80,7 @@ impl Classifier {
         let (scale, reach) = (number(24)?, number(28)?);
         let mut feature = 0_usize;
         while !rest.is_empty() {
-            let (mut gap, mut shift) = (0_usize, 0);
-            loop {
-                let (byte, after) = rest.split_first().ok_or(ModelFault::Torn)?;
-                rest = after;
-                gap |= usize::from(byte & 0x7F) << shift;
-                shift += 7;
-                if byte & 0x80 == 0 {
-                    break;
-                }
-                if shift > 21 {
-                    return Err(ModelFault::Torn);
-                }
-            }
+            let gap = read_gap(&mut rest)?;
             let [weight, moved, after @ ..] = rest else {
                 return Err(ModelFault::Torn);
             };
@@ -110,5 +93,30 @@ impl Classifier {
             model.moved[feature] = (f32::from(*moved) * reach).powi(2);
         }
         Ok(model)
+    }
+}
+
+/// A number in as few bytes as it needs.
+pub(super) fn write_gap(bytes: &mut Vec<u8>, mut gap: usize) {
+    while gap >= 0x80 {
+        bytes.push(gap as u8 | 0x80);
+        gap >>= 7;
+    }
+    bytes.push(gap as u8);
+}
+
+pub(super) fn read_gap(bytes: &mut &[u8]) -> Result<usize, ModelFault> {
+    let (mut gap, mut shift) = (0, 0);
+    loop {
+        let (byte, after) = bytes.split_first().ok_or(ModelFault::Torn)?;
+        *bytes = after;
+        gap |= usize::from(byte & 0x7F) << shift;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            return Ok(gap);
+        }
+        if shift > 21 {
+            return Err(ModelFault::Torn);
+        }
     }
 }

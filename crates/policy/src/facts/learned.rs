@@ -4,6 +4,7 @@ use super::Facts;
 use crate::catalogue::Slot;
 use crate::compile::RuleSet;
 use crate::detect::spam::{Classifier, Reader};
+use crate::detect::taught::Taught;
 use crate::text::links::{Domains, resembles};
 use std::sync::Arc;
 
@@ -63,13 +64,13 @@ impl Learned {
         self.bad_links = domains;
     }
 
-    /// Sets what they make of an event, as far as these rules ask for it.
-    pub fn add(&mut self, facts: &mut Facts, rules: &[&RuleSet]) {
+    /// Sets what they make of an event, as far as these rules ask for it, with what the community taught.
+    pub fn add(&mut self, facts: &mut Facts, rules: &[&RuleSet], taught: Option<&Taught>) {
         let asked = |slot| rules.iter().any(|rules| rules.asks(slot));
         if asked(Slot::SpamScore)
             && let Some(text) = facts.text(Slot::Text)
         {
-            let opinion = self.classifier.judge(&mut self.reader, text);
+            let opinion = self.classifier.judge_taught(&mut self.reader, text, taught);
             if !opinion.abstains {
                 facts.set_number(Slot::SpamScore, (opinion.probability * 100.0).round() as i64);
             }

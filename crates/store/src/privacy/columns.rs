@@ -365,6 +365,11 @@ pub static TABLES: &[Table] = &[
         ..NOTHING
     },
     Table {
+        name: "spam_lessons",
+        kept: &[("taught_by", "as `actor` in audit_log")],
+        ..NOTHING
+    },
+    Table {
         name: "webhook_deliveries",
         free: &["topic", "state", "lease_by"],
         kept: &[

@@ -190,6 +190,7 @@ impl Fixture {
             guild_id: GuildId::new("100").unwrap(),
             sequence: case.number,
             actor: "system".into(),
+            actor_id: None,
             act: "case:open".into(),
             subject: format!("case:{}", case.number),
             hash: String::new(),

@@ -23,6 +23,7 @@ mod idempotency;
 mod jobs;
 mod labels;
 mod ledger;
+mod lessons;
 mod members;
 mod messages;
 mod modes;
@@ -81,6 +82,8 @@ macro_rules! contract {
             policies: versions_cannot_be_changed;
             policies: a_name_is_used_once_in_a_community;
             policies: bindings_say_what_judges_where;
+            lessons: a_text_is_taught_once_and_forgotten;
+            lessons: weights_are_known_by_their_version;
             modes: a_rule_is_paused_once_until_it_is_over_or_changed;
             modes: a_community_is_in_one_mode_that_ends;
             settings: a_new_guild_has_safe_settings;

@@ -128,6 +128,7 @@ impl Town {
             guild_id: GuildId::new(&(1_000_000 + guild).to_string()).expect("digits are an id"),
             sequence: number,
             actor,
+            actor_id: None,
             act: "case:open".into(),
             subject: format!("case:{number}"),
             hash: String::new(),

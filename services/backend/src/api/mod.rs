@@ -42,6 +42,7 @@ mod rules;
 mod sanctions;
 mod sessions;
 mod settings;
+mod spam;
 mod threads;
 pub(crate) mod tokens;
 mod undo;
@@ -132,6 +133,7 @@ pub(crate) fn routes() -> Vec<Route> {
         rule_modes::routes(),
         modes::routes(),
         settings::routes(),
+        spam::routes(),
         events::routes(),
         live::routes(),
         audit::routes(),

@@ -62,7 +62,7 @@ struct LeftBody {
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Undone")]
-struct Done {
+pub(super) struct UndoneBody {
     results: Vec<StepDone>,
     left: Vec<LeftBody>,
 }
@@ -244,17 +244,22 @@ async fn preview(asked: InGuild, _: Nothing) -> Result<Found<PlanBody>, Problem>
     Ok(Found(PlanBody::from(&plan)))
 }
 
-async fn carry_out(asked: InGuild, Body(why): Body<Why>) -> Result<Found<Done>, Problem> {
-    let reason = why.reason.as_deref().map(checked).transpose()?;
-    let ask = ask(&asked, reason.map(|reason| reason.to_string()))?;
+async fn carry_out(asked: InGuild, Body(why): Body<Why>) -> Result<Found<UndoneBody>, Problem> {
+    Ok(Found(undone(&asked, why.reason.as_deref()).await?))
+}
+
+/// Undoes the case of the path.
+pub(super) async fn undone(asked: &InGuild, reason: Option<&str>) -> Result<UndoneBody, Problem> {
+    let reason = reason.map(checked).transpose()?;
+    let ask = ask(asked, reason.map(|reason| reason.to_string()))?;
     let undone = asked.call.api.desk.undo(&ask, &asked.facts()).await?;
     let left = left(&undone.plan);
     let results = undone.results.into_iter();
     let results = results.map(|(reversal, result)| StepDone::of(&reversal, result));
-    Ok(Found(Done {
+    Ok(UndoneBody {
         results: results.collect::<Result<_, _>>()?,
         left,
-    }))
+    })
 }
 
 async fn put_review(asked: InGuild, Body(new): Body<NewReview>) -> Result<Found<Reviewed>, Problem> {

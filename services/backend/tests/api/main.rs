@@ -27,6 +27,7 @@ mod rule_modes;
 mod rules;
 mod settings;
 mod sign_in;
+mod spam;
 mod stats;
 mod status;
 mod threads;
@@ -59,6 +60,8 @@ macro_rules! cases {
             rule_modes: a_paused_rule_is_resumed;
             modes: a_mode_is_raised_and_ended_by_hand;
             modes: a_mode_that_cannot_be_is_refused;
+            spam: a_text_is_taught_once_and_forgotten;
+            spam: a_mistake_is_undone_and_learned;
             settings: settings_are_chosen_and_told;
             settings: dates_are_by_the_communitys_clock;
             settings: settings_that_cannot_be_are_named;

@@ -9,7 +9,7 @@ use lockdown_store::in_tx;
 use lockdown_store::reviews::Review;
 use serde_json::{Value, json};
 
-async fn publish(house: &House, event_type: &str, mut data: Value) {
+pub(crate) async fn publish(house: &House, event_type: &str, mut data: Value) {
     data["guildId"] = "100".into();
     let text = json!({
         "eventId": EventId(house.ctx.ids.next()), "eventType": event_type, "timestamp": house.ctx.clock.now(),

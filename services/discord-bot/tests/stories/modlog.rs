@@ -79,6 +79,7 @@ fn edited(town: &Town, case: u64) -> ModerationEvent {
         guild_id: town.guild.to_string().parse().unwrap(),
         sequence: 1,
         actor: town.owner.to_string(),
+        actor_id: None,
         act: "case:edit".to_owned(),
         subject: format!("case:{case}"),
         hash: "0".repeat(64),

@@ -21,6 +21,7 @@ pub(crate) async fn what_the_bus_refused_is_put_back_or_dropped(installation: In
                 guild_id: guild.native_id.clone(),
                 sequence,
                 actor: "system".into(),
+                actor_id: None,
                 act: "test".into(),
                 subject: "case:1".into(),
                 hash: String::new(),

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 crate::town::sizes!(
     decisions_are_told_and_undone_in_the_log_chat,
     what_rules_delete_is_shown_before_it_goes,
+    raids_are_told_as_they_begin_and_end,
 );
 
 impl Town {
@@ -103,12 +104,12 @@ async fn decisions_are_told_and_undone_in_the_log_chat(town: Town) {
     assert!(quiet.all(|quiet| quiet == true));
 
     town.command(owner, "/logcategories rules").await;
-    town.hears("Done. Told in the log: rules. Left out: sanctions, reports.")
+    town.hears("Done. Told in the log: rules. Left out: sanctions, reports, raids.")
         .await;
     town.command(owner, &format!("/note {mallory} quiet")).await;
     town.decided(3).await;
     town.command(owner, "/logcategories all").await;
-    town.hears("Done. Told in the log: sanctions, rules, reports.")
+    town.hears("Done. Told in the log: sanctions, rules, reports, raids.")
         .await;
     town.command(owner, &format!("/note {mallory} told")).await;
     town.until("the second note is told", || {
@@ -173,6 +174,21 @@ async fn what_rules_delete_is_shown_before_it_goes(town: Town) {
     town.until("the call is told", || {
         town.told(log, "Mallory called the administrators of Town: https://t.me/c/")
             .is_some()
+    })
+    .await;
+    town.stop().await;
+}
+
+async fn raids_are_told_as_they_begin_and_end(town: Town) {
+    let log = town.log().await;
+    town.command(town.owner, "/raid 6h").await;
+    town.until("it is told with its end", || {
+        town.told(log, "Raid: begun by Olga, until ").is_some()
+    })
+    .await;
+    town.command(town.owner, "/raid off").await;
+    town.until("its end is told", || {
+        town.told(log, "Raid: ended by Olga.").is_some()
     })
     .await;
     town.stop().await;

@@ -21,6 +21,7 @@
 //! | requests are answered; raids begin and end by themselves | `door::who_asks_to_join_is_answered`, `rules::many_who_come_at_once_are_kept_out` |
 //! | a disguise hides nothing; the unknown is seen | `judged::a_disguise_hides_nothing`, `rules::each_lock_hits_what_it_says`, bot `reading` |
 //! | what was decided is shown before it goes, and undone | `log` |
+//! | what moderators call spam is learned, and a mistake is forgiven | `spam` |
 //! | copies and reactions go all together | `judged::copies_and_reactions_go_all_together` |
 //! | a group that moves is followed; what the bot lacks is said | bot `platform::a_group_that_moved_is_followed`, `a_dismissed_bot_says_why_it_cannot` |
 //! | rules in shadow change nothing and say the same | `judged::rules_in_shadow_only_say_what_they_would_do` |
@@ -32,6 +33,7 @@ mod door;
 mod judged;
 mod log;
 mod rules;
+mod spam;
 mod town;
 
 use lockdown_testkit::fakes::telegram::{Fault, Permissions, Status};

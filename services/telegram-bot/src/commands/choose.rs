@@ -9,7 +9,7 @@ use crate::words::seconds;
 use lockdown_events::GuildId;
 use lockdown_moderation::words::Tongue;
 use lockdown_moderation::{
-    Captcha, JoinRequests, LogCategory, Platform as _, Settings, Span, TelegramSettings,
+    Captcha, JoinRequests, LogCategory, Platform as _, Settings, SpamAction, Span, TelegramSettings,
 };
 use lockdown_runtime::chain;
 use serde_json::{Value, json};
@@ -151,7 +151,16 @@ fn change(what: Chosen, text: &str) -> Result<Option<Vec<(&'static str, Value)>>
         (Chosen::Welcome, Some(_)) | (Chosen::SetWelcome | Chosen::SetRules, None) => return Err(()),
         (Chosen::SetWelcome, Some(_)) => vec![("telegram.welcome", json!(text))],
         (Chosen::SetRules, Some("off" | "no")) => vec![("telegram.rules", Value::Null)],
-        (Chosen::LogCategories, None) => return Ok(None),
+        (Chosen::LogCategories | Chosen::Spam, None) => return Ok(None),
+        (Chosen::Spam, Some(word)) => {
+            let action = match word {
+                "nothing" | "off" | "no" => SpamAction::Nothing,
+                "mute" => SpamAction::Mute,
+                "ban" => SpamAction::Ban,
+                _ => return Err(()),
+            };
+            vec![("telegram.spamAction", json!(action))]
+        }
         (Chosen::LogCategories, Some(_)) => {
             let words = text.to_lowercase();
             let wanted: Vec<LogCategory> = match words.as_str() {
@@ -192,6 +201,11 @@ fn state(what: Chosen, settings: &Settings, tongue: &Tongue) -> String {
             Some(text) => tongue.say("welcome.on", &[("text", text)]),
             None => tongue.say("welcome.off", &[]),
         },
+        Chosen::Spam => match chosen.spam_action {
+            SpamAction::Nothing => tongue.say("spam.mode_nothing", &[]),
+            SpamAction::Mute => tongue.say("spam.mode_mute", &[]),
+            SpamAction::Ban => tongue.say("spam.mode_ban", &[]),
+        },
         Chosen::SetRules => tongue.say("rules_set", &[]),
         Chosen::UnsetLog => tongue.say("log.off", &[]),
         Chosen::LogCategories => {
@@ -228,6 +242,7 @@ fn usage(what: Chosen, tongue: &Tongue) -> String {
         Chosen::Requests => tongue.say("requests.usage", &[]),
         Chosen::Welcome | Chosen::SetWelcome => tongue.say("welcome.usage", &[]),
         Chosen::SetRules | Chosen::ShowRules => tongue.say("no_rules", &[]),
+        Chosen::Spam => tongue.say("spam.mode_usage", &[]),
         Chosen::UnsetLog | Chosen::LogCategories => state(what, &Settings::default(), tongue),
     }
 }

@@ -34,6 +34,16 @@ pub(super) enum Deed {
     Approve(Approval),
     Raid(Raid),
     Filter(Filtered),
+    Learn(Learn),
+}
+
+/// What the filter of spam is taught.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Learn {
+    Spam,
+    Ham,
+    /// All that it was taught goes.
+    Forget,
 }
 
 /// What is done about answers of the bot.
@@ -107,6 +117,7 @@ pub(super) enum Chosen {
     SetRules,
     UnsetLog,
     LogCategories,
+    Spam,
 }
 
 /// Which messages go.
@@ -156,7 +167,7 @@ const fn row(word: &'static str, deed: Deed, forms: &'static str) -> Row {
     Row { word, deed, forms }
 }
 
-const ROWS: [Row; 75] = [
+const ROWS: [Row; 80] = [
     row("ban", Deed::Act(Action::Ban), "sdt"),
     row("unban", Deed::Act(Action::Unban), "s"),
     row("softban", Deed::Act(Action::Softban), "sd"),
@@ -229,6 +240,11 @@ const ROWS: [Row; 75] = [
     row("filters", Deed::Filter(Filtered::Show), ""),
     row("stop", Deed::Filter(Filtered::Stop), ""),
     row("stopall", Deed::Filter(Filtered::StopAll), ""),
+    row("spam", Deed::Learn(Learn::Spam), "s"),
+    row("ham", Deed::Learn(Learn::Ham), ""),
+    row("notspam", Deed::Learn(Learn::Ham), ""),
+    row("forgetspam", Deed::Learn(Learn::Forget), ""),
+    row("spammode", Deed::Choose(Chosen::Spam), ""),
     row("setlog", Deed::SetLog, ""),
     row("unsetlog", Deed::Choose(Chosen::UnsetLog), ""),
     row("logcategories", Deed::Choose(Chosen::LogCategories), ""),
@@ -258,6 +274,8 @@ impl Deed {
             // Whoever is there when it begins must not have to wait for somebody else.
             Self::Raid(Raid::Mode) => Needs::Right(Right::Ban),
             Self::Raid(_) | Self::Filter(_) => Needs::Right(Right::Configure),
+            Self::Learn(Learn::Forget) => Needs::Right(Right::Configure),
+            Self::Learn(_) => Needs::Right(Right::Ban),
             Self::Forgive => Needs::Right(Right::Warn),
             Self::Choose(_) | Self::SetLog | Self::Lock(_) | Self::Blocklist(_) | Self::Flood(_) => {
                 Needs::Right(Right::Configure)
@@ -273,7 +291,7 @@ impl Deed {
             Self::Act(Action::Ban | Action::Mute) => Takes::PersonAndTime,
             Self::Act(_) | Self::Forgive | Self::Approve(Approval::On | Approval::Off) => Takes::Person,
             Self::Case => Takes::Number,
-            Self::Clean(_) => Takes::NumberPerhaps,
+            Self::Clean(_) | Self::Learn(Learn::Ham) => Takes::NumberPerhaps,
             Self::Info | Self::Warnings => Takes::PersonPerhaps,
             Self::Pin
             | Self::Unpin
@@ -290,7 +308,8 @@ impl Deed {
             | Self::Flood(_)
             | Self::Approve(Approval::List)
             | Self::Raid(_)
-            | Self::Filter(_) => Takes::Nothing,
+            | Self::Filter(_)
+            | Self::Learn(_) => Takes::Nothing,
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! - `deed.rs`: the words that are understood; `parse.rs` reads a message.
 //! - `sanction.rs`, `warnings.rs`, `clean.rs`, `look.rs`, `choose.rs`,
-//!   `locks.rs`, `blocklist.rs`, `flood.rs`, `approve.rs`, `raid.rs`, `filter.rs`: what each does; `confirm.rs`: administrators who hide.
+//!   `locks.rs`, `blocklist.rs`, `flood.rs`, `approve.rs`, `raid.rs`, `filter.rs`, `spam.rs`: what each does; `confirm.rs`: administrators who hide.
 //! - `rulebook.rs`: the community's rules, which some of them change.
 
 mod approve;
@@ -20,6 +20,7 @@ mod parse;
 mod raid;
 mod rulebook;
 mod sanction;
+mod spam;
 mod warnings;
 
 use crate::administrators::Administrators;
@@ -289,6 +290,7 @@ impl Commands {
             Deed::Approve(what) => self.approve(said, command, what).await?,
             Deed::Raid(what) => self.raid(said, command, what).await?,
             Deed::Filter(what) => self.filter(said, command, what).await?,
+            Deed::Learn(what) => self.learn(said, command, what).await?,
             Deed::SetLog => self.set_log(said, command).await?,
             Deed::Choose(what) => self.choose(said, command, what).await?,
         }

@@ -65,7 +65,13 @@ impl Commands {
         Ok(Some(UserId::new(&id.to_string()).expect("a number is an id")))
     }
 
-    fn wish(&self, said: &Said, action: Action, subject: &UserId, command: &Command) -> ModerationAction {
+    pub(super) fn wish(
+        &self,
+        said: &Said,
+        action: Action,
+        subject: &UserId,
+        command: &Command,
+    ) -> ModerationAction {
         let message = &said.message;
         let channel = ChannelId::new(message.guild_id.as_str()).ok();
         let evidence = answers(message).map(|replied| MessageRef {
@@ -98,7 +104,13 @@ impl Commands {
     }
 
     /// Says what came of a wish, once Telegram has answered; silently, the command itself goes and nothing is said.
-    fn follow(self: &Arc<Self>, message: &Message, silent: bool, wish: ModerationAction, wished: Wished) {
+    pub(super) fn follow(
+        self: &Arc<Self>,
+        message: &Message,
+        silent: bool,
+        wish: ModerationAction,
+        wished: Wished,
+    ) {
         if silent {
             self.sweeper
                 .delete_unasked(&message.guild_id, &message.message_id);

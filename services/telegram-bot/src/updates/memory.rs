@@ -168,6 +168,15 @@ impl Memory {
         self.state().people.name(user).map(str::to_owned)
     }
 
+    /// About when a message came, if that is remembered: within some minutes.
+    pub(crate) fn about_when(&self, guild: &GuildId, message: &MessageId) -> Option<DateTime<Utc>> {
+        let id = message.as_str().parse::<i64>().ok()?;
+        let state = self.state();
+        let ages = state.ages.get(guild)?;
+        let before = ages.iter().rev().find(|(known, _)| *known <= id);
+        before.map(|(_, at)| *at)
+    }
+
     /// Whether a message is known to be too old to be deleted.
     pub(crate) fn is_too_old(&self, guild: &GuildId, message: &MessageId) -> bool {
         let Ok(id) = message.as_str().parse::<i64>() else {

@@ -122,7 +122,7 @@ impl Judging {
         let sets: Vec<&Set> = rules.for_channel(facts.channel.as_deref()).collect();
         let asking: Vec<&RuleSet> = sets.iter().map(|set| &*set.rules).collect();
         facts.set_word(Slot::GuildMode, rules.mode());
-        self.learned().add(&mut facts, &asking);
+        self.learned().add(&mut facts, &asking, rules.taught());
         let remembered = self.counting.remember(&mut facts, &asking).await;
         remembered.map_err(|error| HandlerError::Again(chain(&error)))?;
         for set in sets {

@@ -6,12 +6,14 @@ use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_bus::{Bus, Heard, ListenOptions};
 use lockdown_events::{ChannelId, Event, GuildEvent, GuildId, Platform};
+use lockdown_policy::detect::taught::Taught;
 use lockdown_policy::{RuleSet, Severity, Source, Surroundings, check};
 use lockdown_runtime::{Clock, Context};
+use lockdown_store::guilds::GuildKey;
 use lockdown_store::modes::Mode;
 use lockdown_store::pauses::RulePause;
 use lockdown_store::policies::{InForce, Place, PolicyId, PolicyMode};
-use lockdown_store::{Store, StoreError, in_read};
+use lockdown_store::{Conn, Store, StoreError, in_read};
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
@@ -43,6 +45,14 @@ pub(super) struct Sets {
     sets: Vec<Set>,
     /// What the guild is in, where it is not as always.
     mode: Option<Mode>,
+    lessons: Lessons,
+}
+
+/// What a guild taught the classifier.
+#[derive(Clone, Default)]
+struct Lessons {
+    version: Option<u64>,
+    taught: Option<Arc<Taught>>,
 }
 
 pub(super) struct Rules {
@@ -100,6 +110,11 @@ impl Sets {
         self.mode.map_or("normal", Mode::as_str)
     }
 
+    /// What was taught there about spam.
+    pub(super) fn taught(&self) -> Option<&Taught> {
+        self.lessons.taught.as_deref()
+    }
+
     /// Those that judge in a channel: its own stand in the place of the guild's of the same name.
     pub(super) fn for_channel(&self, channel: Option<&str>) -> impl Iterator<Item = &Set> {
         let own = move |set: &Set| match &set.place {
@@ -111,6 +126,30 @@ impl Sets {
             let here = own(set) || (set.place == Place::Guild && !replaced());
             here && set.mode != PolicyMode::Off
         })
+    }
+}
+
+// === impl Lessons ===
+
+impl Lessons {
+    /// These, or newer ones.
+    async fn renewed(&self, conn: &mut Conn, guild: GuildKey) -> Result<Self, StoreError> {
+        let version = conn.spam_model_version(guild).await?;
+        if version == self.version {
+            return Ok(self.clone());
+        }
+        let bytes = match version {
+            Some(version) => conn.spam_model(guild, version).await?,
+            None => None,
+        };
+        let taught = bytes.and_then(|bytes| match Taught::from_bytes(&bytes) {
+            Ok(taught) => Some(Arc::new(taught)),
+            Err(error) => {
+                tracing::warn!("What a community taught about spam says nothing to this release: {error}");
+                None
+            }
+        });
+        Ok(Self { version, taught })
     }
 }
 
@@ -204,9 +243,10 @@ impl Rules {
         before: Option<&Sets>,
     ) -> Result<Sets, StoreError> {
         let now = self.clock.now();
-        let (found, pauses, mode) = in_read!(self.store, |conn| {
+        let last = before.map(|before| before.lessons.clone()).unwrap_or_default();
+        let (found, pauses, mode, lessons) = in_read!(self.store, |conn| {
             let Some(guild) = conn.guild(platform, guild).await? else {
-                return Ok((Vec::new(), Vec::new(), None));
+                return Ok((Vec::new(), Vec::new(), None, Lessons::default()));
             };
             let mut found = Vec::new();
             for policy in conn.policies_in_force(guild.id).await? {
@@ -216,7 +256,8 @@ impl Rules {
             let pauses = conn.paused_rules(guild.id, now).await?;
             // Its end is told by whoever ends it.
             let mode = conn.guild_mode(guild.id).await?.map(|mode| mode.mode);
-            Ok::<_, StoreError>((found, pauses, mode))
+            let lessons = last.renewed(conn, guild.id).await?;
+            Ok::<_, StoreError>((found, pauses, mode, lessons))
         })?;
         let known = |policy: &InForce| {
             let sets = before.map_or(&[][..], |before| &before.sets);
@@ -253,7 +294,7 @@ impl Rules {
                 lists: Arc::clone(&lists),
             });
         }
-        Ok(Sets { sets, mode })
+        Ok(Sets { sets, mode, lessons })
     }
 }
 
