@@ -12,14 +12,20 @@ use lockdown_moderation::{GuildRef, Settings};
 use lockdown_runtime::chain;
 use std::sync::Arc;
 use std::time::Duration;
-use teloxide::payloads::{AnswerCallbackQuery, EditMessageText, SendMessage, SendMessageSetters};
+use teloxide::payloads::{
+    AnswerCallbackQuery, EditMessageText, SendMessage, SendMessageSetters, SendPhoto, SendPhotoSetters,
+};
 use teloxide::prelude::ChatId;
 use teloxide::types::{
-    self, CallbackQueryId, InlineKeyboardButton, InlineKeyboardMarkup, ParseMode, ReplyParameters, ThreadId,
+    self, CallbackQueryId, InlineKeyboardButton, InlineKeyboardMarkup, InputFile, ParseMode, ReplyParameters,
+    ThreadId,
 };
 
 /// The longest answer to a press, in UTF-16 units.
 const LONGEST_ANSWER: usize = 200;
+
+/// The same below a picture.
+const LONGEST_CAPTION: usize = 1_024;
 
 /// Something to say.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +37,8 @@ pub(crate) struct Line {
     pub(crate) thread: Option<ChannelId>,
     /// Rows of buttons: what stands on each and what it sends.
     pub(crate) buttons: Vec<Vec<(String, String)>>,
+    /// A picture above the words, as a PNG.
+    pub(crate) picture: Option<Vec<u8>>,
     /// After how long it goes again; for ever without.
     pub(crate) stays: Option<Duration>,
 }
@@ -142,7 +150,22 @@ impl Speaker {
             sent.reply_markup = markup.clone().map(Into::into);
             sent
         };
-        let said = self.client.call(class, chat, make).await?;
+        let said = match &line.picture {
+            None => self.client.call(class, chat, make).await?,
+            Some(picture) => {
+                let caption = cut(&line.words, LONGEST_CAPTION);
+                let show = |chat| {
+                    let file = InputFile::memory(picture.clone()).file_name("picture.png");
+                    let mut sent = SendPhoto::new(chat, file).disable_notification(true);
+                    sent.caption = Some(caption.clone());
+                    sent.message_thread_id = thread.map(ThreadId);
+                    sent.parse_mode = line.html.then_some(ParseMode::Html);
+                    sent.reply_markup = markup.clone().map(Into::into);
+                    sent
+                };
+                self.client.upload(class, chat, show).await?
+            }
+        };
         let id = said["message_id"].as_i64();
         Ok(id.and_then(|id| MessageId::new(&id.to_string()).ok()))
     }

@@ -79,6 +79,8 @@ pub enum Captcha {
     Button,
     /// To press the answer to a small sum.
     Question,
+    /// To press the digits that a picture shows.
+    Picture,
 }
 
 /// What becomes of those who ask to be let in.

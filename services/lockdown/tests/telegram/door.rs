@@ -1,12 +1,14 @@
 //! Who comes, and what is asked of them.
 
 use crate::town::Town;
+use lockdown_bus::Standing;
 use lockdown_testkit::fakes::telegram::{Fault, Permissions, Status};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 crate::town::sizes!(
     who_answers_at_the_door_may_speak,
+    who_reads_a_picture_may_speak,
     who_does_not_answer_goes,
     where_nothing_can_be_asked_nobody_is_kept_out,
     who_asks_to_join_is_answered,
@@ -62,7 +64,7 @@ async fn who_answers_at_the_door_may_speak(town: Town) {
     town.command(mallory, "/captcha button 1m").await;
     town.hears("Only administrators can do that.").await;
     town.command(owner, "/captcha sometimes").await;
-    town.hears("Write /captcha off, /captcha button or /captcha question")
+    town.hears("Write /captcha off, /captcha button, /captcha question or /captcha picture")
         .await;
     town.command(owner, "/setwelcome Hi {name}, this is {chat}!")
         .await;
@@ -116,6 +118,75 @@ async fn who_answers_at_the_door_may_speak(town: Town) {
     town.hears("Done. These are the rules from now on.").await;
     town.command(mallory, "/rules").await;
     town.hears("Be kind.").await;
+    town.stop().await;
+}
+
+async fn who_reads_a_picture_may_speak(town: Town) {
+    let (chat, owner) = (town.chat, town.owner);
+    town.command(owner, "/captcha picture 5m").await;
+    town.hears("Done. At the door: a picture with a number, within 5 minutes.")
+        .await;
+    let eve = town.telegram.add_person("Eve", None);
+    town.telegram.join(chat, eve);
+    let (first, buttons) = town.asked(chat, eve).await;
+    let shown = town.telegram.message(chat, first).unwrap();
+    assert!(
+        shown["photo"][0]["file_size"].as_i64().unwrap() > 1_000,
+        "{shown}"
+    );
+    assert!(buttons.iter().all(|(label, _)| label.len() == 5), "{buttons:?}");
+    // Who cannot read it gets another, some times.
+    let mut message = first;
+    for _ in 0..3 {
+        town.telegram
+            .press(chat, message, eve, &format!("door:{eve}:again"));
+        let before = message;
+        town.until("the picture is gone", || !town.is_there(before)).await;
+        message = town.asked(chat, eve).await.0;
+    }
+    let query = town
+        .telegram
+        .press(chat, message, eve, &format!("door:{eve}:again"));
+    town.until("there are no more", || {
+        let answer = (
+            query.clone(),
+            Some("There are no more pictures: press what you can read.".to_owned()),
+        );
+        town.telegram.answered().contains(&answer)
+    })
+    .await;
+    // What only the picture shows is read where the bot keeps it.
+    let note = format!("telegram.door/{chat}/{eve}");
+    let look = Standing::Is("nobody writes this");
+    let kept = town
+        .bus
+        .engine()
+        .mark(&note, "", Duration::from_secs(1), look)
+        .await;
+    let kept: Value = serde_json::from_str(&kept.unwrap().unwrap()).unwrap();
+    let right = kept["right"].as_i64().unwrap();
+    town.telegram
+        .press(chat, message, eve, &format!("door:{eve}:{right}"));
+    town.until("Eve may speak", || town.may_speak(eve)).await;
+    town.until("the picture is gone", || !town.is_there(message))
+        .await;
+    // Where a picture cannot be shown, nobody is kept out.
+    town.telegram.fault_in(
+        chat,
+        "sendPhoto",
+        1,
+        Fault::Refused("not enough rights to send photos to the chat".to_owned()),
+    );
+    let frank = town.telegram.add_person("Frank", None);
+    town.telegram.join(chat, frank);
+    town.until("Frank was asked in vain", || {
+        town.telegram
+            .calls("sendPhoto")
+            .iter()
+            .any(|call| call.status == 400)
+    })
+    .await;
+    town.until("Frank may speak", || town.may_speak(frank)).await;
     town.stop().await;
 }
 

@@ -142,12 +142,12 @@ impl Client {
     where
         P: Payload + Serialize + Send + Sync + 'static,
     {
-        self.in_turn(class, P::NAME, chat, |chat, pass| self.send(make(chat), pass))
-            .await
+        let send = |chat| JsonRequest::new(self.bot.clone(), Plain(make(chat))).send();
+        self.call_by(class, P::NAME, chat, send).await
     }
 
-    /// The same, with files beside it.
-    pub(crate) async fn call_with_files<P>(
+    /// The same, with a file in it.
+    pub(crate) async fn upload<P>(
         &self,
         class: Class,
         chat: ChatId,
@@ -156,19 +156,16 @@ impl Client {
     where
         P: MultipartPayload + Serialize + Send + Sync + 'static,
     {
-        let send = |chat, pass| {
-            let sending = MultipartRequest::new(self.bot.clone(), Plain(make(chat))).send();
-            wait(sending, pass)
-        };
-        self.in_turn(class, P::NAME, chat, send).await
+        let send = |chat| MultipartRequest::new(self.bot.clone(), Plain(make(chat))).send();
+        self.call_by(class, P::NAME, chat, send).await
     }
 
-    async fn in_turn<F>(
+    async fn call_by<F>(
         &self,
         class: Class,
-        name: &'static str,
+        method: &'static str,
         chat: ChatId,
-        send: impl Fn(ChatId, Pass) -> F + Send + Sync,
+        send: impl Fn(ChatId) -> F + Send + Sync,
     ) -> Result<Value, CallError>
     where
         F: Future<Output = Result<Value, RequestError>> + Send,
@@ -176,22 +173,22 @@ impl Client {
         let mut chat = chat;
         let mut tries = 0;
         loop {
-            let pass = self.limiter.enter(class, name, chat.0, LONGEST_WAIT).await?;
+            let pass = self.limiter.enter(class, method, chat.0, LONGEST_WAIT).await?;
             tries += 1;
-            match send(chat, pass).await {
+            match within(send(chat), pass).await {
                 Err(RequestError::MigrateToChatId(to)) if tries < TRIES => {
                     self.moved(chat.0, to.0);
                     chat = to;
                 }
                 Err(RequestError::RetryAfter(seconds)) => {
                     let wait = seconds.duration();
-                    self.limiter.block(name, chat.0, wait);
+                    self.limiter.block(method, chat.0, wait);
                     if wait > LONGEST_WAIT || tries >= TRIES {
                         return Err(CallError::Limited(wait));
                     }
                 }
                 Ok(answer) => return Ok(answer),
-                Err(error) => return Err(CallError::of(name, error)),
+                Err(error) => return Err(CallError::of(method, error)),
             }
         }
     }
@@ -232,8 +229,7 @@ impl Client {
     where
         P: Payload + Serialize + Send + Sync + 'static,
     {
-        let sending = JsonRequest::new(self.bot.clone(), Plain(payload)).send();
-        wait(sending, pass).await
+        within(JsonRequest::new(self.bot.clone(), Plain(payload)).send(), pass).await
     }
 
     /// Has updates sent to us.
@@ -247,13 +243,14 @@ impl Client {
     }
 }
 
-/// Waits for the answer to a call. The library keeps a 5xx to itself for longer than this.
-async fn wait(
-    sending: impl Future<Output = Result<Value, RequestError>>,
+/// What comes of a call in good time.
+async fn within(
+    sending: impl Future<Output = Result<Value, RequestError>> + Send,
     pass: Pass,
 ) -> Result<Value, RequestError> {
     let answer = tokio::time::timeout(PATIENCE, sending).await;
     drop(pass);
+    // The library keeps a 5xx to itself for longer than this.
     answer.unwrap_or_else(|_| {
         let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "Telegram did not answer in time");
         Err(RequestError::Io(Arc::new(late)))

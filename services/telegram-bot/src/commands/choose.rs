@@ -124,6 +124,7 @@ fn change(what: Chosen, text: &str) -> Result<Option<Vec<(&'static str, Value)>>
                 "off" | "no" | "false" => Captcha::Off,
                 "on" | "yes" | "true" | "button" => Captcha::Button,
                 "question" | "math" => Captcha::Question,
+                "picture" | "image" | "text" => Captcha::Picture,
                 _ => return Err(()),
             };
             let mut change = vec![("telegram.captcha", json!(kind))];
@@ -190,6 +191,7 @@ fn state(what: Chosen, settings: &Settings, tongue: &Tongue) -> String {
             Captcha::Off => tongue.say("captcha.state_off", &[]),
             Captcha::Button => tongue.say("captcha.state_button", &[("time", &time)]),
             Captcha::Question => tongue.say("captcha.state_question", &[("time", &time)]),
+            Captcha::Picture => tongue.say("captcha.state_picture", &[("time", &time)]),
         },
         Chosen::Requests => match chosen.join_requests {
             JoinRequests::Queue => tongue.say("requests.queue", &[]),

@@ -1,7 +1,7 @@
 //! What comes of an answer at the door, and of none.
 
 use super::challenge::{Challenge, State, engine, name};
-use super::question::PRESS;
+use super::question::{AGAIN, PRESS};
 use super::{Door, passing};
 use crate::ask::Unanswered;
 use lockdown_events::{Action, ButtonPressed, EventId, GuildId, ModerationAction, Origin, Platform, UserId};
@@ -36,6 +36,14 @@ impl Door {
                 .await;
             return Ok(());
         };
+        if choice == AGAIN {
+            let words = match self.another(&challenge).await? {
+                true => String::new(),
+                false => tongue.say("captcha.no_more", &[]),
+            };
+            self.speaker.answer(pressed, &words).await;
+            return Ok(());
+        }
         let right = choice.parse() == Ok(challenge.right);
         let wanted = if right { State::Passed } else { State::Failed };
         if challenge.state == State::Open && !self.decide(&mut challenge, wanted).await? {

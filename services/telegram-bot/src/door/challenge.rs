@@ -1,8 +1,8 @@
 //! What is asked of whom at the door, as it is kept.
 
-use super::question::Question;
+use super::question::{Asked, MOST_PICTURES, Question};
 use super::{Door, passing};
-use crate::client::Class;
+use crate::client::{CallError, Class};
 use crate::due::Task;
 use crate::speaker::{Line, escape};
 use chrono::TimeDelta;
@@ -28,6 +28,9 @@ pub(super) struct Challenge {
     pub(super) event: EventId,
     /// The number of the right answer.
     pub(super) right: u8,
+    /// How many pictures they saw before this one.
+    #[serde(default)]
+    round: u8,
     /// Where it is asked.
     pub(super) message: Option<MessageId>,
     /// Of somebody who asks to be let in; it is asked of them alone.
@@ -57,6 +60,22 @@ pub(super) fn engine(error: EngineError) -> String {
 // === impl Challenge ===
 
 impl Challenge {
+    /// Of somebody in a community, who has so many seconds for it.
+    fn new((guild, user): (&GuildId, &UserId), name: &str, event: EventId, asks: bool, seconds: u64) -> Self {
+        Self {
+            guild: guild.clone(),
+            user: user.clone(),
+            name: name.to_owned(),
+            event,
+            right: 0,
+            round: 0,
+            message: None,
+            asks,
+            state: State::Open,
+            lasts: seconds + AFTERWARDS.num_seconds().unsigned_abs(),
+        }
+    }
+
     fn text(&self) -> String {
         serde_json::to_string(self).expect("a challenge can be written")
     }
@@ -139,40 +158,13 @@ impl Door {
             passing("silence somebody at the door", guild, user, &error)?;
             return Ok(false);
         }
-        let tongue = self.speaker.tongue(guild).await;
-        let mention = format!("<a href=\"tg://user?id={user}\">{}</a>", escape(shown));
-        let span = tongue.span(crate::words::seconds(settings.captcha_seconds));
-        let question = Question::new(
-            tongue,
-            settings.captcha,
-            None,
-            user,
-            event,
-            (&mention, escape(&span)),
-        );
-        let mut challenge = Challenge {
-            guild: guild.clone(),
-            user: user.clone(),
-            name: shown.to_owned(),
-            event,
-            right: question.right,
-            message: None,
-            asks: false,
-            state: State::Open,
-            lasts: settings.captcha_seconds + AFTERWARDS.num_seconds().unsigned_abs(),
-        };
+        let mut challenge = Challenge::new((guild, user), shown, event, false, settings.captcha_seconds);
+        let (line, right) = self.question(&challenge, settings).await;
+        challenge.right = right;
         self.keep(&challenge).await?;
         self.ends_in(&challenge, time).await?;
         let before = challenge.clone();
-        let line = Line {
-            words: question.words,
-            html: true,
-            buttons: question.buttons,
-            // Should all else fail.
-            stays: Some(time + Duration::from_secs(60)),
-            ..Line::default()
-        };
-        match self.speaker.say(guild, &line).await {
+        match self.show(&challenge, &line).await {
             Ok(message) => challenge.message = message,
             Err(error) if !error.clone().platform(Right::Delete).is_permanent() => return Err(chain(&error)),
             // Where it cannot be shown, nobody is kept out.
@@ -202,41 +194,14 @@ impl Door {
         event: EventId,
         settings: &TelegramSettings,
     ) -> Result<bool, String> {
-        // Telegram lets us write to them for five minutes.
-        let seconds = settings.captcha_seconds.min(240);
-        let time = Duration::from_secs(seconds);
-        let tongue = self.speaker.tongue(guild).await;
-        let title = self.title(guild).await;
-        let span = tongue.span(crate::words::seconds(seconds));
-        let kind = if settings.captcha == Captcha::Off {
-            Captcha::Button
-        } else {
-            settings.captcha
-        };
-        let question = Question::new(tongue, kind, Some(guild.as_str()), user, event, (&title, span));
-        let mut challenge = Challenge {
-            guild: guild.clone(),
-            user: user.clone(),
-            name: shown.to_owned(),
-            event,
-            right: question.right,
-            message: None,
-            asks: true,
-            state: State::Open,
-            lasts: seconds + AFTERWARDS.num_seconds().unsigned_abs(),
-        };
+        let seconds = alone(settings);
+        let mut challenge = Challenge::new((guild, user), shown, event, true, seconds);
+        let (line, right) = self.question(&challenge, settings).await;
+        challenge.right = right;
         self.keep(&challenge).await?;
-        self.ends_in(&challenge, time).await?;
+        self.ends_in(&challenge, Duration::from_secs(seconds)).await?;
         let before = challenge.clone();
-        let line = Line {
-            words: question.words,
-            buttons: question.buttons,
-            ..Line::default()
-        };
-        let Ok(chat) = user.as_str().parse().map(ChatId) else {
-            return Ok(false);
-        };
-        match self.speaker.send(Class::Notice, chat, &line).await {
+        match self.show(&challenge, &line).await {
             Ok(message) => challenge.message = message,
             Err(error) if !error.clone().platform(Right::Delete).is_permanent() => return Err(chain(&error)),
             Err(error) => {
@@ -247,6 +212,74 @@ impl Door {
         }
         self.stands_at(&before, &challenge).await?;
         Ok(true)
+    }
+
+    /// The question of a challenge as it is shown, and the number of its right answer.
+    async fn question(&self, of: &Challenge, settings: &TelegramSettings) -> (Line, u8) {
+        let tongue = self.speaker.tongue(&of.guild).await;
+        let (shown, seconds) = if of.asks {
+            (self.title(&of.guild).await, alone(settings))
+        } else {
+            let name = escape(&of.name);
+            let mention = format!("<a href=\"tg://user?id={}\">{name}</a>", of.user);
+            (mention, settings.captcha_seconds)
+        };
+        let span = tongue.span(crate::words::seconds(seconds));
+        let question = Question::new(&Asked {
+            tongue,
+            kind: match settings.captcha {
+                Captcha::Off => Captcha::Button,
+                kind => kind,
+            },
+            asks: of.asks.then_some(of.guild.as_str()),
+            user: &of.user,
+            event: of.event,
+            round: of.round,
+            shown: &shown,
+            time: &if of.asks { span } else { escape(&span) },
+        });
+        let line = Line {
+            words: question.words,
+            html: !of.asks,
+            buttons: question.buttons,
+            picture: question.picture,
+            // Should all else fail.
+            stays: (!of.asks).then(|| Duration::from_secs(seconds + 60)),
+            ..Line::default()
+        };
+        (line, question.right)
+    }
+
+    async fn show(&self, of: &Challenge, line: &Line) -> Result<Option<MessageId>, CallError> {
+        if !of.asks {
+            return self.speaker.say(&of.guild, line).await;
+        }
+        match of.user.as_str().parse() {
+            Ok(chat) => self.speaker.send(Class::Notice, ChatId(chat), line).await,
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Shows another picture to somebody who cannot read theirs; says whether there was one. The time goes on.
+    pub(super) async fn another(&self, challenge: &Challenge) -> Result<bool, String> {
+        let settings = self.speaker.settings(&challenge.guild).await;
+        let is_open = challenge.state == State::Open && settings.telegram.captcha == Captcha::Picture;
+        if !is_open || challenge.round + 1 >= MOST_PICTURES {
+            return Ok(false);
+        }
+        let mut next = challenge.clone();
+        next.round += 1;
+        let (line, right) = self.question(&next, &settings.telegram).await;
+        next.right = right;
+        match self.show(&next, &line).await {
+            Ok(message) => next.message = message,
+            Err(error) if error.clone().platform(Right::Delete).is_permanent() => return Ok(false),
+            Err(error) => return Err(chain(&error)),
+        }
+        // Of two presses at once one has its picture.
+        let stands = self.stands_at(challenge, &next).await?;
+        self.tidy(if stands { challenge } else { &next });
+        Ok(stands)
     }
 
     /// Notes where a challenge is asked; says whether it stands still.
@@ -266,4 +299,9 @@ impl Door {
         let name = name(&challenge.guild, &challenge.user);
         self.due.put(&name, &task, time).await.map_err(engine)
     }
+}
+
+/// Seconds for which somebody is asked alone: Telegram lets us write to them for five minutes.
+fn alone(settings: &TelegramSettings) -> u64 {
+    settings.captcha_seconds.min(240)
 }

@@ -9,6 +9,7 @@
 
 mod answer;
 mod challenge;
+mod picture;
 mod question;
 mod requests;
 

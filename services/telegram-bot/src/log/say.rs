@@ -46,7 +46,7 @@ impl Log {
             photo.disable_notification = Some(true);
             photo
         };
-        let shown = self.client.call_with_files(Class::Notice, chat, make).await;
+        let shown = self.client.upload(Class::Notice, chat, make).await;
         shown.map(drop)
     }
 }

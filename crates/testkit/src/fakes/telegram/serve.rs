@@ -7,7 +7,6 @@ use super::refusal::{Answer, Refusal};
 use super::updates::Webhook;
 use super::world::Request;
 use super::{Shared, lock};
-use crate::fakes::multipart::{Part, parts};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
@@ -18,8 +17,6 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Before the boundary, in the content type of a form with files.
-const FORM: &str = "multipart/form-data; boundary=";
 /// The longest that a poll is held.
 const LONGEST_POLL: Duration = Duration::from_secs(50);
 /// Between two tries of a webhook that did not take an update.
@@ -125,20 +122,41 @@ fn read(query: Vec<(String, String)>, headers: &HeaderMap, body: &[u8]) -> Optio
         Some(kind) if kind.starts_with("application/json") && !body.is_empty() => Some(Params::new(
             serde_json::from_slice::<Map<String, Value>>(body).ok()?,
         )),
-        Some(kind) if kind.starts_with(FORM) => {
-            let parts = parts(&kind[FORM.len()..], body);
-            // A file is named by the field that it belongs to.
-            let (files, fields): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.file.is_some());
-            let field = |part: Part| {
-                let attached = part.text.strip_prefix("attach://");
-                let file = attached.and_then(|name| files.iter().find(|file| file.name == name));
-                let text = file.and_then(|file| file.file.clone()).unwrap_or(part.text);
-                (part.name, text)
-            };
-            Some(Params::from_pairs(fields.into_iter().map(field)))
-        }
+        Some(kind) if kind.starts_with("multipart/form-data") => Some(Params::from_pairs(form(kind, body)?)),
         _ => Some(Params::from_pairs(query)),
     }
+}
+
+/// The fields of a form. In place of a file that a field attaches stands its size.
+fn form(kind: &str, body: &[u8]) -> Option<Vec<(String, String)>> {
+    let mark = format!("--{}", kind.split_once("boundary=")?.1.trim_matches('"'));
+    let (mut fields, mut files) = (Vec::new(), Vec::new());
+    let mut rest = &body[find(body, mark.as_bytes())? + mark.len()..];
+    while !rest.starts_with(b"--") {
+        let end = find(rest, mark.as_bytes())?;
+        let part = &rest[..end];
+        rest = &rest[end + mark.len()..];
+        let head = find(part, b"\r\n\r\n")?;
+        let content = part[head + 4..].strip_suffix(b"\r\n")?;
+        let head = std::str::from_utf8(&part[..head]).ok()?;
+        let name = head.split_once("name=\"")?.1.split_once('"')?.0.to_owned();
+        if head.contains("filename=") {
+            files.push((name, content.len()));
+        } else {
+            fields.push((name, String::from_utf8(content.to_vec()).ok()?));
+        }
+    }
+    for (_, text) in &mut fields {
+        if let Some(file) = text.strip_prefix("attach://") {
+            let (_, size) = files.iter().find(|(name, _)| name == file)?;
+            *text = size.to_string();
+        }
+    }
+    Some(fields)
+}
+
+fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|window| window == what)
 }
 
 /// Waits until there is something for the bot, or its patience ends.

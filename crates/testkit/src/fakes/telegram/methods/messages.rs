@@ -8,8 +8,8 @@ use super::{chat, done, group_with};
 use serde_json::{Map, Value, json};
 
 /// In UTF-16 units, as everything is counted there.
-const LONGEST_CAPTION: usize = 1_024;
 const LONGEST: usize = 4_096;
+const LONGEST_CAPTION: usize = 1_024;
 
 /// The chat of a message that the bot wants to send, if it may.
 fn to(world: &mut World, bot: i64, params: &mut Params) -> Answer<i64> {
@@ -105,18 +105,19 @@ pub(super) fn send(world: &mut World, bot: i64, params: &mut Params) -> Answer {
     Ok(Value::Object(json))
 }
 
-/// The picture is kept by the name of its file.
 pub(super) fn send_photo(world: &mut World, bot: i64, params: &mut Params) -> Answer {
     let chat = to(world, bot, params)?;
-    let photo = need(params.text("photo")?, "photo")?;
+    let size = need(params.integer("photo")?, "photo")?;
     let caption = params.text("caption")?.unwrap_or_default();
     if caption.encode_utf16().count() > LONGEST_CAPTION {
         return Err(Refusal::bad("message caption is too long"));
     }
     let mut fields = around(world, chat, params)?;
     params.nothing_left()?;
-    fields["photo"] = json!([{ "file_id": photo }]);
     fields["caption"] = caption.into();
+    let file = format!("photo{size}");
+    fields["photo"] =
+        json!([{ "file_id": file, "file_unique_id": file, "width": 1, "height": 1, "file_size": size }]);
     let (_, json) = world.put(chat, bot, None, &fields);
     Ok(Value::Object(json))
 }
