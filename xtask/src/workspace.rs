@@ -14,11 +14,26 @@ pub(crate) fn root() -> PathBuf {
 }
 
 /// `cargo`, in the root.
+///
+/// It is not told what `cargo run` tells of this package: build scripts that look at that would run again, and most of the
+/// dependencies be built anew, whenever somebody calls cargo by hand in between.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new("cargo");
     command.current_dir(root());
+    for name in OF_THIS_PACKAGE {
+        command.env_remove(name);
+    }
     command
 }
+
+const OF_THIS_PACKAGE: [&str; 6] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+];
 
 /// Runs a command whose output the person sees.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
