@@ -14,6 +14,7 @@
 //! - A new fault or lint: a code in `diagnostic/code.rs`, found in `document/` or `compile/`.
 //! - A case that the language must get right: a file in `tests/cases/`.
 
+mod accounts;
 pub mod amend;
 pub mod catalogue;
 mod compile;
@@ -34,6 +35,7 @@ mod shared;
 mod source;
 pub mod text;
 
+pub use accounts::Accounts;
 pub use compile::{Checked, Exemption, RuleSet, SharedList, Surroundings, check};
 pub use diagnostic::{Code, Diagnostic, MOST, Severity, render};
 pub use document::{Across, Act, AtLimit, Limit, Mode, schema};

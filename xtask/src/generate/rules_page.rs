@@ -181,6 +181,10 @@ const BANK_FILES: &str = "
 An operator fills them: a text file for each, such as `scam_bank.txt`, in the folder `lists` of `LOCKDOWN_DATA_DIR`, with an entry
 a line; lines that begin with `#` are notes. The worker reads a file again within half a minute of a change. `links.bad` asks
 `scam_bank`, and is unknown where there is no such file.
+
+Accounts that others have banned stand in `banned_telegram.txt` and `banned_discord.txt`, one a line by its number, alone or as the first
+of several columns; `author.listed` asks them. With `TELEGRAM_BANLIST_URL` the worker fetches such a list every hour, as far as it
+changed, and keeps the last one that could be used.
 ";
 
 const COUNTERS: &str = "

@@ -129,6 +129,7 @@ features! {
     AuthorMessages = "author.messages", Kind::Number, Record, Both, PEOPLE, Behaviour, "Messages that the person has written in the community.";
     AuthorAvatar = "author.avatar", Kind::Flag, Event, Both, PEOPLE, Behaviour, "The account has a picture of its own.";
     AuthorHeat = "author.heat", Kind::Number, Detector, Both, PEOPLE, Behaviour, "How fast the person writes: 100 is a flood, and it cools down by itself.";
+    AuthorListed = "author.listed", Kind::Flag, Detector, Both, PEOPLE, Behaviour, "The account is on the installation's lists of banned accounts; unknown where there is none.";
     // === where ===
     Channel = "channel", Kind::Words, Event, Both, IN_CHANNEL, None, "The channel, by id and by name, and the channel above a thread.";
     ChannelThread = "channel.thread", Kind::Flag, Event, Both, IN_CHANNEL, None, "In a thread or forum topic.";

@@ -1,11 +1,13 @@
 //! What detectors see in an event alone: the classifier that has learned, and imitations of well-known hosts.
 
 use super::Facts;
+use crate::accounts::Accounts;
 use crate::catalogue::Slot;
 use crate::compile::RuleSet;
 use crate::detect::spam::{Classifier, Reader};
 use crate::detect::taught::Taught;
 use crate::text::links::{Domains, resembles};
+use lockdown_events::Platform;
 use std::sync::Arc;
 
 /// Hosts that are imitated to get at passwords, money or accounts.
@@ -46,6 +48,7 @@ pub struct Learned {
     classifier: Classifier,
     reader: Reader,
     bad_links: Option<Arc<Domains>>,
+    listed: Vec<(Platform, Arc<Accounts>)>,
 }
 
 // === impl Learned ===
@@ -56,12 +59,18 @@ impl Learned {
             classifier,
             reader: Reader::default(),
             bad_links: None,
+            listed: Vec::new(),
         }
     }
 
     /// From now on these are bad; of no list it is not known which are.
     pub fn set_bad_links(&mut self, domains: Option<Arc<Domains>>) {
         self.bad_links = domains;
+    }
+
+    /// From now on these accounts are listed; of a platform without a list it is not known which are.
+    pub fn set_listed(&mut self, listed: Vec<(Platform, Arc<Accounts>)>) {
+        self.listed = listed;
     }
 
     /// Sets what they make of an event, as far as these rules ask for it, with what the community taught.
@@ -80,6 +89,12 @@ impl Learned {
         {
             let is_bad = hosts.iter().any(|host| bad.contains(host));
             facts.set_flag(Slot::LinksBad, is_bad);
+        }
+        if asked(Slot::AuthorListed)
+            && let Some((_, listed)) = self.listed.iter().find(|(of, _)| *of == facts.platform)
+        {
+            let is_listed = listed.contains(&facts.author);
+            facts.set_flag(Slot::AuthorListed, is_listed);
         }
         if asked(Slot::LinksLookalike)
             && let Some(hosts) = facts.words(Slot::Links)

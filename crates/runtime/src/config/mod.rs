@@ -106,6 +106,8 @@ pub struct Telegram {
     pub webhook_url: Option<SecretUrl>,
     /// Where the webhook's calls arrive.
     pub webhook_addr: SocketAddr,
+    /// A list of banned accounts that somebody else keeps.
+    pub banlist_url: Option<SecretUrl>,
     /// Whether people sign in with what the bot's token signs about them.
     pub sign_in: bool,
 }
@@ -205,6 +207,7 @@ impl Config {
         let telegram_api_url = reader.read(&var::TELEGRAM_API_URL, parse::http_url);
         let webhook_url = reader.read(&var::TELEGRAM_WEBHOOK_URL, parse::http_url);
         let webhook_addr = reader.read(&var::TELEGRAM_WEBHOOK_ADDR, parse::socket_addr);
+        let banlist_url = reader.read(&var::TELEGRAM_BANLIST_URL, parse::http_url);
         let sign_in = reader.read(&var::TELEGRAM_SIGN_IN, parse::switch);
         let filter = reader.read(&var::RUST_LOG, parse::log_filter);
         let format = reader.read(&var::LOG_FORMAT, parse::log_format);
@@ -292,6 +295,7 @@ impl Config {
                 api_url: telegram_api_url,
                 webhook_url,
                 webhook_addr,
+                banlist_url,
                 sign_in,
             },
             log: Log { filter, format },

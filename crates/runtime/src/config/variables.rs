@@ -296,6 +296,18 @@ pub(super) const TELEGRAM_WEBHOOK_ADDR: Variable = Variable {
     shown: Shown::Whole,
 };
 
+pub(super) const TELEGRAM_BANLIST_URL: Variable = Variable {
+    name: "TELEGRAM_BANLIST_URL",
+    section: Section::Telegram,
+    meaning: "Address of a list of banned accounts, one a line by its number, which the worker fetches every hour; rules ask it by author.listed.",
+    expects: "an http or https URL such as https://api.cas.chat/export.csv",
+    default: Default::Unset {
+        means: "only the files in the folder lists of LOCKDOWN_DATA_DIR",
+        example: "https://api.cas.chat/export.csv",
+    },
+    shown: Shown::Masked,
+};
+
 pub(super) const TELEGRAM_SIGN_IN: Variable = Variable {
     name: "TELEGRAM_SIGN_IN",
     section: Section::Telegram,
@@ -360,6 +372,7 @@ pub const VARIABLES: &[Variable] = &[
     TELEGRAM_API_URL,
     TELEGRAM_WEBHOOK_URL,
     TELEGRAM_WEBHOOK_ADDR,
+    TELEGRAM_BANLIST_URL,
     TELEGRAM_SIGN_IN,
     RUST_LOG,
     LOG_FORMAT,

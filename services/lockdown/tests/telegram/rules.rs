@@ -13,6 +13,7 @@ crate::town::sizes!(
     who_is_approved_is_left_alone,
     the_bot_answers_what_it_was_told_to,
     many_who_come_at_once_are_kept_out,
+    who_is_listed_is_kept_out,
 );
 
 async fn a_lock_is_a_rule_of_the_community(town: Town) {
@@ -425,5 +426,28 @@ async fn the_bot_answers_what_it_was_told_to(town: Town) {
         .await;
     town.command(owner, "/stop Opening hours").await;
     town.hears("The bot answers nothing by itself.").await;
+    town.stop().await;
+}
+
+async fn who_is_listed_is_kept_out(town: Town) {
+    let (chat, owner, listed) = (town.chat, town.owner, town.listed);
+    town.command(owner, "/cas").await;
+    town.hears("Accounts that are on the lists of banned accounts are let in.")
+        .await;
+    town.command(owner, "/banlists ban 7d").await;
+    town.hears("Whoever is on the lists of banned accounts and comes: ban 7d.")
+        .await;
+    town.telegram.join(chat, listed);
+    town.until("the listed one is banned", || {
+        town.status(listed).is_banned() || {
+            town.telegram.leave(chat, listed);
+            town.telegram.join(chat, listed);
+            false
+        }
+    })
+    .await;
+    let case = town.decided(1).await;
+    assert_eq!(case["actor"], "rule:banlists");
+    assert!(town.status(town.mallory).is_present());
     town.stop().await;
 }

@@ -25,6 +25,8 @@ pub(crate) struct Town {
     pub(crate) chat: i64,
     pub(crate) owner: i64,
     pub(crate) mallory: i64,
+    /// On the list of banned accounts.
+    pub(crate) listed: i64,
     ctx: Context,
     pub(crate) bus: Bus,
     around: Box<dyn Any + Send>,
@@ -80,6 +82,14 @@ impl Town {
         let clock = Clock::system();
         let ids = Ids::system(clock.clone());
         let config = Config::from_map(settings).unwrap();
+        let listed = telegram.add_person("Listed", None);
+        let lists = config.data_dir.join("lists");
+        std::fs::create_dir_all(&lists).unwrap();
+        std::fs::write(
+            lists.join("banned_telegram.txt"),
+            format!("id,since\n{listed},2026\n"),
+        )
+        .unwrap();
         let ctx = Context::new("lockdown", "1.2.3", config, clock.clone(), ids, Metrics::local());
         let store = lockdown_store::open(&ctx).await.unwrap();
         let bus = lockdown_bus::open(&ctx, Source::Backend).await.unwrap();
@@ -115,6 +125,7 @@ impl Town {
             chat,
             owner,
             mallory,
+            listed,
             ctx,
             bus,
             around,

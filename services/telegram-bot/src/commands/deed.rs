@@ -35,6 +35,8 @@ pub(super) enum Deed {
     Raid(Raid),
     Filter(Filtered),
     Learn(Learn),
+    /// What happens to accounts that others have banned.
+    BanLists,
 }
 
 /// What the filter of spam is taught.
@@ -167,7 +169,7 @@ const fn row(word: &'static str, deed: Deed, forms: &'static str) -> Row {
     Row { word, deed, forms }
 }
 
-const ROWS: [Row; 80] = [
+const ROWS: [Row; 82] = [
     row("ban", Deed::Act(Action::Ban), "sdt"),
     row("unban", Deed::Act(Action::Unban), "s"),
     row("softban", Deed::Act(Action::Softban), "sd"),
@@ -245,6 +247,8 @@ const ROWS: [Row; 80] = [
     row("notspam", Deed::Learn(Learn::Ham), ""),
     row("forgetspam", Deed::Learn(Learn::Forget), ""),
     row("spammode", Deed::Choose(Chosen::Spam), ""),
+    row("banlists", Deed::BanLists, ""),
+    row("cas", Deed::BanLists, ""),
     row("setlog", Deed::SetLog, ""),
     row("unsetlog", Deed::Choose(Chosen::UnsetLog), ""),
     row("logcategories", Deed::Choose(Chosen::LogCategories), ""),
@@ -274,7 +278,7 @@ impl Deed {
             // Whoever is there when it begins must not have to wait for somebody else.
             Self::Raid(Raid::Mode) => Needs::Right(Right::Ban),
             Self::Raid(_) | Self::Filter(_) => Needs::Right(Right::Configure),
-            Self::Learn(Learn::Forget) => Needs::Right(Right::Configure),
+            Self::Learn(Learn::Forget) | Self::BanLists => Needs::Right(Right::Configure),
             Self::Learn(_) => Needs::Right(Right::Ban),
             Self::Forgive => Needs::Right(Right::Warn),
             Self::Choose(_) | Self::SetLog | Self::Lock(_) | Self::Blocklist(_) | Self::Flood(_) => {
@@ -309,7 +313,8 @@ impl Deed {
             | Self::Approve(Approval::List)
             | Self::Raid(_)
             | Self::Filter(_)
-            | Self::Learn(_) => Takes::Nothing,
+            | Self::Learn(_)
+            | Self::BanLists => Takes::Nothing,
         }
     }
 }

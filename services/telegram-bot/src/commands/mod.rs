@@ -3,10 +3,11 @@
 //!
 //! - `deed.rs`: the words that are understood; `parse.rs` reads a message.
 //! - `sanction.rs`, `warnings.rs`, `clean.rs`, `look.rs`, `choose.rs`,
-//!   `locks.rs`, `blocklist.rs`, `flood.rs`, `approve.rs`, `raid.rs`, `filter.rs`, `spam.rs`: what each does; `confirm.rs`: administrators who hide.
+//!   `locks.rs`, `blocklist.rs`, `flood.rs`, `approve.rs`, `raid.rs`, `filter.rs`, `spam.rs`, `banlists.rs`: what each does; `confirm.rs`: administrators who hide.
 //! - `rulebook.rs`: the community's rules, which some of them change.
 
 mod approve;
+mod banlists;
 mod blocklist;
 mod choose;
 mod clean;
@@ -291,6 +292,7 @@ impl Commands {
             Deed::Raid(what) => self.raid(said, command, what).await?,
             Deed::Filter(what) => self.filter(said, command, what).await?,
             Deed::Learn(what) => self.learn(said, command, what).await?,
+            Deed::BanLists => self.ban_lists(said, command).await?,
             Deed::SetLog => self.set_log(said, command).await?,
             Deed::Choose(what) => self.choose(said, command, what).await?,
         }

@@ -91,7 +91,7 @@ pub(crate) async fn start(ctx: &Context, store: Store, bus: &Bus) -> anyhow::Res
         clock: ctx.clock.clone(),
         follow: Follow::new(store, bus.clone(), ctx.clock.clone(), ctx.ids.clone()),
     });
-    lists::keep(ctx, Arc::clone(&judging)).await;
+    lists::keep(ctx, Arc::clone(&judging)).await?;
     rules::listen(ctx, bus, Arc::clone(&judging)).await?;
     let handler = Handler::new("judge", TYPES, move |received| {
         let judging = Arc::clone(&judging);

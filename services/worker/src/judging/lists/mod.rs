@@ -2,11 +2,17 @@
 //!
 //! A line is an entry; blank ones and those that begin with `#` are none. Rules ask a list by its name, and `links.bad` asks
 //! `scam_bank`. To add a list: a line in the policy crate's `BANKS`.
+//!
+//! `banned_telegram.txt` and `banned_discord.txt` name accounts, one a line by its number: rules ask them by `author.listed`. With
+//! `TELEGRAM_BANLIST_URL`, `fetch.rs` keeps another list of Telegram's beside them.
+
+mod fetch;
 
 use super::Judging;
-use lockdown_policy::SharedList;
+use lockdown_events::Platform;
 use lockdown_policy::catalogue::{BANKS, ListKind};
 use lockdown_policy::text::links::Domains;
+use lockdown_policy::{Accounts, SharedList};
 use lockdown_runtime::Context;
 use std::collections::HashMap;
 use std::io;
@@ -19,24 +25,41 @@ const FOLDER: &str = "lists";
 const SCAMS: &str = "scam_bank";
 const EVERY: Duration = Duration::from_secs(30);
 /// Bytes of a file: some two million domains.
-const LARGEST: u64 = 64 * 1024 * 1024;
+const LARGEST: usize = 64 * 1024 * 1024;
+/// The lists of accounts, and their platforms; what was fetched has a name of its own.
+const BANNED: [(&str, Platform); 3] = [
+    ("banned_telegram.txt", Platform::Telegram),
+    (FETCHED, Platform::Telegram),
+    ("banned_discord.txt", Platform::Discord),
+];
+const FETCHED: &str = "banned_telegram.fetched.txt";
 
 /// The lists as they were read last.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
     files: HashMap<&'static str, File>,
+    banned: HashMap<&'static str, Banned>,
 }
+
+/// A list of accounts.
+#[derive(Debug, Clone)]
+struct Banned {
+    stamp: Stamp,
+    accounts: Arc<Accounts>,
+}
+
+/// By which a change is seen.
+type Stamp = (SystemTime, u64);
 
 #[derive(Debug, Clone)]
 struct File {
-    /// By which a change is seen.
-    stamp: (SystemTime, u64),
+    stamp: Stamp,
     list: SharedList,
     domains: Option<Arc<Domains>>,
 }
 
 /// Reads the lists, and again and again whether they changed, until the process stops.
-pub(super) async fn keep(ctx: &Context, judging: Arc<Judging>) {
+pub(super) async fn keep(ctx: &Context, judging: Arc<Judging>) -> anyhow::Result<()> {
     let folder = ctx.config.data_dir.join(FOLDER);
     let mut lists = Arc::new(Lists::default());
     take(&folder, &mut lists, &judging).await;
@@ -51,6 +74,10 @@ pub(super) async fn keep(ctx: &Context, judging: Arc<Judging>) {
         stopping.run_until_cancelled(reading).await;
         Ok(())
     });
+    match &ctx.config.telegram.banlist_url {
+        Some(url) => fetch::keep(ctx, &ctx.config.data_dir.join(FOLDER).join(FETCHED), url),
+        None => Ok(()),
+    }
 }
 
 async fn take(folder: &Path, lists: &mut Arc<Lists>, judging: &Judging) {
@@ -60,7 +87,11 @@ async fn take(folder: &Path, lists: &mut Arc<Lists>, judging: &Judging) {
         return;
     };
     *lists = Arc::new(read);
-    judging.learned().set_bad_links(lists.bad_links());
+    {
+        let mut learned = judging.learned();
+        learned.set_bad_links(lists.bad_links());
+        learned.set_listed(lists.listed());
+    }
     judging.rules.set_lists(Arc::clone(lists));
 }
 
@@ -76,6 +107,21 @@ impl Lists {
 
     fn bad_links(&self) -> Option<Arc<Domains>> {
         self.files.get(SCAMS)?.domains.clone()
+    }
+
+    /// The accounts that are banned, of each platform that has a list.
+    fn listed(&self) -> Vec<(Platform, Arc<Accounts>)> {
+        let mut listed: Vec<(Platform, Arc<Accounts>)> = Vec::new();
+        for (name, of) in BANNED {
+            let Some(banned) = self.banned.get(name) else {
+                continue;
+            };
+            match listed.iter_mut().find(|(known, _)| *known == of) {
+                Some((_, all)) => *all = Arc::new(all.with(&banned.accounts)),
+                None => listed.push((of, Arc::clone(&banned.accounts))),
+            }
+        }
+        listed
     }
 
     /// What the folder holds now; none where that is the same. A list that cannot be read stays as it was.
@@ -95,6 +141,19 @@ impl Lists {
             changed |= file.as_ref().map(|file| file.stamp) != last.map(|file| file.stamp);
             lists.files.extend(file.map(|file| (*name, file)));
         }
+        for (name, _) in BANNED {
+            let last = self.banned.get(name);
+            let path = folder.join(name);
+            let banned = match Banned::read(&path, last) {
+                Ok(banned) => banned,
+                Err(error) => {
+                    tracing::warn!(name, "Could not read the list {}: {error}", path.display());
+                    last.cloned()
+                }
+            };
+            changed |= banned.as_ref().map(|banned| banned.stamp) != last.map(|last| last.stamp);
+            lists.banned.extend(banned.map(|banned| (name, banned)));
+        }
         changed.then_some(lists)
     }
 }
@@ -104,21 +163,13 @@ impl Lists {
 impl File {
     /// None where there is no such file.
     fn read(path: &Path, kind: ListKind, last: Option<&Self>) -> io::Result<Option<Self>> {
-        let about = match std::fs::metadata(path) {
-            Ok(about) => about,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+        let Some(stamp) = stamp(path)? else {
+            return Ok(None);
         };
-        let stamp = (about.modified()?, about.len());
         if let Some(last) = last.filter(|last| last.stamp == stamp) {
             return Ok(Some(last.clone()));
         }
-        if about.len() > LARGEST {
-            return Err(io::Error::other(format!(
-                "it has more than {LARGEST} bytes: split off what is seldom needed"
-            )));
-        }
-        let text = std::fs::read_to_string(path)?;
+        let text = text(path, stamp)?;
         let entries = || {
             let lines = text.lines().map(str::trim);
             lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
@@ -137,9 +188,66 @@ impl File {
     }
 }
 
+// === impl Banned ===
+
+impl Banned {
+    /// None where there is no such file.
+    fn read(path: &Path, last: Option<&Self>) -> io::Result<Option<Self>> {
+        let Some(stamp) = stamp(path)? else {
+            return Ok(None);
+        };
+        if let Some(last) = last.filter(|last| last.stamp == stamp) {
+            return Ok(Some(last.clone()));
+        }
+        let (accounts, refused) = Accounts::read(&text(path, stamp)?);
+        tracing::info!(
+            "Read {} accounts of the list {}; {refused} lines name none",
+            accounts.len(),
+            path.display()
+        );
+        let accounts = Arc::new(accounts);
+        Ok(Some(Self { stamp, accounts }))
+    }
+}
+
+/// None where there is no such file.
+fn stamp(path: &Path) -> io::Result<Option<Stamp>> {
+    match std::fs::metadata(path) {
+        Ok(about) => Ok(Some((about.modified()?, about.len()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn text(path: &Path, (_, size): Stamp) -> io::Result<String> {
+    if size > LARGEST as u64 {
+        return Err(io::Error::other(format!(
+            "it has more than {LARGEST} bytes: split off what is seldom needed"
+        )));
+    }
+    std::fs::read_to_string(path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn accounts_of_several_files_are_one_list() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("banned_telegram.txt", "7001\n");
+        write(FETCHED, "id,since\n7002,2026\n");
+        let lists = Lists::default().read(folder.path()).unwrap();
+        let [(Platform::Telegram, accounts)] = &lists.listed()[..] else {
+            panic!("one platform has lists");
+        };
+        assert!(accounts.contains("7001") && accounts.contains("7002") && !accounts.contains("7003"));
+        assert!(lists.read(folder.path()).is_none());
+        write("banned_discord.txt", "9001");
+        let lists = lists.read(folder.path()).unwrap();
+        assert_eq!(lists.listed().len(), 2);
+    }
 
     #[test]
     fn lists_are_read_when_they_change() {
