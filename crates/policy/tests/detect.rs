@@ -293,7 +293,7 @@ const CHAT: &str = "free nitro giveaway for our members, claim it in the channel
 
 fn lesson(reader: &mut Reader, text: &str, is_spam: bool) -> Lesson {
     let (lesson, _) = Lesson::of(reader, text, is_spam);
-    let again = Lesson::from_bytes(&lesson.to_bytes(), is_spam).unwrap();
+    let again = Lesson::from_bytes(&lesson.to_bytes(), is_spam).expect("it is one");
     assert!(again.to_bytes() == lesson.to_bytes());
     again
 }

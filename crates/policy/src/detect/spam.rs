@@ -278,6 +278,7 @@ pub(super) fn met(weight: f32) -> f32 {
 }
 
 /// What the weights say of a text.
+#[derive(Clone, Copy)]
 struct Asked {
     margin: f32,
     /// Share of its stretches that were met.

@@ -3,7 +3,7 @@
 use super::Facts;
 use crate::catalogue::Slot;
 use crate::text::Text;
-use crate::text::links::{Link, address, links};
+use crate::text::links::{Link, address, first, links};
 use std::collections::HashSet;
 
 /// More addresses of one message are not looked at.
@@ -79,7 +79,7 @@ pub(super) fn is_masked(text: &str) -> bool {
         if !shown.contains('.') {
             return false;
         }
-        let host = |text: &str| links(&Text::of(text)).into_iter().next().map(|link| link.written);
+        let host = |text: &str| first(&Text::of(text)).map(|link| link.written);
         match (host(shown), host(behind)) {
             (Some(shown), Some(behind)) => shown != behind && !behind.ends_with(&format!(".{shown}")),
             _ => false,

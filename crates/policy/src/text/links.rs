@@ -61,10 +61,18 @@ const LONGEST_NAME: usize = 256;
 
 /// The links of a text, in order; at most 200.
 pub fn links(text: &Text) -> Vec<Link> {
+    each(text).take(MOST).collect()
+}
+
+/// The first link of a text, without looking for others.
+pub(crate) fn first(text: &Text) -> Option<Link> {
+    each(text).next()
+}
+
+fn each(text: &Text) -> impl Iterator<Item = Link> {
     let folded = text.folded().as_str();
-    let mut links: Vec<Link> = Vec::new();
     let ascii = folded.is_ascii();
-    let next = |from: usize| {
+    let next = move |from: usize| {
         let rest = &folded[from..];
         let dot = if ascii {
             rest.find('.')
@@ -74,25 +82,24 @@ pub fn links(text: &Text) -> Vec<Link> {
         dot.map(|dot| from + dot)
     };
     let mut end = 0;
-    while let Some(dot) = next(end) {
-        if links.len() == MOST {
-            break;
+    std::iter::from_fn(move || {
+        while let Some(dot) = next(end) {
+            // All dots of a run of such characters belong to one host, or none does.
+            let start = folded[end..dot]
+                .char_indices()
+                .rev()
+                .take_while(|(_, c)| is_host(*c))
+                .last()
+                .map_or(dot, |(at, _)| end + at);
+            let behind = folded[dot..].char_indices().find(|(_, c)| !is_host(*c));
+            end = behind.map_or(folded.len(), |(at, _)| dot + at);
+            if let Some((link, after)) = link_at(text, folded, start..end) {
+                end = end.max(after);
+                return Some(link);
+            }
         }
-        // All dots of a run of such characters belong to one host, or none does.
-        let start = folded[end..dot]
-            .char_indices()
-            .rev()
-            .take_while(|(_, c)| is_host(*c))
-            .last()
-            .map_or(dot, |(at, _)| end + at);
-        let behind = folded[dot..].char_indices().find(|(_, c)| !is_host(*c));
-        end = behind.map_or(folded.len(), |(at, _)| dot + at);
-        if let Some((link, after)) = link_at(text, folded, start..end) {
-            links.push(link);
-            end = end.max(after);
-        }
-    }
-    links
+        None
+    })
 }
 
 /// The link of an address that stands in a place of its own, such as a button's.
@@ -102,7 +109,7 @@ pub fn address(url: &str) -> Option<Link> {
     } else {
         Text::of(&format!("https://{url}"))
     };
-    links(&text).into_iter().next()
+    first(&text)
 }
 
 fn is_host(c: char) -> bool {
