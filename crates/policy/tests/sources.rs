@@ -7,7 +7,9 @@ use lockdown_policy::catalogue::{FEATURES, On, Slot};
 use lockdown_policy::counter::InMemory;
 use lockdown_policy::detect::spam::Classifier;
 use lockdown_policy::text::links::Domains;
-use lockdown_policy::{EventKind, Facts, Judge, Learned, Record, RuleSet, Source, Surroundings, check};
+use lockdown_policy::{
+    Accounts, EventKind, Facts, Judge, Learned, Record, RuleSet, Source, Surroundings, check,
+};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,11 +23,11 @@ const DETECTORS: &str = "version: 1
 rules:
   - id: messages
     events: [message]
-    when: [author.heat > 1 or text.spam_score > 1 or text.near_duplicates > 1 or images.burst > 1 or links.lookalike or links.bad]
+    when: [author.heat > 1 or text.spam_score > 1 or text.near_duplicates > 1 or images.burst > 1 or links.lookalike or links.bad or author.listed]
     then: [review a]
   - id: joins
     events: [join]
-    when: [join.raid > 1 or join.same_avatar > 1]
+    when: [join.raid > 1 or join.same_avatar > 1 or author.listed]
     then: [review a]
 ";
 
@@ -69,6 +71,8 @@ fn join(platform: &str, number: u128, avatar: &str) -> UserJoined {
 fn detect(facts: &mut Facts, rules: &RuleSet, kept: &mut Vec<(i64, String)>) {
     let mut learned = Learned::new(Classifier::base());
     learned.set_bad_links(Some(Arc::new(Domains::of(["free-nitro.example"]))));
+    let (listed, _) = Accounts::read("1\n7\n");
+    learned.set_listed(vec![(facts.platform, Arc::new(listed))]);
     learned.add(facts, &[rules], None);
     for lately in facts.lately(&[rules]) {
         kept.push((facts.at, lately.text.clone()));

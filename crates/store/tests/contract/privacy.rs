@@ -164,6 +164,7 @@ pub(crate) async fn nothing_is_left_of_an_erased_person(fixture: Fixture) {
             ("message_evidence", 1),
             ("messages", 1),
             ("notes", 1),
+            ("notification_tellings", 1),
             ("notification_wishes", 1),
             ("notifications", 1),
             ("outbox", 1),

@@ -146,7 +146,7 @@ async fn fill_by_hand(fixture: &Fixture, somebody: IdentityId, case: &Case) {
     };
     let none = if on_server { r"'\x00'" } else { "X'00'" };
     let (guild, who, new) = (id(fixture.guild.0), id(somebody.0), || id(fixture.ids.next()));
-    let (appeal, message) = (new(), new());
+    let (appeal, message, notification) = (new(), new(), new());
     let (community, list) = (id(fixture.community.id.0), format!("'[\"{MARK}\"]'"));
     for statement in [
         format!(
@@ -216,7 +216,11 @@ async fn fill_by_hand(fixture: &Fixture, somebody: IdentityId, case: &Case) {
         ),
         format!(
             "INSERT INTO notifications (id, recipient_id, level, title, body, link, at) \
-             VALUES ({}, {who}, 'info', '{MARK}', '{MARK}', '{MARK}', {now})",
+             VALUES ({notification}, {who}, 'info', '{MARK}', '{MARK}', '{MARK}', {now})"
+        ),
+        format!(
+            "INSERT INTO notification_tellings (id, notification_id, guild_id, recipient_id, due_at) \
+             VALUES ({}, {notification}, {guild}, {who}, {now})",
             new()
         ),
     ] {

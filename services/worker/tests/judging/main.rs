@@ -338,7 +338,7 @@ async fn a_rule_that_acts_too_often_is_paused_for_all(mut house: House) {
     let verdict = loop {
         // The event of the change and the message go different ways.
         house.publish(&house.says("6", "badword", number)).await;
-        house.publish(&house.says("5", "marker", number + 1)).await;
+        house.publish(&house.says("6", "marker", number + 1)).await;
         let verdict = house.verdict().await;
         if verdict.rules[0].rule == "slurs" {
             break verdict;
