@@ -1,6 +1,6 @@
 //! What went on in a community on a day, compared with the week before: as numbers, as a text, as a picture.
 //!
-//! To tell of one more number: a member of [`Numbers`], what adds to it in [`Numbers::add`], its line in [`Digest::text`].
+//! To tell of one more number: a member of [`Numbers`], what adds to it in `Numbers::add`, its line in [`Digest::text`].
 
 mod chart;
 
