@@ -6,7 +6,7 @@ use crate::problem::{Code, Problem};
 use crate::sign_in;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use hyper::body::Incoming;
@@ -14,13 +14,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use lockdown_runtime::{Health, Metrics, Shutdown, ops};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tower_http::set_header::SetResponseHeaderLayer;
 use tower_service::Service as _;
 
 /// Connections at once; the next one waits in the listener's queue.
@@ -106,7 +106,11 @@ async fn connection(
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(knife.clone());
         let mut router = router.clone();
-        router.call(request)
+        async move {
+            let mut response = router.call(request).await?;
+            dress(response.headers_mut());
+            Ok::<_, Infallible>(response)
+        }
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -131,10 +135,24 @@ async fn connection(
     }
 }
 
+/// What every answer says that does not say otherwise. (A layer for each would cost more than the answer to a read.)
+fn dress(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+    ] {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+}
+
 fn router(app: App, door: &Door) -> Router {
-    let header = |name: HeaderName, value: &'static str| {
-        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
-    };
     Router::new()
         .route("/", get(status_page))
         .route("/status.css", get(style))
@@ -149,13 +167,6 @@ fn router(app: App, door: &Door) -> Router {
         .fallback(async || Problem::new(Code::NotFound, "There is nothing at this path."))
         .method_not_allowed_fallback(async |_: Request| Problem::of(Code::Method))
         .with_state(app)
-        .layer(header(
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-        ))
-        .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(header(header::REFERRER_POLICY, "no-referrer"))
-        .layer(header(header::CACHE_CONTROL, "no-store"))
 }
 
 async fn operations(State(app): State<App>, uri: Uri) -> Response {
