@@ -13,7 +13,7 @@ use crate::problem::{Code, Problem};
 use crate::sign_in::cookie::Kind;
 use axum::body::Body;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{FromRequestParts as _, Request};
+use axum::extract::{FromRequestParts as _, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
@@ -56,7 +56,7 @@ struct Labels {
 pub(crate) async fn serve(
     door: Door,
     route: Arc<Route>,
-    params: Option<Vec<(String, String)>>,
+    params: Option<RawPathParams>,
     request: Request,
 ) -> Response {
     let begun = Instant::now();
@@ -98,8 +98,8 @@ pub(crate) async fn serve(
         (Some(code), _) => tracing::debug!(status, ?taken, code, "Answered {status}"),
         (None, _) => tracing::debug!(status, ?taken, "Answered {status}"),
     });
-    let labels = [("route", route.id.to_owned()), ("status", status.to_string())];
-    metrics::counter!("lockdown_http_requests_total", &labels).increment(1);
+    let status = response.status().as_str().to_owned();
+    metrics::counter!("lockdown_http_requests_total", "route" => route.id, "status" => status).increment(1);
     metrics::histogram!("lockdown_http_seconds", "route" => route.id).record(taken.as_secs_f64());
     response
 }
@@ -122,7 +122,7 @@ fn respond(answer: Answer) -> Response {
 async fn answer(
     api: &Arc<Api>,
     route: &Arc<Route>,
-    params: Option<Vec<(String, String)>>,
+    params: Option<RawPathParams>,
     labels: Labels,
     request: Request,
     standing: &mut Option<Standing>,
@@ -148,6 +148,10 @@ async fn answer(
         *standing = Some(taken);
         return Ok(entry.answer());
     }
+    let params: Option<Vec<(String, String)>> = params.map(|params| {
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        params.iter().map(owned).collect()
+    });
     let (signed, sent) = match route.needs {
         // What is signed has to be there before it is known who did.
         Needs::Signature => (Some(read(body, &head.headers).await?), None),

@@ -159,11 +159,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(door: &Door) -> Router<S>
         let path = format!("{PREFIX}{}", route.path);
         let (door, route) = (door.clone(), Arc::new(route));
         let answer = move |params: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
-            let params = params.ok().map(|params| {
-                let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-                params.iter().map(owned).collect()
-            });
-            gate::serve(door.clone(), Arc::clone(&route), params, request)
+            gate::serve(door.clone(), Arc::clone(&route), params.ok(), request)
         };
         router = router.route(&path, on(filter, answer));
     }
