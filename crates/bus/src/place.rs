@@ -234,6 +234,15 @@ impl Named {
         serde_json::from_str(envelope.data().get()).ok()
     }
 
+    pub(crate) fn nobody(platform: Platform, guild: &GuildId) -> Self {
+        Self {
+            platform,
+            guild_id: guild.clone(),
+            user_id: None,
+            author_id: None,
+        }
+    }
+
     /// With the type, from an envelope in today's shape.
     pub(crate) fn look(envelope: &str) -> Option<(&str, Self)> {
         #[derive(serde::Deserialize)]

@@ -250,13 +250,9 @@ impl Runner {
         let Some(wanted) = self.wanted(envelope.event_type()) else {
             return Err(Settlement::Ack);
         };
-        // What decodes names them.
-        envelope.event().map_err(undecodable)?;
-        let named = Named::of(&envelope);
-        Ok((
-            wanted,
-            named.ok_or_else(|| self.dead(DeadReason::Undecodable, "it names no community".to_owned()))?,
-        ))
+        let event = envelope.event().map_err(undecodable)?;
+        let named = Named::of(&envelope).unwrap_or_else(|| Named::nobody(event.platform(), event.guild_id()));
+        Ok((wanted, named))
     }
 
     fn queue(&mut self, entry: Entry) {
