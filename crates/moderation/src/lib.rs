@@ -54,7 +54,7 @@ pub use reason::{Reason, ReasonError};
 pub use sanction::{Effect, Lasting, Profile};
 pub use settings::{
     BadSetting, Captcha, DigestSettings, DiscordSettings, Filter, JoinRequests, LadderText, LogCategory,
-    NotificationSettings, Settings, SpamAction, StepText, TelegramSettings, Zone, zone,
+    NotificationSettings, Reconcile, Settings, SpamAction, StepText, TelegramSettings, Zone, zone,
 };
 pub use standing::{Decided, Lane, Sanction, Standing, TwoInForce, Warning};
 pub use undo::{Left, Plan, Reversal, ReversalAct, Scope, plan};

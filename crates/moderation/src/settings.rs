@@ -40,6 +40,8 @@ pub struct Settings {
     /// What follows from warnings; nothing without.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ladder: Option<LadderText>,
+    /// What is done where a platform does not show a ban or a mute that stands.
+    pub reconcile: Reconcile,
     /// What moderators are told, beside the dashboard.
     pub notifications: NotificationSettings,
     /// What went on the day before, told each day in the log channel; not told without.
@@ -47,6 +49,19 @@ pub struct Settings {
     pub digest: Option<DigestSettings>,
     pub discord: DiscordSettings,
     pub telegram: TelegramSettings,
+}
+
+/// What is done where a platform does not show a ban or a mute that stands. Moderators are told of it either way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Reconcile {
+    /// The platform is told once more.
+    #[default]
+    Repair,
+    /// Somebody has lifted it there, and a case says so.
+    Record,
+    /// Nothing, and nobody is told.
+    Ignore,
 }
 
 /// What only a guild on Discord has.
@@ -111,6 +126,7 @@ impl Default for Settings {
             message_days: 0,
             log_channel: None,
             ladder: None,
+            reconcile: Reconcile::default(),
             notifications: NotificationSettings::default(),
             digest: None,
             discord: DiscordSettings::default(),

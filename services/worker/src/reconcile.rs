@@ -1,4 +1,5 @@
-//! What our records say that the platform does against people, and what it shows: what it has lost is done again.
+//! What our records say that the platform does against people, and what it shows: what it has lost is done again, or noted,
+//! as the community chose.
 //!
 //! All that holds is compared from time to time, by one worker for all, and the first time when the first of them starts: so
 //! what happened while nobody was there shows. Whoever comes into a community is compared a little later, when what was
@@ -7,7 +8,7 @@
 use anyhow::Context as _;
 use lockdown_bus::{Bus, ConsumerOptions, GroupName, Handler, HandlerError, Standing, Start};
 use lockdown_events::{Event, GuildId, Platform, UserEvent, UserId};
-use lockdown_moderation::desk::{Desk, DeskError, Intended};
+use lockdown_moderation::desk::{Desk, DeskError, Intended, Settled};
 use lockdown_moderation::hands::{Shown, ask_shown};
 use lockdown_moderation::{GuildRef, Lasting, UserRef};
 use lockdown_runtime::{Context, chain};
@@ -178,11 +179,22 @@ impl Reconcile {
             };
             for one in intended {
                 let of = shown.iter().find(|shown| shown.user_id == one.subject.id);
-                if of.is_some_and(|shown| is_lost(one.lasting, shown)) && self.desk.repair(one).await? {
-                    metrics::counter!("lockdown_reconcile_repaired_total").increment(1);
-                    let case = one.case;
-                    tracing::warn!(%guild, %case, "The platform has lost what {case} says, and is told again");
+                if !of.is_some_and(|shown| is_lost(one.lasting, shown)) {
+                    continue;
                 }
+                let case = one.case;
+                let outcome = match self.desk.settle(one).await? {
+                    Settled::Left => continue,
+                    Settled::Repaired => {
+                        tracing::warn!(%guild, %case, "The platform has lost what {case} says, and is told again");
+                        "repaired"
+                    }
+                    Settled::Recorded(by) => {
+                        tracing::warn!(%guild, %case, "The platform has lost what {case} says, as {by} notes");
+                        "recorded"
+                    }
+                };
+                metrics::counter!("lockdown_reconcile_total", "outcome" => outcome).increment(1);
             }
         }
         Ok(whole)

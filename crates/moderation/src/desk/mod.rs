@@ -64,7 +64,7 @@ pub use modes::{EndModeAsk, ModeAsk, RaisedMode};
 pub use outcome::Answered;
 pub use pause::{PauseAsk, RULE_PAUSE, ResumeAsk};
 pub use read::{CaseFilter, CaseView, Explanation, HistoryLine, Record};
-pub use reconcile::Intended;
+pub use reconcile::{Intended, Settled};
 pub use review::ReviewAsk;
 pub use rules::{GoodRules, Ruled, RulesAsk, RulesChange, RulesVersion, Seen};
 pub use settings::SettingsAsk;

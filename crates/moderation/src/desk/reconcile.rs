@@ -1,13 +1,18 @@
-//! What we intend against what the platform shows: a sanction that it has lost is told to it again.
+//! What we intend against what the platform shows: what comes of a sanction that it has lost, as the community chose.
 
-use super::Desk;
 use super::error::{DeskError, Stop};
+use super::facts::Ranks;
 use super::rows::{self, Name};
 use super::tell::{Entry, Extra};
+use super::{Acted, Ask, Desk, guild};
 use crate::case::{Case, CaseState};
 use crate::sanction::Lasting;
-use crate::who::{CaseNumber, GuildRef, UserRef};
+use crate::settings::Reconcile;
+use crate::who::{Actor, CaseNumber, GuildRef, UserRef};
 use chrono::{DateTime, TimeDelta, Utc};
+use lockdown_events::{EventId, NotificationId, NotificationKind, NotificationLevel, Origin};
+use lockdown_store::guilds::Guild;
+use lockdown_store::notifications::Notification;
 use lockdown_store::sanctions::{Sanction, SanctionId, SanctionKind};
 use lockdown_store::{Conn, in_read, in_tx};
 use serde_json::json;
@@ -23,6 +28,17 @@ pub struct Intended {
     pub subject: UserRef,
     pub lasting: Lasting,
     pub case: CaseNumber,
+}
+
+/// What came of a sanction that the platform does not show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// The platform is told once more.
+    Repaired,
+    /// A case says that it was lifted there.
+    Recorded(CaseNumber),
+    /// It does not hold any more, or the community does not care.
+    Left,
 }
 
 // === impl Desk ===
@@ -65,20 +81,29 @@ impl Desk {
         })?)
     }
 
-    /// Tells the platform once more of a sanction that it does not show; `false` when it does not hold any more.
-    pub async fn repair(&self, intended: &Intended) -> Result<bool, DeskError> {
+    /// What the community chose for a sanction that the platform does not show.
+    pub async fn settle(&self, intended: &Intended) -> Result<Settled, DeskError> {
+        match self.settings(&intended.guild).await?.0.reconcile {
+            Reconcile::Repair => self.repair(intended).await,
+            Reconcile::Record => self.note_lifted(intended).await,
+            Reconcile::Ignore => Ok(Settled::Left),
+        }
+    }
+
+    /// Tells the platform once more, unless something else was decided meanwhile.
+    async fn repair(&self, intended: &Intended) -> Result<Settled, DeskError> {
         Ok(in_tx!(self.store, |tx| {
             let Some(sanction) = tx.sanction(intended.sanction).await? else {
-                return Ok(false);
+                return Ok(Settled::Left);
             };
             tx.hold_cases(sanction.guild_id).await?;
             let now = self.clock.now();
             // What was decided meanwhile counts.
             let Some(sanction) = tx.sanction(intended.sanction).await? else {
-                return Ok(false);
+                return Ok(Settled::Left);
             };
             if read(tx, &sanction, now).await?.is_none() {
-                return Ok(false);
+                return Ok(Settled::Left);
             }
             let row = tx.case(sanction.case_id).await?;
             let kept = rows::kept(tx, &intended.guild, row.into_iter().collect())
@@ -86,7 +111,7 @@ impl Desk {
                 .pop();
             let guild = tx.guild_by_key(sanction.guild_id).await?;
             let Some((kept, guild)) = kept.zip(guild) else {
-                return Ok(false);
+                return Ok(Settled::Left);
             };
             self.tell(tx, &kept, Extra::QUIET, None, now).await?;
             let by = Name::system();
@@ -98,8 +123,54 @@ impl Desk {
                 personal: None,
             };
             self.audit(tx, &guild, entry, None, now).await?;
-            Ok::<_, Stop>(true)
+            let what = "The platform is told once more.";
+            tx.insert_notification(&difference(&guild, intended, what, now))
+                .await?;
+            Ok::<_, Stop>(Settled::Repaired)
         })?)
+    }
+
+    /// Writes down that it was lifted on the platform.
+    async fn note_lifted(&self, intended: &Intended) -> Result<Settled, DeskError> {
+        let ask = Ask {
+            case: Some(intended.case),
+            ..Ask::new(
+                Actor::System,
+                intended.guild.clone(),
+                intended.subject.clone(),
+                intended.lasting.ends(),
+                Origin::Native,
+                self.clock.now(),
+            )
+        };
+        let Acted::Recorded(case) = self.act(&ask, &Ranks::UNKNOWN).await? else {
+            return Ok(Settled::Left);
+        };
+        in_tx!(self.store, |tx| {
+            let guild = guild(tx, &intended.guild).await?;
+            let what = format!("{} says that it was lifted there.", case.number);
+            let now = self.clock.now();
+            tx.insert_notification(&difference(&guild, intended, &what, now))
+                .await?;
+            Ok::<_, Stop>(())
+        })?;
+        Ok(Settled::Recorded(case.number))
+    }
+}
+
+/// Tells those who moderate there, once a day for each sanction.
+fn difference(guild: &Guild, intended: &Intended, what: &str, now: DateTime<Utc>) -> Notification {
+    let today = now.format("differs on %F").to_string();
+    Notification {
+        id: NotificationId(EventId(intended.sanction.0).follow_up(&today).0),
+        recipient_id: None,
+        guild_id: Some(guild.id),
+        level: NotificationLevel::Warning,
+        kind: NotificationKind::Difference,
+        title: format!("The platform did not show what {} says", intended.case),
+        body: what.to_owned(),
+        link: None,
+        at: now,
     }
 }
 

@@ -7,13 +7,14 @@ use lockdown_events::{
     Action, Envelope, Event, EventId, ModerationEvent, ModerationLog, Origin, Outcome, Platform,
     RanksRequest, Source, UserEvent, UserId, UserJoined,
 };
-use lockdown_moderation::desk::{Acted, Ask, Desk, Ranks};
-use lockdown_moderation::{Actor, CaseNumber, Grant, GuildRef, Rank, Rights, UserRef};
+use lockdown_moderation::desk::{Acted, Ask, Desk, Ranks, Seen, SettingsAsk, Settled};
+use lockdown_moderation::{Actor, CaseNumber, Grant, GuildRef, Rank, Reconcile, Rights, Settings, UserRef};
 use lockdown_runtime::Clock;
+use lockdown_store::notifications::{Mailbox, ReaderId};
 use lockdown_store::{in_read, outbox};
 use lockdown_worker::Pace;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -94,6 +95,32 @@ impl House {
         told
     }
 
+    async fn comes_in(&self, person: &str) {
+        let joined = json!({ "platform": "telegram", "guildId": guild_id(), "userId": person });
+        let joined: UserJoined = serde_json::from_value(joined).unwrap();
+        let event = Event::User(UserEvent::Joined(joined));
+        let (id, now) = (EventId(self.ctx.ids.next()), self.ctx.clock.now());
+        let envelope = Envelope::new(id, now, Source::TelegramBot, None, &event).unwrap();
+        self.publish(&envelope).await;
+    }
+
+    async fn choose(&self, desk: &Desk, reconcile: Reconcile) {
+        let ask = SettingsAsk {
+            by: Actor::System,
+            guild: GuildRef {
+                platform: Platform::Telegram,
+                id: guild_id(),
+            },
+            seen: Seen::Whatever,
+            chain: None,
+        };
+        let chosen = Settings {
+            reconcile,
+            ..Settings::default()
+        };
+        desk.change_settings(&ask, &chosen).await.unwrap();
+    }
+
     async fn is_told_of(&self, expected: &[u64]) {
         let told = async {
             while self.told_of().await != expected {
@@ -159,14 +186,56 @@ pub(crate) async fn what_the_platform_lost_is_done_again(house: House) {
     house.is_told_of(&expected).await;
     // Somebody who is banned comes all the same.
     shown.lock().unwrap().insert("3".to_owned(), (Some(false), None));
-    let joined = json!({ "platform": "telegram", "guildId": guild_id(), "userId": "3" });
-    let joined: UserJoined = serde_json::from_value(joined).unwrap();
-    let event = Event::User(UserEvent::Joined(joined));
-    let (id, now) = (EventId(house.ctx.ids.next()), house.ctx.clock.now());
-    let envelope = Envelope::new(id, now, Source::TelegramBot, None, &event).unwrap();
-    house.publish(&envelope).await;
+    house.comes_in("3").await;
     expected.push(numbers[2]);
     expected.sort_unstable();
     house.is_told_of(&expected).await;
+    let desk = Desk::new(
+        house.store.clone(),
+        house.ctx.clock.clone(),
+        house.ctx.ids.clone(),
+    );
+    // Where the community wants it noted, nothing is done again.
+    house.choose(&desk, Reconcile::Record).await;
+    shown
+        .lock()
+        .unwrap()
+        .insert("4".to_owned(), (Some(false), Some(false)));
+    house.comes_in("4").await;
+    let guild = GuildRef {
+        platform: Platform::Telegram,
+        id: guild_id(),
+    };
+    let over = async {
+        while !desk.intended_of(&guild, &user("4")).await.unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(crate::house::PATIENCE, over).await.unwrap();
+    // And where it does not care, nothing is done at all.
+    house.choose(&desk, Reconcile::Ignore).await;
+    let first = desk.intended_of(&guild, &user("1")).await.unwrap();
+    assert_eq!(desk.settle(&first[0]).await.unwrap(), Settled::Left);
+    house.is_told_of(&expected).await;
+    let mailbox = Mailbox {
+        reader: ReaderId(house.ctx.ids.next()),
+        identities: Vec::new(),
+        guilds: vec![house.guild.id],
+    };
+    let title = |number: &u64| format!("The platform did not show what case {number} says");
+    let expected: BTreeSet<String> = numbers[..4].iter().map(title).collect();
+    let told = async {
+        loop {
+            let told = in_read!(house.store, |conn| {
+                conn.notifications(&mailbox, false, None, 10).await
+            });
+            let titles: BTreeSet<String> = told.unwrap().into_iter().map(|told| told.title).collect();
+            if titles == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(crate::house::PATIENCE, told).await.unwrap();
     house.stop().await;
 }
