@@ -65,9 +65,9 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let (router, shutdown) = (router.clone(), shutdown.clone());
+                let (door, router, shutdown) = (door.clone(), router.clone(), shutdown.clone());
                 connections.spawn(async move {
-                    connection(stream, peer, router, HEAD, &shutdown).await;
+                    connection(stream, peer, door, router, HEAD, &shutdown).await;
                     drop(place);
                 });
             }
@@ -92,6 +92,7 @@ pub(crate) async fn serve(
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
+    door: Door,
     router: Router,
     head: Duration,
     shutdown: &Shutdown,
@@ -103,11 +104,15 @@ async fn connection(
     let cut = Cut::default();
     let knife = cut.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let at_once = api::at_once(&door, peer, &request);
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(knife.clone());
         let mut router = router.clone();
         async move {
-            let mut response = router.call(request).await?;
+            let mut response = match at_once {
+                Some(response) => response,
+                None => router.call(request).await?,
+            };
             dress(response.headers_mut());
             Ok::<_, Infallible>(response)
         }
@@ -146,9 +151,9 @@ fn dress(headers: &mut HeaderMap) {
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-store"),
     ] {
-        if !headers.contains_key(&name) {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
+        headers
+            .entry(name)
+            .or_insert_with(|| HeaderValue::from_static(value));
     }
 }
 
@@ -211,6 +216,7 @@ async fn style() -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lockdown_runtime::{Clock, Ids};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     /// Serves one connection, with little patience for its heads.
@@ -221,7 +227,8 @@ mod tests {
         tokio::spawn(async move {
             let router = Router::new().route("/", get(async || "here"));
             let head = Duration::from_millis(200);
-            connection(stream, peer, router, head, &Shutdown::new()).await;
+            let door = Door::closed(Ids::system(Clock::system()));
+            connection(stream, peer, door, router, head, &Shutdown::new()).await;
         });
         client
     }

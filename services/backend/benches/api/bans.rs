@@ -27,20 +27,24 @@ pub(crate) enum Said {
     TooMuch,
 }
 
-/// Bans the next one.
-pub(crate) async fn ban(client: &Client, addr: SocketAddr) -> anyhow::Result<()> {
-    let said = ask(client, addr).await?;
+/// Bans the next one, and says who that was.
+pub(crate) async fn ban(client: &Client, addr: SocketAddr) -> anyhow::Result<u64> {
+    let user = NEXT.fetch_add(1, Ordering::Relaxed);
+    let said = ask_for(client, addr, user).await?;
     ensure!(said == Said::Done, "a ban was refused, since too many ask");
-    Ok(())
+    Ok(user)
 }
 
 /// Asks for a ban of the next one.
 pub(crate) async fn ask(client: &Client, addr: SocketAddr) -> anyhow::Result<Said> {
-    let user = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
+    ask_for(client, addr, NEXT.fetch_add(1, Ordering::Relaxed)).await
+}
+
+async fn ask_for(client: &Client, addr: SocketAddr, user: u64) -> anyhow::Result<Said> {
     let said = client
         .post(format!("http://{addr}{GUILD}/bans"))
         .bearer_auth(TOKEN)
-        .json(&json!({ "userId": user, "reason": "spam" }))
+        .json(&json!({ "userId": user.to_string(), "reason": "spam" }))
         .send()
         .await
         .context("could not ask for a ban")?;

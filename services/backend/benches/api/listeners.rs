@@ -19,6 +19,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// For all to hear one event.
 const PATIENCE: Duration = Duration::from_secs(20);
 const EVENT: &[u8] = b"\"eventType\":\"ban:created\"";
+const USER: &[u8] = b"\"userId\":\"";
 const GREETING: &[u8] = b"live:heartbeat";
 
 pub(crate) struct Heard {
@@ -48,11 +49,15 @@ pub(crate) async fn hear(served: &Served, events: usize) -> anyhow::Result<Heard
     let mut slowest = Vec::new();
     for _ in 0..events {
         let begun = Instant::now();
-        ban(&client, served.addr).await?;
+        let user = ban(&client, served.addr).await?;
         let all = async {
-            let mut last = begun;
-            for _ in 0..CLIENTS {
-                last = hearing.recv().await.context("a client ended")?;
+            let (mut last, mut count) = (begun, 0);
+            while count < CLIENTS {
+                let (of, at) = hearing.recv().await.context("a client ended")?;
+                // What was done before may still be on its way.
+                if of == user {
+                    (last, count) = (at, count + 1);
+                }
             }
             anyhow::Ok(last)
         };
@@ -87,19 +92,24 @@ async fn open(addr: SocketAddr) -> anyhow::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Tells when it hears an event.
-async fn listen(mut stream: TcpStream, heard: mpsc::UnboundedSender<Instant>) {
-    let (mut buffer, mut kept) = ([0; 2048], Vec::new());
-    while let Ok(read @ 1..) = stream.read(&mut buffer).await {
-        kept.extend_from_slice(&buffer[..read]);
-        while let Some(at) = find(&kept, EVENT) {
-            kept.drain(..at + EVENT.len());
-            // Whoever counts may have ended.
-            let _ = heard.send(Instant::now());
+/// Tells when it hears of a ban, and of whose.
+async fn listen(mut stream: TcpStream, heard: mpsc::UnboundedSender<(u64, Instant)>) {
+    let mut kept = Vec::new();
+    while let Ok(1..) = stream.read_buf(&mut kept).await {
+        while let Some(end) = kept.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = kept.drain(..=end).collect();
+            let user = find(&line, USER).filter(|_| contains(&line, EVENT));
+            let digits = user.map(|at| {
+                line[at + USER.len()..]
+                    .iter()
+                    .take_while(|byte| byte.is_ascii_digit())
+            });
+            let text: Option<String> = digits.map(|digits| digits.copied().map(char::from).collect());
+            if let Some(user) = text.and_then(|text| text.parse().ok()) {
+                // Whoever counts may have ended.
+                let _ = heard.send((user, Instant::now()));
+            }
         }
-        // What may be the beginning of the next.
-        let spare = kept.len().saturating_sub(EVENT.len());
-        kept.drain(..spare);
     }
 }
 

@@ -27,7 +27,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 /// No answer takes longer; a client that waits this long has gone.
 const LONGEST_ANSWER: Duration = Duration::from_secs(30);
@@ -37,6 +37,9 @@ const LONGEST_BODY: usize = 256 * 1024;
 /// Of a body that is too long, so much is read and thrown away, so that whoever sends it hears why.
 const DRAINED: usize = 32 * 1024 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// So many does an answer have, about.
+const HEADERS: usize = 12;
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 /// Beside the cookie of a session, where something is changed.
 pub(super) const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
@@ -52,6 +55,45 @@ struct Labels {
     chain: CorrelationId,
 }
 
+/// The answer of a moment ago, where nothing was written since and the same one asks. It stands before the router, which
+/// would cost more than everything else of it.
+pub(crate) fn at_once<B>(
+    door: &Door,
+    peer: SocketAddr,
+    request: &axum::http::Request<B>,
+) -> Option<Response> {
+    let begun = Instant::now();
+    let api = door.get()?;
+    let headers = request.headers();
+    let place = match *request.method() {
+        Method::GET => Place::of(&api.ctx, &api.store, headers, request.uri())?,
+        _ => return None,
+    };
+    let entry = api.kept.find(&place)?;
+    // Who may not ask now is refused where everybody is.
+    api.strangers.look(&address(Some(peer.ip())), begun).ok()?;
+    let standing = api.rates.take(&entry.key, begun).ok()?;
+    let labels = Labels::of(door, headers);
+    let _span = text(headers, &TRACEPARENT).map(|parent| {
+        let span = span(&entry.route, &labels);
+        telemetry::follow(&span, parent);
+        span.record("caller", &*entry.name);
+        span.entered()
+    });
+    let mut response = Response::new(Body::from(entry.body.clone()));
+    let mut answered = HeaderMap::with_capacity(HEADERS);
+    answered.insert(header::CONTENT_TYPE, HeaderValue::from_static(entry.media));
+    *response.headers_mut() = answered;
+    label(&mut response, &labels.id, Some(&standing));
+    tracing::debug!(
+        status = 200,
+        request.id = labels.id,
+        "Answered 200, as a moment ago"
+    );
+    entry.route.figures.count(&entry.route, 200, begun.elapsed());
+    Some(response)
+}
+
 /// Answers a request to a route.
 pub(crate) async fn serve(
     door: Door,
@@ -61,11 +103,8 @@ pub(crate) async fn serve(
 ) -> Response {
     let begun = Instant::now();
     let labels = Labels::of(&door, request.headers());
-    let span = tracing::info_span!(
-        "http", method = %route.method, route = route.path, request.id = labels.id,
-        correlation.id = %labels.chain, caller = tracing::field::Empty,
-    );
-    if let Some(parent) = text(request.headers(), &HeaderName::from_static("traceparent")) {
+    let span = span(&route, &labels);
+    if let Some(parent) = text(request.headers(), &TRACEPARENT) {
         telemetry::follow(&span, parent);
     }
     let id = labels.id.clone();
@@ -82,15 +121,7 @@ pub(crate) async fn serve(
         Ok(answer) => respond(answer),
         Err(problem) => problem.respond(Some(&id)),
     };
-    let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        headers.insert(REQUEST_ID, id);
-    }
-    for (name, value) in standing.iter().flat_map(Standing::headers) {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    }
+    label(&mut response, &id, standing.as_ref());
     let status = response.status().as_u16();
     let taken = begun.elapsed();
     span.in_scope(|| match (refused, status) {
@@ -98,10 +129,27 @@ pub(crate) async fn serve(
         (Some(code), _) => tracing::debug!(status, ?taken, code, "Answered {status}"),
         (None, _) => tracing::debug!(status, ?taken, "Answered {status}"),
     });
-    let status = response.status().as_str().to_owned();
-    metrics::counter!("lockdown_http_requests_total", "route" => route.id, "status" => status).increment(1);
-    metrics::histogram!("lockdown_http_seconds", "route" => route.id).record(taken.as_secs_f64());
+    route.figures.count(&route, status, taken);
     response
+}
+
+fn span(route: &Route, labels: &Labels) -> Span {
+    tracing::info_span!(
+        "http", method = %route.method, route = route.path, request.id = labels.id,
+        correlation.id = %labels.chain, caller = tracing::field::Empty,
+    )
+}
+
+fn label(response: &mut Response, id: &str, standing: Option<&Standing>) {
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    for (name, value) in standing.into_iter().flat_map(Standing::headers) {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
 }
 
 fn respond(answer: Answer) -> Response {
@@ -138,16 +186,6 @@ async fn answer(
     } else {
         None
     };
-    if let Some(entry) = place.as_ref().and_then(|place| api.kept.find(place)) {
-        tracing::Span::current().record("caller", &*entry.name);
-        let now = Instant::now();
-        let mut limited = |wait: Wait| limited(wait, standing);
-        let looked = api.strangers.look(&address(peer), now);
-        looked.map_err(&mut limited)?;
-        let taken = api.rates.take(&entry.key, now).map_err(&mut limited)?;
-        *standing = Some(taken);
-        return Ok(entry.answer());
-    }
     let params: Option<Vec<(String, String)>> = params.map(|params| {
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         params.iter().map(owned).collect()
@@ -174,7 +212,7 @@ async fn answer(
     if is_socket && caller.person().is_some() && !api.ways.is_from_here(&head.headers) {
         return Err(Problem::of(Code::Csrf));
     }
-    tracing::Span::current().record("caller", caller.name());
+    Span::current().record("caller", caller.name());
     let place = place.map(|place| (place, (caller.key(), caller.name().to_owned())));
     let params = params.ok_or_else(|| Problem::of(Code::NotFound))?;
     let asked = reach(api, route, caller, params, labels.chain).await?;
@@ -194,7 +232,7 @@ async fn answer(
     };
     let outcome = work(route, asked, raw, key, path, slot).await;
     if let Some((place, caller)) = place {
-        api.kept.keep(place, caller, &outcome);
+        api.kept.keep(place, route, caller, &outcome);
     }
     outcome
 }

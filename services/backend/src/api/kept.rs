@@ -6,9 +6,10 @@
 //!
 //! To keep the answers of a route: [`super::route::Route::kept`], where they come from the store alone.
 
-use super::route::Answer;
+use super::route::{Answer, Route};
 use crate::problem::Problem;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_runtime::Context;
 use lockdown_store::Store;
@@ -47,8 +48,9 @@ pub(super) struct Entry {
     at: DateTime<Utc>,
     pub(super) key: String,
     pub(super) name: String,
-    body: String,
-    media: &'static str,
+    pub(super) route: Arc<Route>,
+    pub(super) body: Bytes,
+    pub(super) media: &'static str,
 }
 
 // === impl Place ===
@@ -83,7 +85,13 @@ impl Kept {
         (found.writes == place.writes && is_new).then(|| Arc::clone(found))
     }
 
-    pub(super) fn keep(&self, place: Place, caller: (String, String), outcome: &Result<Answer, Problem>) {
+    pub(super) fn keep(
+        &self,
+        place: Place,
+        route: &Arc<Route>,
+        caller: (String, String),
+        outcome: &Result<Answer, Problem>,
+    ) {
         let Ok(answer) = outcome else { return };
         let plain = answer.stream.is_none() && answer.etag.is_none() && answer.status == StatusCode::OK;
         let (true, Some(body)) = (plain, &answer.body) else {
@@ -95,7 +103,8 @@ impl Kept {
             at: place.at,
             key: caller.0,
             name: caller.1,
-            body: body.clone(),
+            route: Arc::clone(route),
+            body: Bytes::from(body.clone()),
             media: answer.media,
         };
         let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,21 +114,6 @@ impl Kept {
         shelf.bytes += bytes;
         if let Some(old) = shelf.answers.insert(place.key, Arc::new(entry)) {
             shelf.bytes -= old.body.len() + EACH;
-        }
-    }
-}
-
-// === impl Entry ===
-
-impl Entry {
-    pub(super) fn answer(&self) -> Answer {
-        Answer {
-            status: StatusCode::OK,
-            body: Some(self.body.clone()),
-            stream: None,
-            media: self.media,
-            etag: None,
-            kept: None,
         }
     }
 }

@@ -79,7 +79,10 @@ impl Rates {
             left: self.size,
             at: now,
         };
-        let bucket = buckets.entry(whose.to_owned()).or_insert(fresh);
+        if !buckets.contains_key(whose) {
+            buckets.insert(whose.to_owned(), fresh);
+        }
+        let bucket = buckets.get_mut(whose).expect("it is there by now");
         bucket.left = self.filled(bucket, now);
         bucket.at = bucket.at.max(now);
         let taken = act(&mut bucket.left);

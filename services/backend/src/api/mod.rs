@@ -50,7 +50,7 @@ mod version;
 mod webhooks;
 mod wishes;
 
-pub(crate) use gate::{Peer, address, read as read_body};
+pub(crate) use gate::{Peer, address, at_once, read as read_body};
 pub(crate) use route::Cut;
 
 use crate::pages::recent::Board;

@@ -15,13 +15,15 @@ use lockdown_events::{CorrelationId, UserId};
 use lockdown_moderation::{Actor, CaseNumber, GuildRef, Term, Zone, zone};
 use lockdown_store::guilds::Guild;
 use lockdown_store::in_read;
+use metrics::{Counter, Histogram};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const JSON: &str = "application/json";
@@ -53,6 +55,14 @@ pub(crate) struct Route {
     /// Whether an answer is true for as long as nothing is written: see [`super::kept`].
     pub(crate) is_kept: bool,
     pub(crate) handler: Handler,
+    pub(crate) figures: Arc<Figures>,
+}
+
+/// How often a route was answered, and how fast: handles, because to look them up anew costs as much as a short answer.
+#[derive(Default)]
+pub(crate) struct Figures {
+    taken: OnceLock<Histogram>,
+    fine: OnceLock<Counter>,
 }
 
 /// A body as it came.
@@ -184,6 +194,7 @@ impl Route {
             answer: None,
             is_kept: false,
             handler,
+            figures: Arc::default(),
         }
     }
 
@@ -271,6 +282,23 @@ impl Route {
 
     pub(crate) fn is_post(&self) -> bool {
         self.method == Method::POST
+    }
+}
+
+// === impl Figures ===
+
+impl Figures {
+    pub(crate) fn count(&self, route: &Route, status: u16, taken: Duration) {
+        let counter = || {
+            let status = status.to_string();
+            metrics::counter!("lockdown_http_requests_total", "route" => route.id, "status" => status)
+        };
+        match status {
+            200 => self.fine.get_or_init(counter).increment(1),
+            _ => counter().increment(1),
+        }
+        let histogram = || metrics::histogram!("lockdown_http_seconds", "route" => route.id);
+        self.taken.get_or_init(histogram).record(taken.as_secs_f64());
     }
 }
 
