@@ -61,6 +61,37 @@ impl Requests {
         F: Fn(Asked<T>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<R, RequestError>> + Send + 'static,
     {
+        self.answer_by(name, handler, false).await
+    }
+
+    /// As [`Requests::answer`], for a handler that only looks: it begins at once, and its answer is told by whichever
+    /// process the question belongs to. Several of them may look for one question.
+    pub async fn answer_looking<T, R, F, Fut>(
+        &self,
+        name: &str,
+        handler: F,
+    ) -> Result<Answering, SubscribeError>
+    where
+        T: DeserializeOwned + Send + 'static,
+        R: Serialize,
+        F: Fn(Asked<T>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, RequestError>> + Send + 'static,
+    {
+        self.answer_by(name, handler, true).await
+    }
+
+    async fn answer_by<T, R, F, Fut>(
+        &self,
+        name: &str,
+        handler: F,
+        looks: bool,
+    ) -> Result<Answering, SubscribeError>
+    where
+        T: DeserializeOwned + Send + 'static,
+        R: Serialize,
+        F: Fn(Asked<T>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, RequestError>> + Send + 'static,
+    {
         let handler = Arc::new(handler);
         let answer: Arc<Answer> = Arc::new(move |request| {
             let handler = Arc::clone(&handler);
@@ -96,7 +127,7 @@ impl Requests {
         answering.spawn(stop.clone().run_until_cancelled_owned(hear(
             Arc::clone(&self.shared),
             questions,
-            answer,
+            (answer, looks),
             tasks,
         )));
         Ok(Answering {
@@ -177,7 +208,12 @@ async fn stay_known(shared: Arc<Shared>, name: String) {
     }
 }
 
-async fn hear(shared: Arc<Shared>, mut questions: Subscription, answer: Arc<Answer>, tasks: TaskTracker) {
+async fn hear(
+    shared: Arc<Shared>,
+    mut questions: Subscription,
+    (answer, looks): (Arc<Answer>, bool),
+    tasks: TaskTracker,
+) {
     let room = Arc::new(Semaphore::new(AT_ONCE));
     while let Some(heard) = questions.next().await {
         let Heard::Said(Said { text, .. }) = heard else {
@@ -188,13 +224,13 @@ async fn hear(shared: Arc<Shared>, mut questions: Subscription, answer: Arc<Answ
         };
         let (shared, answer) = (Arc::clone(&shared), Arc::clone(&answer));
         tasks.spawn(async move {
-            answer_one(&shared, &text, &answer).await;
+            answer_one(&shared, &text, &*answer, looks).await;
             drop(place);
         });
     }
 }
 
-async fn answer_one(shared: &Shared, text: &str, answer: &Arc<Answer>) {
+async fn answer_one(shared: &Shared, text: &str, answer: &Answer, looks: bool) {
     let request = match serde_json::from_str::<Request<Box<RawValue>>>(text) {
         Ok(request) => request,
         Err(error) => return refuse_malformed(shared, text, &error).await,
@@ -202,21 +238,27 @@ async fn answer_one(shared: &Shared, text: &str, answer: &Arc<Answer>) {
     if !may_answer_on(&request.response_channel) {
         return ignored("not a response channel");
     }
-    match shared.take(&request).await {
-        Ok(true) => {}
-        Ok(false) => return,
-        Err(error) => {
+    let (correlation_id, response_channel) =
+        (request.correlation_id.clone(), request.response_channel.clone());
+    let taking = shared.take(&request);
+    let handling = handled(answer, &request);
+    let (taken, outcome) = if looks {
+        let (taken, outcome) = tokio::join!(taking, handling);
+        (taken, Some(outcome))
+    } else {
+        match taking.await {
+            Ok(true) => (Ok(true), Some(handling.await)),
+            other => (other, None),
+        }
+    };
+    let outcome = match (taken, outcome) {
+        (Ok(true), Some(outcome)) => outcome,
+        (Ok(_), _) => return,
+        (Err(error), _) => {
             tracing::warn!("Could not take a question: {error}");
             return;
         }
-    }
-    let (correlation_id, response_channel) =
-        (request.correlation_id.clone(), request.response_channel.clone());
-    let span = tracing::info_span!("bus.answer", correlation.id = %correlation_id);
-    let outcome = AssertUnwindSafe(async { answer(request).await }.instrument(span))
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|_| Err(refusal("internal", "the question could not be answered")));
+    };
     let (data, error) = match outcome {
         Ok(data) => (Some(data), None),
         Err(error) => (None, Some(error)),
@@ -227,6 +269,15 @@ async fn answer_one(shared: &Shared, text: &str, answer: &Arc<Answer>) {
         error,
     };
     shared.respond(&response_channel, &response).await;
+}
+
+async fn handled(answer: &Answer, request: &Request<Box<RawValue>>) -> Result<Box<RawValue>, RequestError> {
+    let span = tracing::info_span!("bus.answer", correlation.id = %request.correlation_id);
+    let handling = async { answer(request.clone()).await };
+    AssertUnwindSafe(handling.instrument(span))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(refusal("internal", "the question could not be answered")))
 }
 
 /// Says what is wrong with a question, where it at least tells whom to say it to. Everybody who hears it may: an answer

@@ -108,14 +108,14 @@ impl Requests {
         let (answer, answered) = oneshot::channel();
         let _asking = shared.waiting.add(correlation, answer);
         let engine = &shared.speaker.engine;
-        engine
-            .mark(&ticket, OPEN, patience, Standing::Absent)
-            .await
-            .map_err(AskError::Engine)?;
-        engine
-            .say(&channel(name), &text)
-            .await
-            .map_err(AskError::Engine)?;
+        // One goes out behind the other, over one connection: who hears the question finds its ticket.
+        let channel = channel(name);
+        let (opened, said) = tokio::join!(
+            biased;
+            engine.mark(&ticket, OPEN, patience, Standing::Absent),
+            engine.say(&channel, &text)
+        );
+        opened.map(drop).and(said.map(drop)).map_err(AskError::Engine)?;
         let nobody = async {
             loop {
                 match shared.somebody_answers(name).await {

@@ -125,7 +125,9 @@ pub(crate) async fn a_late_answer_is_ignored_and_an_expired_question_not_acted_o
 pub(crate) async fn a_plain_client_is_answered_once_or_told_why_not(fixture: &impl Fixture) {
     let (first, second) = (bus(fixture).await, bus(fixture).await);
     let mut answering = Vec::new();
-    for responder in [&first, &second] {
+    // One begins only with what is its own, the other looks at everything: each question has one answer all the same.
+    for (responder, looks) in [(&first, false), (&second, true)] {
+        let requests = responder.requests();
         let answer = |asked: lockdown_bus::Asked<u64>| async move {
             match asked.data {
                 7 => panic!("a responder may break"),
@@ -136,7 +138,12 @@ pub(crate) async fn a_plain_client_is_answered_once_or_told_why_not(fixture: &im
                 number => Ok(json!({ "number": number })),
             }
         };
-        answering.push(responder.requests().answer("case", answer).await.unwrap());
+        let begun = if looks {
+            requests.answer_looking("case", answer).await
+        } else {
+            requests.answer("case", answer).await
+        };
+        answering.push(begun.unwrap());
     }
     let engine = fixture.engine().await;
     let live = engine.live().await.unwrap();

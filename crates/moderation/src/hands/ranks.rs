@@ -64,10 +64,12 @@ pub struct AskedRanks {
 /// Answers for this platform until it is stopped.
 pub(super) async fn answer(bus: &Bus, platform: Arc<dyn Platform>) -> anyhow::Result<Answering> {
     let name = format!("ranks:{}", platform.limits().platform);
-    let answering = bus.requests().answer(&name, move |asked: Asked<RanksRequest>| {
-        let platform = Arc::clone(&platform);
-        async move { look(&*platform, asked.data).await }
-    });
+    let answering = bus
+        .requests()
+        .answer_looking(&name, move |asked: Asked<RanksRequest>| {
+            let platform = Arc::clone(&platform);
+            async move { look(&*platform, asked.data).await }
+        });
     answering
         .await
         .context("could not listen to questions about ranks")

@@ -43,10 +43,12 @@ pub(super) async fn answer(
     clock: Clock,
 ) -> anyhow::Result<Answering> {
     let name = format!("shown:{}", platform.limits().platform);
-    let answering = bus.requests().answer(&name, move |asked: Asked<RanksRequest>| {
-        let (platform, clock) = (Arc::clone(&platform), clock.clone());
-        async move { look(&*platform, &clock, asked.data).await }
-    });
+    let answering = bus
+        .requests()
+        .answer_looking(&name, move |asked: Asked<RanksRequest>| {
+            let (platform, clock) = (Arc::clone(&platform), clock.clone());
+            async move { look(&*platform, &clock, asked.data).await }
+        });
     answering
         .await
         .context("could not listen to questions about what the platform shows")

@@ -48,7 +48,7 @@ impl Load {
             let people: Vec<Value> = asked.data.user_ids.iter().map(stand).collect();
             Ok(json!({ "bot": { "userId": "99", "standing": "owner" }, "people": people }))
         };
-        let ranks = bus.requests().answer("ranks:telegram", answer).await;
+        let ranks = bus.requests().answer_looking("ranks:telegram", answer).await;
         Ok(Self {
             ctx: place.ctx.clone(),
             heard: Mutex::new(heard),
