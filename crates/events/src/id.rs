@@ -211,6 +211,13 @@ uuid_ids! {
 
 // === impl EventId ===
 
+impl TraceId {
+    /// The trace of what these rules made of an event: the same whenever they judge it.
+    pub fn of(event: EventId, rule_set_hash: &str) -> Self {
+        Self(event.follow_up(&format!("trace/{rule_set_hash}")).0)
+    }
+}
+
 impl EventId {
     /// The id of an event that `by` publishes because of this one: the same whenever this one is handled, so that what
     /// is published a second time after a crash is known for the same. It sorts with this one, by its time.

@@ -5,7 +5,7 @@ use crate::dbx::{Conn, Tx, sqls, text_enum};
 use crate::error::StoreError;
 use crate::guilds::GuildKey;
 use chrono::{DateTime, Utc};
-use lockdown_events::CaseId;
+use lockdown_events::{CaseId, TraceId};
 
 text_enum! {
     /// What people said of a decision afterwards.
@@ -43,6 +43,15 @@ row! {
     }
 }
 
+row! {
+    /// The last word on a case that a rule made, by the trace of its verdict.
+    pub ReviewedTrace {
+        trace_id: TraceId,
+        rule_set_hash: String,
+        verdict: Verdict,
+    }
+}
+
 sqls! {
     RECORD = "INSERT INTO case_reviews (case_id, guild_id, rule, rule_set_hash, verdict, actor, at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7) \
@@ -50,6 +59,9 @@ sqls! {
     FIND = "SELECT case_id, guild_id, rule, rule_set_hash, verdict, actor, at FROM case_reviews WHERE case_id = $1";
     COUNTS = "SELECT rule, verdict, COUNT(*) AS count FROM case_reviews \
         WHERE guild_id = $1 AND rule IS NOT NULL AND at >= $2 GROUP BY rule, verdict ORDER BY rule, verdict";
+    TRACES = "SELECT c.trace_id, r.rule_set_hash, r.verdict FROM case_reviews r JOIN cases c ON c.id = r.case_id \
+        WHERE r.guild_id = $1 AND c.created_at >= $2 AND c.trace_id IS NOT NULL AND r.rule_set_hash IS NOT NULL \
+        ORDER BY c.number";
 }
 
 // === impl Conn ===
@@ -67,6 +79,15 @@ impl Conn {
         since: DateTime<Utc>,
     ) -> Result<Vec<Count>, StoreError> {
         self.query(&COUNTS).bind(guild).bind(since).all().await
+    }
+
+    /// What was said of the cases that rules made since then.
+    pub async fn reviewed_traces(
+        &mut self,
+        guild: GuildKey,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<ReviewedTrace>, StoreError> {
+        self.query(&TRACES).bind(guild).bind(since).all().await
     }
 }
 

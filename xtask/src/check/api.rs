@@ -31,14 +31,7 @@ struct Served {
 pub(super) fn run() -> Result<()> {
     let root = workspace::root();
     let program = install(&root)?;
-    workspace::run(workspace::cargo().args([
-        "build",
-        "--quiet",
-        "-p",
-        "lockdown-backend",
-        "--example",
-        "served",
-    ]))?;
+    workspace::run(workspace::cargo().args(["build", "--quiet", "--workspace", "--example", "served"]))?;
     let served = Served::start(&root)?;
     eprintln!("check: api: asking {}", served.address);
     let mut asking = Command::new(program);

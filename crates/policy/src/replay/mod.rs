@@ -9,7 +9,7 @@ pub use report::{Difference, Precision, Report, RuleReport};
 
 use crate::catalogue::Slot;
 use crate::compile::RuleSet;
-use crate::counter::InMemory;
+use crate::counter::{CounterKey, InMemory};
 use crate::duration::Millis;
 use crate::evaluate::{Judge, Outcome, Verdict};
 use crate::facts::Facts;
@@ -42,6 +42,8 @@ pub struct Replay<'r> {
     live: Option<(&'r RuleSet, Judge<InMemory>)>,
     /// Strikes that this replay itself gave.
     strikes: HashMap<(String, String), Vec<(Millis, u32)>>,
+    /// What detectors remember of lately.
+    lately: HashMap<CounterKey, Vec<(Millis, String)>>,
     tally: Tally,
 }
 
@@ -57,7 +59,25 @@ impl<'r> Replay<'r> {
             everybody,
             live: live.map(|live| (live, Judge::new(InMemory::new()))),
             strikes: HashMap::new(),
+            lately: HashMap::new(),
             tally: Tally::new(rules),
+        }
+    }
+
+    /// Sets what detectors make of what was said and who came before, as far as these rules ask for it. For events as they
+    /// were published, once for each, before it is judged.
+    pub fn remember(&mut self, facts: &mut Facts) {
+        let asking: Vec<&RuleSet> = std::iter::once(self.rules)
+            .chain(self.live.as_ref().map(|(rules, _)| *rules))
+            .collect();
+        for lately in facts.lately(&asking) {
+            let stands = self.lately.entry(lately.key).or_default();
+            let oldest = facts.at.saturating_sub(lately.within);
+            stands.retain(|(at, _)| *at > oldest);
+            stands.push((facts.at, lately.text.clone()));
+            let spare = stands.len().saturating_sub(lately.most);
+            stands.drain(..spare);
+            facts.add_lately(&lately, stands);
         }
     }
 

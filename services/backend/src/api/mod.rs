@@ -35,6 +35,7 @@ pub(crate) mod page;
 pub(crate) mod person;
 mod presence;
 pub(crate) mod questions;
+mod replay;
 pub(crate) mod roles;
 mod route;
 mod rule_modes;
@@ -79,6 +80,8 @@ use tokio::sync::Semaphore;
 pub(crate) const PREFIX: &str = "/api/v1";
 /// Requests that are worked at, at once.
 const AT_ONCE: usize = 256;
+/// Each keeps a processor busy.
+const REPLAYS: usize = 2;
 /// What a token may save up.
 const WINDOW: Duration = Duration::from_secs(10);
 /// Wrong tokens from one address: 60 at once, then one a second. Meanwhile nothing is taken from there, or a guess that is
@@ -107,6 +110,8 @@ pub(crate) struct Api {
     refusals: Rates,
     live: Arc<Live>,
     kept: Kept,
+    /// Rules that are tried on the past, at once.
+    replays: Semaphore,
     pub(crate) slots: Arc<Semaphore>,
 }
 
@@ -131,6 +136,7 @@ pub(crate) fn routes() -> Vec<Route> {
         labels::routes(),
         rules::routes(),
         rule_modes::routes(),
+        replay::routes(),
         modes::routes(),
         settings::routes(),
         spam::routes(),
@@ -178,6 +184,7 @@ impl Api {
             desk: Desk::new(store.clone(), ctx.clock.clone(), ctx.ids.clone()),
             live: Live::new(ctx),
             kept: Kept::default(),
+            replays: Semaphore::new(REPLAYS),
             ctx: ctx.clone(),
             store,
             bus,

@@ -17,7 +17,7 @@ use serde_json::json;
 
 const YAML: &str = "application/yaml";
 const LONGEST_NOTE: usize = 500;
-const SAMPLE: &str = "version: 1
+pub(super) const SAMPLE: &str = "version: 1
 rules:
   - id: scam
     policy: scam
@@ -30,7 +30,7 @@ lists:
 ";
 
 /// Rules as text, for a check.
-struct Text(String);
+pub(super) struct Text(String);
 
 /// Rules as text, to be put in force.
 struct New {
@@ -227,7 +227,7 @@ impl Take for New {
     }
 }
 
-fn text(raw: &Raw) -> Result<String, Problem> {
+pub(super) fn text(raw: &Raw) -> Result<String, Problem> {
     let text = body_text(&raw.headers, &raw.body, YAML)?;
     if text.contains('\0') {
         return Err(Problem::new(Code::Malformed, "A text has no NUL in it."));

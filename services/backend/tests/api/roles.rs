@@ -52,6 +52,7 @@ const TABLE: &[(&str, &str)] = &[
     ("getSettings", "moderator"),
     ("putSettings", "admin"),
     ("checkRules", "moderator"),
+    ("replayRules", "moderator"),
     ("listRuleVersions", "moderator"),
     ("listRules", "moderator"),
     ("setRuleMode", "admin"),

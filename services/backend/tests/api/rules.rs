@@ -1,6 +1,7 @@
 //! Rules: put, checked, told to the workers, and taken back.
 
 use crate::house::{HERE, House, Said, say};
+use lockdown_events::{Event, Message, MessageEvent};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -23,6 +24,17 @@ impl House {
             request = request.header(*name, *value);
         }
         say(request).await
+    }
+
+    /// Somebody says something there.
+    async fn says(&self, number: usize, author: &str, text: &str) {
+        let message = json!({
+            "platform": "discord", "guildId": "100", "channelId": "7", "messageId": (1_000 + number).to_string(),
+            "authorId": author, "content": text,
+        });
+        let message: Message = serde_json::from_value(message).unwrap();
+        let event = Event::Message(MessageEvent::Created(Box::new(message)));
+        self.bus.publish(&event).await.unwrap();
     }
 
     async fn rules_now(&self) -> Said {
@@ -238,4 +250,56 @@ pub(crate) async fn an_older_version_comes_back(house: House) {
         let path = format!("{HERE}/rules?version={version}");
         house.get("moderator", &path).await.is_problem(404, "no_rules");
     }
+}
+
+pub(crate) async fn rules_are_tried_on_the_past(house: House) {
+    let path = format!("{HERE}/rules/replay");
+    let replay = async |query: &str, text: &str| {
+        let path = format!("{path}{query}");
+        let request = house.ask("moderator", Method::POST, &path);
+        say(request.header("Content-Type", YAML).body(text.to_owned())).await
+    };
+    for (number, (author, text)) in [
+        ("1", "hello there"),
+        ("1", "a badword"),
+        ("2", "a badword again"),
+        ("2", "an oddword"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        house.says(number, author, text).await;
+    }
+    let tried = rules("other").replace("badword", "oddword");
+    // Nothing is in force yet.
+    let told = replay("", &tried).await;
+    let told = told.is(200);
+    assert_eq!(
+        (&told["whole"], &told["events"], &told["hits"], &told["people"]),
+        (&json!(true), &json!(4), &json!(1), &json!(1)),
+        "{told}"
+    );
+    assert!(told.get("comparedWith").is_none());
+    house.put_rules(&rules("other"), &[]).await.is(200);
+    let both = tried.replace("[oddword]", "[badword, oddword]");
+    let told = replay("", &both).await;
+    let rule = &told.is(200)["rules"][0];
+    assert_eq!(
+        rule["againstLive"],
+        json!({ "both": 2, "added": 1, "removed": 0 })
+    );
+    assert_eq!(rule["acts"], json!({ "ban": 3, "delete": 3 }));
+    assert_eq!(rule["mostHit"][0], json!(["2", 2]));
+    // Only some of it, and nothing of what was before it began.
+    let some = replay("?limit=2", &both).await;
+    let some = some.is(200);
+    assert_eq!((&some["whole"], &some["events"]), (&json!(false), &json!(2)));
+    let early = replay("?to=2020-01-01T00:00:00Z", &both).await;
+    assert_eq!(early.is(200)["events"], 0);
+    // Nothing was changed by any of it.
+    assert_eq!(house.rules_now().await.text, rules("other"));
+    replay("?limit=0", &both).await.is_problem(400, "bad_query");
+    replay("", "version: 1\nrules: 3\n")
+        .await
+        .is_problem(422, "bad_rules");
 }

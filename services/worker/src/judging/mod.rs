@@ -150,7 +150,7 @@ impl Judging {
             self.pause(received, set, rule).await?;
         }
         // The same however often the event comes.
-        let trace = TraceId(facts.event_id.follow_up(&format!("trace/{}", set.rules.hash())).0);
+        let trace = TraceId::of(facts.event_id, set.rules.hash());
         let passed = Passed {
             verdict,
             bursts,
