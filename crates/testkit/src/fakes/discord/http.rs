@@ -125,14 +125,16 @@ async fn answer(world: Shared, request: Request<Incoming>) -> Result<Response<Fu
 
 /// The JSON of a body; files that were sent beside it are its member `files`, with their names and sizes.
 fn read_body(media: Option<&str>, bytes: &[u8]) -> Value {
-    let Some(boundary) = media.and_then(|media| media.strip_prefix("multipart/form-data; boundary=")) else {
+    let Some(parts) = media.and_then(|media| parts(media, bytes)) else {
         return serde_json::from_slice(bytes).unwrap_or(Value::Null);
     };
     let (mut body, mut files) = (Value::Null, Vec::new());
-    for part in parts(boundary, bytes) {
-        match (part.name.as_str(), part.file) {
-            ("payload_json", _) => body = serde_json::from_str(&part.text).unwrap_or_default(),
-            (_, Some(file)) => files.push(json!({ "filename": file, "text": part.text })),
+    for part in parts {
+        match (part.name, part.file) {
+            ("payload_json", _) => body = serde_json::from_slice(part.content).unwrap_or_default(),
+            (_, Some(file)) => {
+                files.push(json!({ "filename": file, "text": String::from_utf8_lossy(part.content) }));
+            }
             _ => {}
         }
     }

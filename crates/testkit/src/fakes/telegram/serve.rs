@@ -7,6 +7,7 @@ use super::refusal::{Answer, Refusal};
 use super::updates::Webhook;
 use super::world::Request;
 use super::{Shared, lock};
+use crate::fakes::multipart::{Part, parts};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
@@ -129,34 +130,20 @@ fn read(query: Vec<(String, String)>, headers: &HeaderMap, body: &[u8]) -> Optio
 
 /// The fields of a form. In place of a file that a field attaches stands its size.
 fn form(kind: &str, body: &[u8]) -> Option<Vec<(String, String)>> {
-    let mark = format!("--{}", kind.split_once("boundary=")?.1.trim_matches('"'));
-    let (mut fields, mut files) = (Vec::new(), Vec::new());
-    let mut rest = &body[find(body, mark.as_bytes())? + mark.len()..];
-    while !rest.starts_with(b"--") {
-        let end = find(rest, mark.as_bytes())?;
-        let part = &rest[..end];
-        rest = &rest[end + mark.len()..];
-        let head = find(part, b"\r\n\r\n")?;
-        let content = part[head + 4..].strip_suffix(b"\r\n")?;
-        let head = std::str::from_utf8(&part[..head]).ok()?;
-        let name = head.split_once("name=\"")?.1.split_once('"')?.0.to_owned();
-        if head.contains("filename=") {
-            files.push((name, content.len()));
-        } else {
-            fields.push((name, String::from_utf8(content.to_vec()).ok()?));
-        }
-    }
-    for (_, text) in &mut fields {
-        if let Some(file) = text.strip_prefix("attach://") {
-            let (_, size) = files.iter().find(|(name, _)| name == file)?;
-            *text = size.to_string();
-        }
-    }
-    Some(fields)
-}
-
-fn find(text: &[u8], what: &[u8]) -> Option<usize> {
-    text.windows(what.len()).position(|window| window == what)
+    let (files, fields): (Vec<Part<'_>>, Vec<Part<'_>>) =
+        parts(kind, body)?.into_iter().partition(|part| part.file.is_some());
+    let field = |part: &Part<'_>| {
+        let text = std::str::from_utf8(part.content).ok()?;
+        let text = match text.strip_prefix("attach://") {
+            Some(file) => {
+                let file = files.iter().find(|part| part.name == file)?;
+                file.content.len().to_string()
+            }
+            None => text.to_owned(),
+        };
+        Some((part.name.to_owned(), text))
+    };
+    fields.iter().map(field).collect()
 }
 
 /// Waits until there is something for the bot, or its patience ends.
