@@ -56,6 +56,11 @@ sqls! {
     // Where the new one is known already, what belongs to the old one stays with it.
     MOVE_GUILD = "UPDATE guilds SET native_id = $3 WHERE platform = $1 AND native_id = $2 \
         AND NOT EXISTS (SELECT 1 FROM guilds g WHERE g.platform = $1 AND g.native_id = $3)";
+    // Unless all that is known of the new one is that it is there: something was said in it before its move was told.
+    SET_ASIDE = "UPDATE guilds SET native_id = '~' || $3 WHERE platform = $1 AND native_id = $3 \
+        AND last_case = 0 AND left_at IS NULL \
+        AND EXISTS (SELECT 1 FROM guilds g WHERE g.platform = $1 AND g.native_id = $2 AND g.left_at IS NULL)";
+    PUT_BACK = "UPDATE guilds SET native_id = $2, left_at = joined_at WHERE platform = $1 AND native_id = '~' || $3";
     GUILD = "SELECT id, community_id, platform, native_id, title, joined_at, left_at FROM guilds \
         WHERE platform = $1 AND native_id = $2";
     GUILD_BY_KEY = "SELECT id, community_id, platform, native_id, title, joined_at, left_at FROM guilds WHERE id = $1";
@@ -160,12 +165,17 @@ impl Tx {
         from: &GuildId,
         to: &GuildId,
     ) -> Result<bool, StoreError> {
-        let query = self
-            .query(&MOVE_GUILD)
-            .bind(platform)
-            .bind(from.as_str())
-            .bind(to.as_str());
-        Ok(query.execute().await? == 1)
+        let mut moved = false;
+        for query in [&SET_ASIDE, &MOVE_GUILD, &PUT_BACK] {
+            let query = self
+                .query(query)
+                .bind(platform)
+                .bind(from.as_str())
+                .bind(to.as_str());
+            let done = query.execute().await? == 1;
+            moved |= done;
+        }
+        Ok(moved)
     }
 
     /// The number of the next case. Whoever has it holds the guild until the end of the transaction, and a

@@ -182,6 +182,25 @@ async fn a_group_that_moves_keeps_what_is_its_own(house: House) {
     assert_eq!((after.id, after.title.as_str()), (before.id, "Small"));
     assert_eq!(house.known("-5").await, None);
     assert_eq!(house.hour("-1005").await.unwrap().messages, 1);
+    // Something was said where it went before anybody told us that it had moved.
+    house.publish(&house.seen(&update("-6", "name", "Smaller"))).await;
+    let before = until("it is known", async || house.known("-6").await).await;
+    house.publish(&house.seen(&message("-1006", "7", 2))).await;
+    let early = until("it is known", async || house.known("-1006").await).await;
+    assert_ne!(early.id, before.id);
+    for _ in 0..2 {
+        let moved = Event::Guild(GuildEvent::Update(GuildUpdate {
+            platform: Platform::Telegram,
+            guild_id: GuildId::new("-6").unwrap(),
+            changes: vec![],
+            migrated_to: Some(GuildId::new("-1006").unwrap()),
+        }));
+        house.publish(&house.seen(&moved)).await;
+        until("it has moved", async || {
+            house.known("-1006").await.filter(|guild| guild.id == before.id)
+        })
+        .await;
+    }
     house.stop().await;
 }
 
