@@ -79,6 +79,10 @@ pub struct Message {
     /// Members of the platform's own record that we did not understand: judged by policy, never ignored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unparsed: Vec<String>,
+    /// What the platform itself says by it, as `join`, `leave`, `pin`, `title`, `photo`, `topic`, `call` or `other`; absent
+    /// where somebody wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
 }
 
 /// What is known of an author at the time of speaking.

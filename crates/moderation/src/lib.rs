@@ -53,8 +53,9 @@ pub use platform::{
 pub use reason::{Reason, ReasonError};
 pub use sanction::{Effect, Lasting, Profile};
 pub use settings::{
-    BadSetting, Captcha, DigestSettings, DiscordSettings, Filter, JoinRequests, LadderText, LogCategory,
-    NotificationSettings, Reconcile, Settings, SpamAction, StepText, TelegramSettings, Zone, zone,
+    BadSetting, Captcha, CaptchaLate, CommandsOf, DigestSettings, DiscordSettings, Filter, JoinRequests,
+    LadderText, LogCategory, NotificationSettings, Reconcile, ServiceMessage, Settings, SpamAction, StepText,
+    TelegramSettings, Zone, zone,
 };
 pub use standing::{Decided, Lane, Sanction, Standing, TwoInForce, Warning};
 pub use undo::{Left, Plan, Reversal, ReversalAct, Scope, plan};

@@ -8,7 +8,10 @@ mod notifications;
 mod telegram;
 
 pub use notifications::{DigestSettings, NotificationSettings};
-pub use telegram::{Captcha, Filter, JoinRequests, LogCategory, SpamAction, TelegramSettings};
+pub use telegram::{
+    Captcha, CaptchaLate, CommandsOf, Filter, JoinRequests, LogCategory, ServiceMessage, SpamAction,
+    TelegramSettings,
+};
 
 use crate::duration::{Span, SpanError};
 use crate::escalation::{Ladder, LadderError, Step};
@@ -317,6 +320,22 @@ mod tests {
             (
                 json!({ "telegram": { "filters": [{ "words": "Loud", "answer": "x" }] } }),
                 "telegram.filters",
+            ),
+            (
+                json!({ "telegram": { "disabled": ["/report"] } }),
+                "telegram.disabled",
+            ),
+            (
+                json!({ "telegram": { "raidSeconds": 5 } }),
+                "telegram.raidSeconds",
+            ),
+            (
+                json!({ "telegram": { "captchaButton": " " } }),
+                "telegram.captchaButton",
+            ),
+            (
+                json!({ "telegram": { "cleanService": ["gossip"] } }),
+                "telegram.cleanService[0]",
             ),
             (json!([]), ""),
         ] {

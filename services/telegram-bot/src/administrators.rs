@@ -45,8 +45,25 @@ pub(crate) struct Keeper {
     pub(crate) bot: bool,
     /// Hides behind the group.
     pub(crate) hidden: bool,
-    pub(crate) may_pin: bool,
+    /// What they may, by Telegram's names. Owners may everything.
+    pub(crate) rights: Vec<&'static str>,
 }
+
+/// The rights that one administrator can give another.
+pub(crate) const GIVEN: [&str; 12] = [
+    "can_manage_chat",
+    "can_delete_messages",
+    "can_manage_video_chats",
+    "can_restrict_members",
+    "can_change_info",
+    "can_invite_users",
+    "can_post_stories",
+    "can_edit_stories",
+    "can_delete_stories",
+    "can_pin_messages",
+    "can_manage_topics",
+    "can_promote_members",
+];
 
 /// An administrator that hides behind the group, and the linked channel: they stand above others, and what they may is not
 /// known.
@@ -102,6 +119,11 @@ impl Administrators {
             Event::Guild(GuildEvent::Update(update)) => &update.guild_id,
             _ => return,
         };
+        self.chats().remove(guild);
+    }
+
+    /// Whoever asks next asks Telegram.
+    pub(crate) fn forget(&self, guild: &GuildId) {
         self.chats().remove(guild);
     }
 
@@ -161,6 +183,20 @@ impl Administrators {
     }
 }
 
+// === impl Staff ===
+
+impl Staff {
+    pub(crate) fn keeper(&self, id: i64) -> Option<&Keeper> {
+        self.keepers.iter().find(|keeper| keeper.id == id)
+    }
+
+    /// Whether somebody has this right, by Telegram's name.
+    pub(crate) fn has(&self, id: i64, right: &str) -> bool {
+        self.keeper(id)
+            .is_some_and(|keeper| keeper.rights.contains(&right))
+    }
+}
+
 // === impl Keeper ===
 
 impl Keeper {
@@ -172,7 +208,10 @@ impl Keeper {
             name: user.name().unwrap_or_else(|| id.to_string()),
             bot: user.flag("is_bot"),
             hidden: member.is_set("is_anonymous"),
-            may_pin: member.is("status", "creator") || member.is_set("can_pin_messages"),
+            rights: GIVEN
+                .into_iter()
+                .filter(|right| member.is("status", "creator") || member.is_set(right))
+                .collect(),
         })
     }
 }

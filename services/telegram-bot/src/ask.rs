@@ -165,17 +165,30 @@ impl Asking {
         moderator: &UserId,
         change: &[(&str, Value)],
     ) -> Result<Settings, Unanswered> {
-        let mut tries = 0;
-        loop {
-            let shown = self.route(Route::new(guild, moderator, "getSettings")).await?;
-            let mut settings = shown.body.unwrap_or_default();
+        let change = |settings: &mut Value| {
             for (path, value) in change {
-                let mut at = &mut settings;
+                let mut at = &mut *settings;
                 for name in path.split('.') {
                     at = &mut at[name];
                 }
                 *at = value.clone();
             }
+        };
+        self.change(guild, moderator, change).await
+    }
+
+    /// The same, as a whole.
+    pub(crate) async fn change(
+        &self,
+        guild: &GuildId,
+        moderator: &UserId,
+        change: impl Fn(&mut Value),
+    ) -> Result<Settings, Unanswered> {
+        let mut tries = 0;
+        loop {
+            let shown = self.route(Route::new(guild, moderator, "getSettings")).await?;
+            let mut settings = shown.body.unwrap_or_default();
+            change(&mut settings);
             let put = Route {
                 body: Some(settings),
                 if_match: shown.etag,

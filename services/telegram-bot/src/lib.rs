@@ -42,7 +42,7 @@ use platform::Telegram;
 use speaker::Speaker;
 use std::sync::Arc;
 use sweeper::Sweeper;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use updates::{Intake, Memory, Webhook};
 use verdicts::Verdicts;
 
@@ -124,7 +124,7 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
         asking: asking.clone(),
     });
     Arc::clone(&door).start().await?;
-    let commands = Commands {
+    let commands = Arc::new(Commands {
         client: client.clone(),
         bus: bus.clone(),
         clock: ctx.clock.clone(),
@@ -132,14 +132,15 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
         memory: Arc::clone(&memory),
         sweeper: Arc::clone(&sweeper),
         telegram,
-        speaker: speaker.clone(),
+        speaker,
         due: due.clone(),
         asking,
         log,
         answered: commands::Answered::default(),
+        alone: Semaphore::new(commands::ALONE),
         username: OnceCell::new(),
-    };
-    commands.start().await?;
+    });
+    Arc::clone(&commands).start().await?;
     let doing = due.run(
         move |task| {
             let (sweeper, door) = (Arc::clone(&sweeper), Arc::clone(&door));
@@ -158,7 +159,7 @@ pub async fn run(ctx: Context, bus: Bus) -> anyhow::Result<()> {
     ctx.tasks.spawn("due", doing);
     let intake = Intake {
         client,
-        speaker,
+        commands,
         bus,
         clock: ctx.clock.clone(),
         administrators,

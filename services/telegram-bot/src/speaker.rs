@@ -13,7 +13,8 @@ use lockdown_runtime::chain;
 use std::sync::Arc;
 use std::time::Duration;
 use teloxide::payloads::{
-    AnswerCallbackQuery, EditMessageText, SendMessage, SendMessageSetters, SendPhoto, SendPhotoSetters,
+    AnswerCallbackQuery, EditMessageText, SendDocument, SendDocumentSetters, SendMessage, SendMessageSetters,
+    SendPhoto, SendPhotoSetters,
 };
 use teloxide::prelude::ChatId;
 use teloxide::types::{
@@ -39,6 +40,8 @@ pub(crate) struct Line {
     pub(crate) buttons: Vec<Vec<(String, String)>>,
     /// A picture above the words, as a PNG.
     pub(crate) picture: Option<Vec<u8>>,
+    /// A file with this name below the words.
+    pub(crate) file: Option<(String, Vec<u8>)>,
     /// After how long it goes again; for ever without.
     pub(crate) stays: Option<Duration>,
 }
@@ -112,10 +115,21 @@ impl Speaker {
         line: &Line,
     ) -> Result<Option<MessageId>, CallError> {
         let chat = self.client.chat(guild)?;
-        let said = self.send(class, chat, line).await?;
+        let said = match self.client.chat_of_messages(guild) {
+            Ok(_) => self.send(class, chat, line).await?,
+            Err(_) => {
+                let beside = Line {
+                    answers: None,
+                    thread: None,
+                    ..line.clone()
+                };
+                self.send(class, chat, &beside).await?
+            }
+        };
         if let (Some(stays), Some(message)) = (line.stays, &said) {
             let task = Task::Delete {
-                guild: guild.clone(),
+                // Where it stands now.
+                guild: GuildId::new(&chat.0.to_string()).unwrap_or_else(|_| guild.clone()),
                 message: message.clone(),
             };
             // What could not be put down stays; nobody is harmed by it.
@@ -130,8 +144,28 @@ impl Speaker {
         Ok(said)
     }
 
-    /// Says it in any chat, that of one person with the bot among them.
+    /// Says it in any chat, that of one person with the bot among them. Where its topic is gone it is said beside.
     pub(crate) async fn send(
+        &self,
+        class: Class,
+        chat: ChatId,
+        line: &Line,
+    ) -> Result<Option<MessageId>, CallError> {
+        match self.send_there(class, chat, line).await {
+            Err(CallError::Refused { words, .. })
+                if line.thread.is_some() && words.contains("message thread not found") =>
+            {
+                let beside = Line {
+                    thread: None,
+                    ..line.clone()
+                };
+                self.send_there(class, chat, &beside).await
+            }
+            sent => sent,
+        }
+    }
+
+    async fn send_there(
         &self,
         class: Class,
         chat: ChatId,
@@ -142,29 +176,39 @@ impl Speaker {
         let thread = line.thread.as_ref().and_then(|thread| number(thread.as_str()));
         let words = cut(&line.words, LONGEST);
         let markup = line.markup();
-        let make = |chat| {
-            let mut sent = SendMessage::new(chat, words.clone()).disable_notification(true);
+        let make = |place: ChatId| {
+            let mut sent = SendMessage::new(place, words.clone()).disable_notification(true);
+            // What it answers stayed behind where the chat has moved.
+            let to = to.filter(|_| place == chat);
             sent.reply_parameters = to.map(|to| ReplyParameters::new(to).allow_sending_without_reply());
             sent.message_thread_id = thread.map(ThreadId);
             sent.parse_mode = line.html.then_some(ParseMode::Html);
             sent.reply_markup = markup.clone().map(Into::into);
             sent
         };
-        let said = match &line.picture {
-            None => self.client.call(class, chat, make).await?,
-            Some(picture) => {
-                let caption = cut(&line.words, LONGEST_CAPTION);
-                let show = |chat| {
-                    let file = InputFile::memory(picture.clone()).file_name("picture.png");
-                    let mut sent = SendPhoto::new(chat, file).disable_notification(true);
-                    sent.caption = Some(caption.clone());
-                    sent.message_thread_id = thread.map(ThreadId);
-                    sent.parse_mode = line.html.then_some(ParseMode::Html);
-                    sent.reply_markup = markup.clone().map(Into::into);
-                    sent
-                };
-                self.client.upload(class, chat, show).await?
-            }
+        let caption = cut(&line.words, LONGEST_CAPTION);
+        let said = if let Some((name, file)) = &line.file {
+            let give = |chat| {
+                let file = InputFile::memory(file.clone()).file_name(name.clone());
+                let mut sent = SendDocument::new(chat, file).disable_notification(true);
+                sent.caption = Some(caption.clone()).filter(|caption| !caption.is_empty());
+                sent.message_thread_id = thread.map(ThreadId);
+                sent
+            };
+            self.client.upload(class, chat, give).await?
+        } else if let Some(picture) = &line.picture {
+            let show = |chat| {
+                let file = InputFile::memory(picture.clone()).file_name("picture.png");
+                let mut sent = SendPhoto::new(chat, file).disable_notification(true);
+                sent.caption = Some(caption.clone());
+                sent.message_thread_id = thread.map(ThreadId);
+                sent.parse_mode = line.html.then_some(ParseMode::Html);
+                sent.reply_markup = markup.clone().map(Into::into);
+                sent
+            };
+            self.client.upload(class, chat, show).await?
+        } else {
+            self.client.call(class, chat, make).await?
         };
         let id = said["message_id"].as_i64();
         Ok(id.and_then(|id| MessageId::new(&id.to_string()).ok()))
@@ -177,7 +221,7 @@ impl Speaker {
         message: &MessageId,
         line: &Line,
     ) -> Result<(), CallError> {
-        let chat = self.client.chat(guild)?;
+        let chat = self.client.chat_of_messages(guild)?;
         let Ok(number) = message.as_str().parse() else {
             return Ok(());
         };
@@ -226,4 +270,40 @@ pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
+}
+
+/// A name from which nobody can be led anywhere: what would be a link or a mention in it is broken by letters that nobody sees.
+/// Who comes with an advertisement for a name does not have it said again by us.
+pub(crate) fn unlinked(name: &str) -> String {
+    let mut plain = String::with_capacity(name.len());
+    for letter in name.chars() {
+        plain.push(letter);
+        if matches!(letter, '.' | '@' | '/' | ':' | '\u{3002}') {
+            plain.push('\u{2060}');
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_nowhere() {
+        assert_eq!(unlinked("Eve Smith-Jones 2"), "Eve Smith-Jones 2");
+        let led = [
+            "t.me/spam",
+            "@spam",
+            "https://spam.example",
+            "tg://resolve?domain=x",
+        ];
+        for name in led {
+            let plain = unlinked(name);
+            for part in ["t.me/", "@s", "://", "spam.ex"] {
+                assert!(!plain.contains(part), "{plain:?}");
+            }
+            assert_eq!(plain.replace('\u{2060}', ""), name);
+        }
+    }
 }

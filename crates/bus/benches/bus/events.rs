@@ -82,6 +82,7 @@ impl Events {
             buttons: Vec::new(),
             surfaces: Vec::new(),
             unparsed: Vec::new(),
+            service: None,
         };
         let event = Event::from(MessageEvent::Created(Box::new(message)));
         let id = EventId(self.ids.next());

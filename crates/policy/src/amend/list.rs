@@ -7,6 +7,11 @@ use std::fmt::Write as _;
 
 /// The file with these words on a list. A list without any goes, unless it has others from elsewhere.
 pub fn with_words(text: &str, list: &str, words: &[String]) -> Result<String, ByHand> {
+    with_items(text, list, "words", words)
+}
+
+/// The same with items of another kind, such as `domains`.
+pub fn with_items(text: &str, list: &str, kind: &str, items: &[String]) -> Result<String, ByHand> {
     let source = Source::new("rules.yml", text);
     let root = tree(&source).ok_or(ByHand)?;
     let entry = find(&root, "lists");
@@ -28,7 +33,7 @@ pub fn with_words(text: &str, list: &str, words: &[String]) -> Result<String, By
         Some(Value::Null) | None => &[],
         Some(_) => return Err(ByHand),
     };
-    let block = block(list, others, words, gap);
+    let block = block(list, others, (kind, items), gap);
     match (old, block) {
         (Some(old), block) => {
             let begin = line_of(&source, old.key_span);
@@ -65,20 +70,20 @@ pub fn with_words(text: &str, list: &str, words: &[String]) -> Result<String, By
 }
 
 /// A list in lines; `None` where nothing is left of it.
-fn block(list: &str, others: &[Entry], words: &[String], gap: usize) -> Option<Vec<String>> {
-    let kept: Vec<&Entry> = others.iter().filter(|entry| entry.key != "words").collect();
-    if words.is_empty() && !kept.iter().any(|entry| entry.key == "subscribe") {
+fn block(list: &str, others: &[Entry], (kind, items): (&str, &[String]), gap: usize) -> Option<Vec<String>> {
+    let kept: Vec<&Entry> = others.iter().filter(|entry| entry.key != kind).collect();
+    if items.is_empty() && !kept.iter().any(|entry| entry.key == "subscribe") {
         return None;
     }
     let gap = " ".repeat(gap);
     let mut block = vec![format!("{gap}{list}:")];
-    let empty = if words.is_empty() { " []" } else { "" };
-    block.push(format!("{gap}  words:{empty}"));
+    let empty = if items.is_empty() { " []" } else { "" };
+    block.push(format!("{gap}  {kind}:{empty}"));
     // JSON's texts are YAML's.
     block.extend(
-        words
+        items
             .iter()
-            .map(|word| format!("{gap}    - {}", Json::from(word.as_str()))),
+            .map(|item| format!("{gap}    - {}", Json::from(item.as_str()))),
     );
     for entry in kept {
         let mut written = String::new();
@@ -137,6 +142,12 @@ mod tests {
             "lists:\n    good: {domains: [a.example]}\n    blocklist:\n      words:\n        - \"d\"\n      fold: false\n      subscribe: [\"list/hate@stable\"]\nrules: []\n"
         );
         assert!(with_words(own, "blocklist", &[]).unwrap().contains("words: []"));
+        let sites = with_items(OWN, "good", "domains", &["b.example".to_owned()]).unwrap();
+        assert!(
+            sites.contains("  good:\n    domains:\n      - \"b.example\"\n"),
+            "{sites}"
+        );
+        assert_eq!(with_items(&sites, "good", "domains", &[]).unwrap(), OWN);
         assert_eq!(with_words("lists: {a: {words: [b]}}\n", "c", &both), Err(ByHand));
     }
 }

@@ -7,7 +7,7 @@
 mod list;
 mod rule;
 
-pub use list::with_words;
+pub use list::{with_items, with_words};
 pub use rule::{with_mode, with_rule};
 
 use crate::diagnostic::Sink;
@@ -45,8 +45,13 @@ pub fn texts(of: &Json) -> Vec<String> {
 
 /// The entries of a list of words.
 pub fn words(text: &str, list: &str) -> Vec<String> {
+    items(text, list, "words")
+}
+
+/// The items of a kind, such as `domains`, that stand on a list.
+pub fn items(text: &str, list: &str, kind: &str) -> Vec<String> {
     let file = read(text).unwrap_or_default();
-    texts(&file["lists"][list]["words"])
+    texts(&file["lists"][list][kind])
 }
 
 /// The new text, if it says the same as the old one apart from what was meant.

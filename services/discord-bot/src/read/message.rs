@@ -146,6 +146,7 @@ pub(crate) fn message(body: &Value, place: Place) -> Option<Message> {
         buttons: found.buttons,
         surfaces: found.surfaces,
         unparsed,
+        service: None,
     })
 }
 

@@ -10,6 +10,7 @@ crate::town::sizes!(
     who_answers_at_the_door_may_speak,
     who_reads_a_picture_may_speak,
     who_does_not_answer_goes,
+    who_does_not_answer_has_what_was_chosen,
     where_nothing_can_be_asked_nobody_is_kept_out,
     who_asks_to_join_is_answered,
     warnings_are_shown_and_taken_back,
@@ -249,6 +250,54 @@ async fn who_does_not_answer_goes(town: Town) {
     let button = buttons.iter().find(|(label, _)| *label == sum.to_string());
     town.telegram.press(chat, message, eve, &button.unwrap().1);
     town.until("Eve may speak", || town.may_speak(eve)).await;
+    town.stop().await;
+}
+
+async fn who_does_not_answer_has_what_was_chosen(town: Town) {
+    let (chat, owner) = (town.chat, town.owner);
+    town.command(owner, "/captcha button 1m").await;
+    town.hears("Done. At the door: a button, within 1 minute. Who does not answer in time goes")
+        .await;
+    town.command(owner, "/setcaptchatext Let me in").await;
+    town.until("it is chosen", || {
+        town.said()
+            .iter()
+            .any(|said| said.ends_with("On the button stands: Let me in"))
+    })
+    .await;
+    town.command(owner, "/captchamutetime soon").await;
+    town.hears("Write /captchakick on or off;").await;
+    town.command(owner, "/captchamutetime 5m").await;
+    town.hears(
+        "Done. At the door: a button, within 5 minutes. Who does not answer in time may speak all the same.",
+    )
+    .await;
+    let eve = town.telegram.add_person("Eve", None);
+    town.telegram.join(chat, eve);
+    let (_, buttons) = town.asked(chat, eve).await;
+    assert_eq!(buttons[0].0, "Let me in");
+    let due = format!("telegram.door/{chat}/{eve}");
+    town.time_passes(&due, "Eve may speak", || town.may_speak(eve))
+        .await;
+    assert_eq!(town.status(eve), Status::Member);
+    town.command(owner, "/captchakick off").await;
+    town.hears("Done. At the door: a button, within 5 minutes. Who does not answer in time stays silent")
+        .await;
+    let dan = town.telegram.add_person("Dan", None);
+    town.telegram.join(chat, dan);
+    let (message, _) = town.asked(chat, dan).await;
+    let due = format!("telegram.door/{chat}/{dan}");
+    town.time_passes(&due, "Dan is silent for good", || {
+        let silent = Status::Restricted {
+            permissions: Permissions::default(),
+            until: None,
+            present: true,
+        };
+        town.status(dan) == silent
+    })
+    .await;
+    town.until("the question is gone", || !town.is_there(message))
+        .await;
     town.stop().await;
 }
 

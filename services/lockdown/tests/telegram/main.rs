@@ -11,7 +11,7 @@
 //! | what Telegram cannot end, we end | `what_telegram_cannot_end_we_end`, bot `platform` |
 //! | who is kicked may return | `a_command_is_decided_done_and_answered` |
 //! | who may not is refused; a demotion counts at once, everywhere | `who_may_not_is_refused_and_a_demotion_counts_at_once`, bot `administrators` |
-//! | warnings add up, and are taken back | `door::warnings_are_shown_and_taken_back`, the desk's tests of ladders |
+//! | warnings add up, and are taken back | `chosen::too_many_warnings_have_the_end_that_was_chosen`, `door::warnings_are_shown_and_taken_back`, the desk's tests of ladders |
 //! | an edit is judged, and is no copy | `judged::an_edit_is_judged_and_is_no_copy` |
 //! | an album is one message | `judged::an_album_is_one_message` |
 //! | a purge takes few calls | bot `cleaning` |
@@ -23,11 +23,12 @@
 //! | what was decided is shown before it goes, and undone | `log` |
 //! | what moderators call spam is learned, and a mistake is forgiven | `spam` |
 //! | copies and reactions go all together | `judged::copies_and_reactions_go_all_together` |
-//! | a group that moves is followed; what the bot lacks is said | bot `platform::a_group_that_moved_is_followed`, `a_dismissed_bot_says_why_it_cannot` |
+//! | a group that moves is followed; what the bot lacks is said | `a_group_that_moves_keeps_what_it_chose`, bot `platform::a_group_that_moved_is_followed`, `a_dismissed_bot_says_why_it_cannot` |
 //! | rules in shadow change nothing and say the same | `judged::rules_in_shadow_only_say_what_they_would_do` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod chosen;
 mod closed;
 mod door;
 mod judged;
@@ -48,6 +49,7 @@ town::sizes!(
     what_telegram_cannot_end_we_end,
     a_dismissed_bot_says_why_it_cannot,
     notices_hold_up_nobody,
+    a_group_that_moves_keeps_what_it_chose,
 );
 
 async fn a_command_is_decided_done_and_answered(town: Town) {
@@ -299,5 +301,39 @@ async fn notices_hold_up_nobody(town: Town) {
         assert_eq!(notified.expect("the notice is known"), 1, "case {number}");
     }
     assert!(crowd.iter().all(|who| told(who) == 1), "nobody was told twice");
+    town.stop().await;
+}
+
+async fn a_group_that_moves_keeps_what_it_chose(mut town: Town) {
+    let (owner, mallory) = (town.owner, town.mallory);
+    let old = town.telegram.add_group("Village", owner);
+    let rights = Status::administrator(Permissions::administrator());
+    town.telegram.set_status(old, owner, town.bot, rights);
+    town.telegram.add_member(old, owner, mallory);
+    town.chat = old;
+    town.until_known().await;
+    town.command(owner, "/setrules Be kind.").await;
+    town.hears("Done. These are the rules from now on.").await;
+    town.chat = town.telegram.migrate(old);
+    town.until_known().await;
+    town.command(mallory, "/rules").await;
+    town.hears("Be kind.").await;
+    let good = town.command(mallory, "good").await;
+    // What was commanded in the old group and is read now is done in the new one, but for what is about its messages.
+    let late = |number: i64, text: &str| {
+        json!({
+            "message_id": number, "date": town.telegram.now().timestamp(), "text": text,
+            "chat": { "id": old, "type": "group", "title": "Village" },
+            "from": { "id": owner, "is_bot": false, "first_name": "Olga" },
+            "reply_to_message": { "message_id": good, "from": { "id": mallory, "is_bot": false, "first_name": "Mallory" } },
+        })
+    };
+    town.telegram.deliver(town.bot, "message", late(901, "/del"));
+    town.hears("The group has just moved: command that again.").await;
+    town.telegram
+        .deliver(town.bot, "message", late(902, "/dmute 1h noise"));
+    town.until("Mallory is silent", || !town.may_speak(mallory)).await;
+    town.hears("Muted Mallory for 1 hour.").await;
+    assert!(town.is_there(good), "its number was that of another message");
     town.stop().await;
 }

@@ -43,6 +43,28 @@ async fn a_lock_is_a_rule_of_the_community(town: Town) {
     .await;
     town.command(town.mallory, "/locks").await;
     town.hears("Only administrators can do that.").await;
+    // Some sites may be linked all the same, and who links others is warned.
+    town.command(owner, "/unlock album").await;
+    town.hears("Nothing is locked.").await;
+    town.command(owner, "/lock url").await;
+    town.command(owner, "/allowlist https://www.good.example/a").await;
+    town.hears("These sites may be linked in spite of the locks url and hiddenlink:\ngood.example")
+        .await;
+    town.command(owner, "/lockwarns on").await;
+    town.until("it is said", || {
+        town.said()
+            .iter()
+            .any(|said| said.ends_with("Who breaks a lock is warned."))
+    })
+    .await;
+    town.goes(town.mallory, "see https://bad.example").await;
+    let good = town.command(town.mallory, "see https://good.example/b").await;
+    let bad = town
+        .command(town.mallory, "see https://good.example and https://bad.example")
+        .await;
+    town.until("the other site is gone", || !town.is_there(bad)).await;
+    assert!(town.is_there(good));
+    assert_eq!(town.decided(1).await["action"], "warn");
     town.stop().await;
 }
 
@@ -334,6 +356,19 @@ async fn who_is_approved_is_left_alone(town: Town) {
     town.hears("Only administrators can do that.").await;
     town.command(owner, "/unapprove @mallory").await;
     town.hears("Mallory is not approved any more.").await;
+    for name in ["@mallory", "@eve"] {
+        town.command(owner, &format!("/free {name}")).await;
+    }
+    town.command(owner, "/approval @eve").await;
+    town.hears("Eve is approved.").await;
+    town.command(owner, "/unapproveall").await;
+    town.hears("2 people are approved. Write /unapproveall yes").await;
+    town.command(owner, "/unapproveall yes").await;
+    town.until("nobody is approved", || {
+        let said = town.said();
+        said.iter().filter(|said| *said == "Nobody is approved.").count() == 2
+    })
+    .await;
     town.goes(mallory, "casino").await;
     town.stop().await;
 }

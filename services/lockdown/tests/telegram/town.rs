@@ -140,7 +140,7 @@ impl Town {
         town
     }
 
-    async fn until_known(&self) {
+    pub(crate) async fn until_known(&self) {
         let known = async {
             loop {
                 match self.ask_case(1).await {

@@ -10,6 +10,8 @@ use teloxide::{ApiError, RequestError};
 pub(crate) enum CallError {
     #[error("`{0}` is no chat of Telegram's")]
     NoChat(GuildId),
+    #[error("the group moved and left its messages behind")]
+    LeftBehind,
     #[error("Telegram wants us to wait for {0:?}")]
     Limited(Duration),
     #[error("Telegram refused {method}: {words}")]
@@ -19,11 +21,12 @@ pub(crate) enum CallError {
 }
 
 /// What in an answer means what. The first that is found counts.
-const MEANINGS: [(&str, Meaning); 24] = [
+const MEANINGS: [(&str, Meaning); 25] = [
     ("not enough rights", Meaning::Right),
     ("CHAT_ADMIN_REQUIRED", Meaning::Right),
     ("need administrator rights", Meaning::Right),
     ("have no rights", Meaning::Right),
+    ("RIGHT_FORBIDDEN", Meaning::Right),
     ("can't remove chat owner", Meaning::Rank),
     ("is an administrator of the chat", Meaning::Rank),
     ("USER_ADMIN_INVALID", Meaning::Rank),
@@ -84,6 +87,7 @@ impl CallError {
     pub(crate) fn platform(self, needs: Right) -> PlatformError {
         match self {
             Self::NoChat(_) => PlatformError::Gone,
+            Self::LeftBehind => PlatformError::NotFound(Missing::Message),
             Self::Limited(retry_after) => PlatformError::Limited { retry_after },
             Self::Away(words) => PlatformError::Unavailable(Fault(words)),
             Self::Refused { method, words } => {

@@ -61,6 +61,20 @@ impl Payload for SetPermissions {
     const NAME: &'static str = "SetChatPermissions";
 }
 
+/// `promoteChatMember` with the rights that Telegram has now.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Promote {
+    pub(crate) chat_id: i64,
+    pub(crate) user_id: i64,
+    #[serde(flatten)]
+    pub(crate) rights: Map<String, Value>,
+}
+
+impl Payload for Promote {
+    type Output = Value;
+    const NAME: &'static str = "PromoteChatMember";
+}
+
 /// `getChatAdministrators` with the bots among them.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct GetAdministrators {

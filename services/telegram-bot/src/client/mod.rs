@@ -10,7 +10,8 @@ mod methods;
 pub(crate) use error::CallError;
 pub(crate) use limiter::Class;
 pub(crate) use methods::{
-    AnswerJoinQuery, DeleteReactions, GetAdministrators, RawUpdates, Restrict, SetPermissions, SetWebhook,
+    AnswerJoinQuery, DeleteReactions, GetAdministrators, Promote, RawUpdates, Restrict, SetPermissions,
+    SetWebhook,
 };
 
 use anyhow::Context as _;
@@ -23,10 +24,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use teloxide::RequestError;
-use teloxide::payloads::GetChat;
+use teloxide::net::Download as _;
+use teloxide::payloads::{
+    CloseForumTopic, DeleteMessages, EditMessageText, GetChat, GetFile, PinChatMessage, UnpinChatMessage,
+};
 use teloxide::prelude::{Bot, Request as _};
 use teloxide::requests::{JsonRequest, MultipartPayload, MultipartRequest, Payload};
-use teloxide::types::{ChatId, InputFile, Recipient};
+use teloxide::types::{ChatId, FileId, InputFile, Recipient};
 
 /// Telegram answers a call within a second or two. After a fault of its own the library rests for ten before it says so:
 /// whoever waits for a sanction has given up by then.
@@ -38,6 +42,15 @@ const POLL_PATIENCE: Duration = Duration::from_secs(40);
 const LONGEST_WAIT: Duration = Duration::from_secs(40);
 /// How often one call is tried after waits.
 const TRIES: u32 = 5;
+
+/// Methods that name messages by their numbers.
+const OF_MESSAGES: [&str; 5] = [
+    DeleteMessages::NAME,
+    EditMessageText::NAME,
+    PinChatMessage::NAME,
+    UnpinChatMessage::NAME,
+    CloseForumTopic::NAME,
+];
 
 /// The bot's account at Telegram. Cheap to clone.
 #[derive(Clone)]
@@ -125,6 +138,17 @@ impl Client {
         Ok(ChatId(moved.get(&id).copied().unwrap_or(id)))
     }
 
+    /// The same for what is about messages of it. A group that moved leaves them behind: their numbers are those of others
+    /// where it lives now.
+    pub(crate) fn chat_of_messages(&self, guild: &GuildId) -> Result<ChatId, CallError> {
+        let chat = self.chat(guild)?;
+        if chat.0.to_string() == guild.as_str() {
+            Ok(chat)
+        } else {
+            Err(CallError::LeftBehind)
+        }
+    }
+
     /// A group became a supergroup: what is asked for under its former number goes to the new one.
     pub(crate) fn moved(&self, from: i64, to: i64) {
         let mut moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
@@ -178,6 +202,9 @@ impl Client {
             match within(send(chat), pass).await {
                 Err(RequestError::MigrateToChatId(to)) if tries < TRIES => {
                     self.moved(chat.0, to.0);
+                    if OF_MESSAGES.contains(&method) {
+                        return Err(CallError::LeftBehind);
+                    }
                     chat = to;
                 }
                 Err(RequestError::RetryAfter(seconds)) => {
@@ -223,6 +250,30 @@ impl Client {
         about["id"]
             .as_i64()
             .ok_or_else(|| CallError::Away("Telegram does not tell the number of a chat".to_owned()))
+    }
+
+    /// A file that somebody sent, if it has no more bytes than these.
+    pub(crate) async fn file(&self, id: &str, most: u64) -> Result<Vec<u8>, CallError> {
+        let refused = |words: &str| CallError::Refused {
+            method: GetFile::NAME,
+            words: words.to_owned(),
+        };
+        let pass = self
+            .limiter
+            .enter(Class::Delete, GetFile::NAME, 0, LONGEST_WAIT)
+            .await?;
+        let about = self.send(GetFile::new(FileId(id.to_owned())), pass).await;
+        let about = about.map_err(|error| CallError::of(GetFile::NAME, error))?;
+        if about["file_size"].as_u64().is_none_or(|size| size > most) {
+            return Err(refused("the file is too large"));
+        }
+        let path = about["file_path"].as_str();
+        let path = path.ok_or_else(|| refused("Telegram does not tell where the file is"))?;
+        let mut file = Vec::new();
+        let done = self.bot.download_file(path, &mut file).await;
+        // The address has the token in it, so only the innermost cause is told.
+        done.map_err(|error| CallError::Away(lockdown_runtime::probe::innermost(&error)))?;
+        Ok(file)
     }
 
     async fn send<P>(&self, payload: P, pass: Pass) -> Result<Value, RequestError>

@@ -1,7 +1,7 @@
 //! People whom locks, the blocklist and the limit of floods leave alone: they bear a label, for which those rules ask.
 
 use super::deed::Approval;
-use super::parse::{Command, Fault};
+use super::parse::{Command, Fault, is_sure};
 use super::rulebook::APPROVED;
 use super::{Commands, LOOK_STAYS, No, Said, Stop};
 use crate::ask::{Route, Unanswered};
@@ -39,8 +39,16 @@ impl Commands {
     ) -> Result<(), Stop> {
         let (guild, by) = (&said.message.guild_id, &said.message.author_id);
         let tongue = self.speaker.tongue(guild).await;
-        let words = if what == Approval::List {
-            let page = self.bearers(guild, by).await?;
+        let words = if what == Approval::Show {
+            let subject = self.subject(command)?.unwrap_or_else(|| by.clone());
+            let name = self.name(&subject);
+            let known = self.all_bearers(guild, by).await?.contains(&subject.to_string());
+            let key = if known { "approved.is" } else { "approved.not" };
+            tongue.say(key, &[("name", &name)])
+        } else if what == Approval::Clear {
+            self.unapprove_all(said, command).await?
+        } else if what == Approval::List {
+            let page = self.bearers(guild, by, None).await?;
             let names = page.bearers.iter().map(|bearer| match &bearer.display_name {
                 Some(name) => format!("{name} ({})", bearer.user_id),
                 None => bearer.user_id.clone(),
@@ -76,9 +84,46 @@ impl Commands {
         Ok(())
     }
 
-    async fn bearers(&self, guild: &GuildId, by: &UserId) -> Result<Page, Stop> {
+    /// All of them at once, which nobody does by accident.
+    async fn unapprove_all(&self, said: &Said, command: &Command) -> Result<String, Stop> {
+        let (guild, by) = (&said.message.guild_id, &said.message.author_id);
+        let tongue = self.speaker.tongue(guild).await;
+        let bearers = self.all_bearers(guild, by).await?;
+        let count = u64::try_from(bearers.len()).unwrap_or(u64::MAX);
+        if !is_sure(command) {
+            return Ok(tongue.count("approved.clear_usage", count, &[]));
+        }
+        for bearer in bearers {
+            let params = [("userId", bearer), ("name", APPROVED.to_owned())];
+            let route = Route {
+                params: &params,
+                ..Route::new(guild, by, "removeLabel")
+            };
+            match self.asking.route(route).await {
+                Err(Unanswered::Refused(refused)) if refused.code == "not_found" => {}
+                done => drop(done?),
+            }
+        }
+        self.did(said, "unapproveall", count).await?;
+        Ok(tongue.say("approved.none", &[]))
+    }
+
+    async fn all_bearers(&self, guild: &GuildId, by: &UserId) -> Result<Vec<String>, Stop> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.bearers(guild, by, after.take()).await?;
+            all.extend(page.bearers.into_iter().map(|bearer| bearer.user_id));
+            match page.next_cursor {
+                Some(next) => after = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    async fn bearers(&self, guild: &GuildId, by: &UserId, after: Option<String>) -> Result<Page, Stop> {
         let params = [("name", APPROVED.to_owned())];
-        let query = [("limit", MOST.to_string())];
+        let mut query = vec![("limit", MOST.to_string())];
+        query.extend(after.map(|after| ("cursor", after)));
         let route = Route {
             params: &params,
             query: &query,

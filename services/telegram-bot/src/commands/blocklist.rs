@@ -2,7 +2,7 @@
 //! that name which asks for it.
 
 use super::deed::Blocked;
-use super::parse::Command;
+use super::parse::{Command, yes_or_no};
 use super::rulebook::{Punishment, rule};
 use super::{Commands, LOOK_STAYS, No, Said, Stop};
 use crate::speaker::Line;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 /// The name of the list, and of the rule.
 const NAME: &str = "blocklist";
+const DELETES: &str = "delete";
 const WHEN: &str = "text.has_any(blocklist)";
 
 // === impl Commands ===
@@ -54,10 +55,26 @@ impl Commands {
                 self.did(said, "unblocklistall", 1).await?;
                 rules
             }
-            Blocked::Mode if text.is_empty() => self.rules(guild, by).await?.0,
+            Blocked::Mode | Blocked::Delete if text.is_empty() => self.rules(guild, by).await?.0,
+            Blocked::Delete => {
+                let deletes = yes_or_no(text).ok_or_else(usage)?;
+                let before = self.rules(guild, by).await?.0;
+                // Something always follows.
+                if !deletes && !Punishment::of(&then(&before)).is_some() {
+                    return Err(usage().into());
+                }
+                let change = |rules: &str| punish(rules, &Punishment::of(&then(rules)), deletes);
+                let rules = self.change_rules(guild, by, change).await?;
+                self.did(said, "blocklistdelete", 1).await?;
+                rules
+            }
             Blocked::Mode => {
                 let punishment = Punishment::read(text).ok_or_else(usage)?;
-                let change = |rules: &str| punish(rules, &punishment);
+                // Something always follows.
+                let change = |rules: &str| {
+                    let deletes = then(rules).iter().any(|act| act == DELETES);
+                    punish(rules, &punishment, deletes || !punishment.is_some())
+                };
                 let rules = self.change_rules(guild, by, change).await?;
                 self.did(said, "blocklistmode", 1).await?;
                 rules
@@ -105,7 +122,7 @@ fn phrases(text: &str) -> Vec<String> {
 fn then(rules: &str) -> Vec<String> {
     let rule = amend::rules(rules).into_iter().find(|(id, _)| id == NAME);
     rule.map_or_else(
-        || vec!["delete".to_owned()],
+        || vec![DELETES.to_owned()],
         |(_, rule)| amend::texts(&rule["then"]),
     )
 }
@@ -134,7 +151,7 @@ fn has_list(rules: &str) -> bool {
 }
 
 /// The rules with this for whoever writes what is on the list. Without a list there is nothing to be punished for.
-fn punish(rules: &str, punishment: &Punishment) -> Result<String, ByHand> {
+fn punish(rules: &str, punishment: &Punishment, deletes: bool) -> Result<String, ByHand> {
     if !has_list(rules) {
         return Ok(rules.to_owned());
     }
@@ -142,7 +159,7 @@ fn punish(rules: &str, punishment: &Punishment) -> Result<String, ByHand> {
         &["message", "edit"],
         Some(WHEN),
         None,
-        &punishment.clone().with(Some("delete")),
+        &punishment.clone().with(deletes.then_some(DELETES)),
     );
     amend::with_rule(rules, NAME, Some(&lines))
 }
@@ -154,9 +171,15 @@ fn state(rules: &str, tongue: &Tongue) -> String {
     }
     let count = u64::try_from(words.len()).unwrap_or(u64::MAX);
     let list = words.join("\n");
-    match Punishment::of(&then(rules)).word() {
+    let then = then(rules);
+    let key = if then.iter().any(|act| act == DELETES) {
+        "blocklist.on_mode"
+    } else {
+        "blocklist.on_stays"
+    };
+    match Punishment::of(&then).word() {
         None => tongue.count("blocklist.on", count, &[("list", &list)]),
-        Some(mode) => tongue.count("blocklist.on_mode", count, &[("list", &list), ("mode", &mode)]),
+        Some(mode) => tongue.count(key, count, &[("list", &list), ("mode", &mode)]),
     }
 }
 
@@ -181,12 +204,20 @@ mod tests {
         let one = with(NONE, &["free nitro".to_owned()], true).unwrap();
         let two = with(&one, &["spam".to_owned(), "free nitro".to_owned()], true).unwrap();
         assert_eq!(amend::words(&two, NAME), ["spam", "free nitro"]);
-        let strict = punish(&two, &Punishment::read("tban 3d").unwrap()).unwrap();
+        let strict = punish(&two, &Punishment::read("tban 3d").unwrap(), true).unwrap();
         assert_eq!(then(&strict), ["delete", "ban 3d"]);
         // More words leave what follows from them.
         let more = with(&strict, &["scam".to_owned()], true).unwrap();
         assert_eq!(then(&more), ["delete", "ban 3d"]);
         assert_eq!(with(&more, &amend::words(&more, NAME), false).unwrap(), NONE);
-        assert_eq!(punish(NONE, &Punishment::read("ban").unwrap()).unwrap(), NONE);
+        let ban = Punishment::read("ban").unwrap();
+        assert_eq!(punish(NONE, &ban, true).unwrap(), NONE);
+        let staying = punish(&more, &ban, false).unwrap();
+        assert_eq!(then(&staying), ["ban"]);
+        let said = state(&staying, crate::words::WORDS.tongue(None));
+        assert!(
+            said.contains("the message stays, and for whoever wrote it: ban\n"),
+            "{said}"
+        );
     }
 }

@@ -1,15 +1,15 @@
 //! What a community chooses for its door, its welcome and its rules.
 
-use super::deed::Chosen;
-use super::parse::Command;
-use super::{Commands, LOOK_STAYS, No, OUTCOME_STAYS, Said, Stop};
+use super::deed::{Chosen, Listed, Switch};
+use super::parse::{Command, yes_or_no};
+use super::{Commands, LOOK_STAYS, No, OUTCOME_STAYS, Said, Stop, ladder, topic};
 use crate::client::CallError;
 use crate::speaker::Line;
 use crate::words::seconds;
 use lockdown_events::GuildId;
-use lockdown_moderation::words::Tongue;
+use lockdown_moderation::words::{Tongue, With};
 use lockdown_moderation::{
-    Captcha, JoinRequests, LogCategory, Platform as _, Settings, SpamAction, Span, TelegramSettings,
+    Captcha, CaptchaLate, JoinRequests, Platform as _, Settings, SpamAction, Span, TelegramSettings,
 };
 use lockdown_runtime::chain;
 use serde_json::{Value, json};
@@ -25,10 +25,7 @@ impl Commands {
         let tongue = self.speaker.tongue(guild).await;
         let usage = || No::Words(tongue.say("log.usage", &[]));
         let text = command.reason.as_deref().unwrap_or_default().trim();
-        let chat = match text.parse::<i64>() {
-            Ok(id) if id < 0 => GuildId::new(text).map_err(|_| usage())?,
-            _ => self.public(text).await?.ok_or_else(usage)?,
-        };
+        let chat = self.chat_named(text).await?.ok_or_else(usage)?;
         let no_chat = |error: CallError| No::Words(tongue.say("log.no_chat", &[("why", &chain(&error))]));
         let staff = match self.administrators.of(&chat).await {
             Ok(staff) => staff,
@@ -61,6 +58,14 @@ impl Commands {
         Ok(())
     }
 
+    /// A chat by its number or its public name.
+    pub(super) async fn chat_named(&self, text: &str) -> Result<Option<GuildId>, Stop> {
+        match text.parse::<i64>() {
+            Ok(id) if id < 0 => Ok(GuildId::new(text).ok()),
+            _ => self.public(text).await,
+        }
+    }
+
     /// The number of a public chat.
     async fn public(&self, text: &str) -> Result<Option<GuildId>, Stop> {
         let Some(name) = text.strip_prefix('@').filter(|name| !name.is_empty()) else {
@@ -71,6 +76,28 @@ impl Commands {
             Err(error @ (CallError::Limited(_) | CallError::Away(_))) => Err(error.into()),
             Err(_) => Ok(None),
         }
+    }
+
+    /// All that was chosen by commands.
+    pub(super) async fn overview(self: &Arc<Self>, said: &Said) {
+        let guild = &said.message.guild_id;
+        let tongue = self.speaker.tongue(guild).await;
+        let settings = self.speaker.settings(guild).await;
+        let chosen = [
+            Chosen::Captcha,
+            Chosen::Requests,
+            Chosen::Welcome,
+            Chosen::Goodbye,
+            Chosen::Spam,
+            Chosen::UnsetLog,
+        ];
+        let mut lines: Vec<String> = chosen.map(|what| state(what, &settings, tongue)).into();
+        lines.push(ladder::state(settings.ladder.as_ref(), tongue));
+        lines.extend(Switch::ALL.map(|switch| switch.state(&settings.telegram, tongue)));
+        lines.push(topic::state(&settings.telegram, tongue));
+        lines.extend(Listed::ALL.map(|listed| listed.state(&settings, tongue)));
+        let line = Line::answer(&said.message, lines.join("\n")).staying(LOOK_STAYS);
+        self.tell_later(&said.message, line);
     }
 
     pub(super) async fn choose(
@@ -114,31 +141,54 @@ impl Commands {
 fn change(what: Chosen, text: &str) -> Result<Option<Vec<(&'static str, Value)>>, ()> {
     let mut parts = text.split_whitespace().map(str::to_lowercase);
     let (first, second) = (parts.next(), parts.next());
-    let first = first.as_deref();
-    Ok(Some(match (what, first) {
-        (Chosen::ShowRules, _) | (Chosen::Captcha | Chosen::Requests | Chosen::Welcome, None) => {
-            return Ok(None);
-        }
-        (Chosen::Captcha, Some(word)) => {
-            let kind = match word {
-                "off" | "no" | "false" => Captcha::Off,
-                "on" | "yes" | "true" | "button" => Captcha::Button,
-                "question" | "math" => Captcha::Question,
-                "picture" | "image" | "text" => Captcha::Picture,
+    let Some(word) = first.as_deref() else {
+        return match what {
+            Chosen::SetWelcome | Chosen::SetGoodbye | Chosen::SetRules => Err(()),
+            Chosen::UnsetLog => Ok(Some(vec![("logChannel", Value::Null)])),
+            _ => Ok(None),
+        };
+    };
+    let on = yes_or_no(word);
+    let off = on == Some(false);
+    let own_words = |path| vec![(path, if off { Value::Null } else { json!(text) })];
+    Ok(Some(match what {
+        Chosen::ShowRules => return Ok(None),
+        Chosen::Captcha => {
+            let kind = match (on, word) {
+                (Some(true), _) | (_, "button") => Captcha::Button,
+                (Some(false), _) => Captcha::Off,
+                (_, "question" | "math") => Captcha::Question,
+                (_, "picture" | "image" | "text") => Captcha::Picture,
                 _ => return Err(()),
             };
             let mut change = vec![("telegram.captcha", json!(kind))];
             if let Some(time) = second {
-                let span: Span = time.parse().map_err(|_| ())?;
-                let time = span.delta().num_seconds().unsigned_abs();
-                if !TelegramSettings::TIMES.contains(&time) {
-                    return Err(());
-                }
-                change.push(("telegram.captchaSeconds", json!(time)));
+                change.push(("telegram.captchaSeconds", captcha_time(&time)?));
             }
             change
         }
-        (Chosen::Requests, Some(word)) => {
+        Chosen::CaptchaKick => {
+            let late = if on.ok_or(())? {
+                CaptchaLate::Kick
+            } else {
+                CaptchaLate::Mute
+            };
+            vec![("telegram.captchaLate", json!(late))]
+        }
+        Chosen::CaptchaKickTime => vec![
+            ("telegram.captchaLate", json!(CaptchaLate::Kick)),
+            ("telegram.captchaSeconds", captcha_time(word)?),
+        ],
+        Chosen::CaptchaMuteTime if off => vec![("telegram.captchaLate", json!(CaptchaLate::Mute))],
+        Chosen::CaptchaMuteTime => vec![
+            ("telegram.captchaLate", json!(CaptchaLate::Free)),
+            ("telegram.captchaSeconds", captcha_time(word)?),
+        ],
+        Chosen::CaptchaText => {
+            let fits = text.encode_utf16().count() <= TelegramSettings::LONGEST_BUTTON;
+            fits.then(|| own_words("telegram.captchaButton")).ok_or(())?
+        }
+        Chosen::Requests => {
             let kind = match word {
                 "approve" => JoinRequests::Approve,
                 "decline" => JoinRequests::Decline,
@@ -148,12 +198,13 @@ fn change(what: Chosen, text: &str) -> Result<Option<Vec<(&'static str, Value)>>
             };
             vec![("telegram.joinRequests", json!(kind))]
         }
-        (Chosen::Welcome, Some("off" | "no" | "false")) => vec![("telegram.welcome", Value::Null)],
-        (Chosen::Welcome, Some(_)) | (Chosen::SetWelcome | Chosen::SetRules, None) => return Err(()),
-        (Chosen::SetWelcome, Some(_)) => vec![("telegram.welcome", json!(text))],
-        (Chosen::SetRules, Some("off" | "no")) => vec![("telegram.rules", Value::Null)],
-        (Chosen::LogCategories | Chosen::Spam, None) => return Ok(None),
-        (Chosen::Spam, Some(word)) => {
+        Chosen::Welcome | Chosen::Goodbye if !off => return Err(()),
+        Chosen::Welcome => vec![("telegram.welcome", Value::Null)],
+        Chosen::Goodbye => vec![("telegram.goodbye", Value::Null)],
+        Chosen::SetWelcome => vec![("telegram.welcome", json!(text))],
+        Chosen::SetGoodbye => vec![("telegram.goodbye", json!(text))],
+        Chosen::SetRules => own_words("telegram.rules"),
+        Chosen::Spam => {
             let action = match word {
                 "nothing" | "off" | "no" => SpamAction::Nothing,
                 "mute" => SpamAction::Mute,
@@ -162,37 +213,26 @@ fn change(what: Chosen, text: &str) -> Result<Option<Vec<(&'static str, Value)>>
             };
             vec![("telegram.spamAction", json!(action))]
         }
-        (Chosen::LogCategories, Some(_)) => {
-            let words = text.to_lowercase();
-            let wanted: Vec<LogCategory> = match words.as_str() {
-                "all" => LogCategory::ALL.to_vec(),
-                "none" => Vec::new(),
-                words => {
-                    let known =
-                        |word: &str| LogCategory::ALL.into_iter().find(|known| known.as_str() == word);
-                    let words = words.split([' ', ',', '\n']).filter(|word| !word.is_empty());
-                    words
-                        .map(|word| known(word).ok_or(()))
-                        .collect::<Result<_, ()>>()?
-                }
-            };
-            vec![("telegram.logCategories", json!(wanted))]
-        }
-        (Chosen::UnsetLog, _) => vec![("logChannel", Value::Null)],
-        (Chosen::SetRules, Some(_)) => vec![("telegram.rules", json!(text))],
+        Chosen::UnsetLog => vec![("logChannel", Value::Null)],
     }))
+}
+
+/// The seconds that somebody has at the door.
+fn captcha_time(text: &str) -> Result<Value, ()> {
+    let span: Span = text.parse().map_err(|_| ())?;
+    let time = span.delta().num_seconds().unsigned_abs();
+    let fits = TelegramSettings::TIMES.contains(&time);
+    fits.then(|| json!(time)).ok_or(())
 }
 
 fn state(what: Chosen, settings: &Settings, tongue: &Tongue) -> String {
     let chosen = &settings.telegram;
-    let time = tongue.span(seconds(chosen.captcha_seconds));
     match what {
-        Chosen::Captcha => match chosen.captcha {
-            Captcha::Off => tongue.say("captcha.state_off", &[]),
-            Captcha::Button => tongue.say("captcha.state_button", &[("time", &time)]),
-            Captcha::Question => tongue.say("captcha.state_question", &[("time", &time)]),
-            Captcha::Picture => tongue.say("captcha.state_picture", &[("time", &time)]),
-        },
+        Chosen::Captcha
+        | Chosen::CaptchaKick
+        | Chosen::CaptchaKickTime
+        | Chosen::CaptchaMuteTime
+        | Chosen::CaptchaText => captcha(chosen, tongue),
         Chosen::Requests => match chosen.join_requests {
             JoinRequests::Queue => tongue.say("requests.queue", &[]),
             JoinRequests::Approve => tongue.say("requests.approve", &[]),
@@ -203,35 +243,48 @@ fn state(what: Chosen, settings: &Settings, tongue: &Tongue) -> String {
             Some(text) => tongue.say("welcome.on", &[("text", text)]),
             None => tongue.say("welcome.off", &[]),
         },
+        Chosen::Goodbye | Chosen::SetGoodbye => match &chosen.goodbye {
+            Some(text) => tongue.say("goodbye.on", &[("text", text)]),
+            None => tongue.say("goodbye.off", &[]),
+        },
         Chosen::Spam => match chosen.spam_action {
             SpamAction::Nothing => tongue.say("spam.mode_nothing", &[]),
             SpamAction::Mute => tongue.say("spam.mode_mute", &[]),
             SpamAction::Ban => tongue.say("spam.mode_ban", &[]),
         },
         Chosen::SetRules => tongue.say("rules_set", &[]),
-        Chosen::UnsetLog => tongue.say("log.off", &[]),
-        Chosen::LogCategories => {
-            let names = |told: bool| {
-                let categories = LogCategory::ALL.into_iter();
-                let categories = categories.filter(|known| chosen.log_categories.contains(known) == told);
-                let names: Vec<&str> = categories.map(LogCategory::as_str).collect();
-                if names.is_empty() {
-                    tongue.say("log.none", &[])
-                } else {
-                    names.join(", ")
-                }
-            };
-            let all = LogCategory::ALL.map(LogCategory::as_str).join(", ");
-            tongue.say(
-                "log.categories",
-                &[("on", &names(true)), ("off", &names(false)), ("all", &all)],
-            )
-        }
+        Chosen::UnsetLog => match &settings.log_channel {
+            Some(chat) => tongue.say("log.on", &[("chat", chat)]),
+            None => tongue.say("log.off", &[]),
+        },
         Chosen::ShowRules => {
             let rules = chosen.rules.clone();
             rules.unwrap_or_else(|| tongue.say("no_rules", &[]))
         }
     }
+}
+
+/// What is asked at the door, and what becomes of who does not answer.
+fn captcha(chosen: &TelegramSettings, tongue: &Tongue) -> String {
+    let time = tongue.span(seconds(chosen.captcha_seconds));
+    let asked = match chosen.captcha {
+        Captcha::Off => tongue.say("captcha.state_off", &[]),
+        Captcha::Button => tongue.say("captcha.state_button", &[("time", &time)]),
+        Captcha::Question => tongue.say("captcha.state_question", &[("time", &time)]),
+        Captcha::Picture => tongue.say("captcha.state_picture", &[("time", &time)]),
+    };
+    let late = match chosen.captcha_late {
+        CaptchaLate::Kick => tongue.say("captcha.late_kick", &[]),
+        CaptchaLate::Mute => tongue.say("captcha.late_mute", &[]),
+        CaptchaLate::Free => tongue.say("captcha.late_free", &[]),
+    };
+    let button = chosen.captcha_button.as_ref();
+    let button = button.map(|text| tongue.say("captcha.state_text", &[("text", text)]));
+    [Some(asked), Some(late), button]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn usage(what: Chosen, tongue: &Tongue) -> String {
@@ -241,10 +294,16 @@ fn usage(what: Chosen, tongue: &Tongue) -> String {
     );
     match what {
         Chosen::Captcha => tongue.say("captcha.usage", &[("shortest", &shortest), ("longest", &longest)]),
+        Chosen::CaptchaKick | Chosen::CaptchaKickTime | Chosen::CaptchaMuteTime | Chosen::CaptchaText => {
+            let most = &TelegramSettings::LONGEST_BUTTON;
+            let told: With<'_> = &[("shortest", &shortest), ("longest", &longest), ("most", most)];
+            tongue.say("captcha.late_usage", told)
+        }
         Chosen::Requests => tongue.say("requests.usage", &[]),
         Chosen::Welcome | Chosen::SetWelcome => tongue.say("welcome.usage", &[]),
+        Chosen::Goodbye | Chosen::SetGoodbye => tongue.say("goodbye.usage", &[]),
         Chosen::SetRules | Chosen::ShowRules => tongue.say("no_rules", &[]),
         Chosen::Spam => tongue.say("spam.mode_usage", &[]),
-        Chosen::UnsetLog | Chosen::LogCategories => state(what, &Settings::default(), tongue),
+        Chosen::UnsetLog => tongue.say("log.usage", &[]),
     }
 }

@@ -1,5 +1,5 @@
-//! The words that are understood, and what each stands for. To add one: a row here, and where it is a new [`Deed`], its
-//! arm in `mod.rs`.
+//! What can be commanded, and what it takes. To add something: a variant of [`Deed`], its rows in `table.rs`, its arm in
+//! `mod.rs`.
 
 use lockdown_events::Action;
 use lockdown_moderation::{Profile, Right};
@@ -37,6 +37,94 @@ pub(super) enum Deed {
     Learn(Learn),
     /// What happens to accounts that others have banned.
     BanLists,
+    Switch(Switch),
+    Listed(Listed, How),
+    /// What follows from warnings.
+    Ladder(Rung),
+    /// Gives somebody rights, or takes them away.
+    Promote,
+    Demote,
+    Topic(Topic),
+    Connect(Connect),
+    Transfer(Transfer),
+    /// Takes back all warnings of everybody.
+    ForgiveAll,
+    /// All that the community chose.
+    Overview,
+    /// Asks Telegram anew who keeps order.
+    Refresh,
+    /// What the bot keeps of people.
+    Privacy,
+}
+
+/// What is on or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Switch {
+    /// Members may call those who keep order.
+    Reports,
+    /// Who may not command is told so.
+    Refusals,
+    /// Answers to commands go again.
+    CleanAnswers,
+    /// Posts of the linked channel are not left pinned.
+    UnpinChannel,
+}
+
+/// Names of which a community chooses some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listed {
+    LogCategories,
+    ServiceMessages,
+    CleanCommands,
+    Disabled,
+}
+
+/// What is done about a list of names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    Show,
+    Set,
+    Add,
+    Remove,
+}
+
+/// A part of what follows from warnings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rung {
+    Show,
+    /// How many are too many.
+    Limit,
+    /// What happens then.
+    Mode,
+    /// How long each counts.
+    Time,
+}
+
+/// Topics of a forum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Topic {
+    New,
+    Close,
+    /// The one in which the bot speaks of its own accord.
+    SetActions,
+    Actions,
+}
+
+/// Which community is meant by what somebody writes to the bot alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Connect {
+    To,
+    Off,
+    Again,
+    Show,
+}
+
+/// Everything that a community chose, at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transfer {
+    Export,
+    Import,
+    Reset,
 }
 
 /// What the filter of spam is taught.
@@ -66,6 +154,8 @@ pub(super) enum Raid {
     ActionTime,
     /// From how many on it begins by itself.
     Auto,
+    /// How long it lasts where nobody says it.
+    Time,
 }
 
 /// What is done about people whom such rules leave alone.
@@ -74,6 +164,10 @@ pub(super) enum Approval {
     On,
     Off,
     List,
+    /// Whether somebody is one of them.
+    Show,
+    /// Nobody is any more.
+    Clear,
 }
 
 /// What is done about words that nobody may write.
@@ -85,6 +179,8 @@ pub(super) enum Blocked {
     Show,
     /// What follows from them.
     Mode,
+    /// Whether the message goes.
+    Delete,
 }
 
 /// What is done about floods.
@@ -106,6 +202,11 @@ pub(super) enum Lock {
     Off,
     Show,
     Types,
+    /// Whether who breaks one is warned.
+    Warns,
+    /// Sites that may be linked all the same.
+    Allow,
+    Disallow,
 }
 
 /// What a community chooses.
@@ -118,8 +219,16 @@ pub(super) enum Chosen {
     ShowRules,
     SetRules,
     UnsetLog,
-    LogCategories,
     Spam,
+    Goodbye,
+    SetGoodbye,
+    /// Whether who does not answer at the door goes.
+    CaptchaKick,
+    /// How long they have before they go, or may speak all the same.
+    CaptchaKickTime,
+    CaptchaMuteTime,
+    /// What stands on the button.
+    CaptchaText,
 }
 
 /// Which messages go.
@@ -140,6 +249,8 @@ pub(super) enum Needs {
     Nothing,
     Right(Right),
     Pin,
+    Promote,
+    Topics,
 }
 
 /// What may stand behind the word, before the reason.
@@ -156,165 +267,87 @@ pub(super) enum Takes {
     Nothing,
 }
 
-/// What can stand before a word, and which letters of it ask for what: `s`ilent, `d`elete what is answered, for a `t`ime.
-pub(super) const FORMS: [&str; 6] = ["", "s", "d", "t", "st", "dt"];
-
-struct Row {
-    word: &'static str,
-    deed: Deed,
-    forms: &'static str,
-}
-
-const fn row(word: &'static str, deed: Deed, forms: &'static str) -> Row {
-    Row { word, deed, forms }
-}
-
-const ROWS: [Row; 82] = [
-    row("ban", Deed::Act(Action::Ban), "sdt"),
-    row("unban", Deed::Act(Action::Unban), "s"),
-    row("softban", Deed::Act(Action::Softban), "sd"),
-    row("kick", Deed::Act(Action::Kick), "sd"),
-    row("mute", Deed::Act(Action::Mute), "sdt"),
-    row("ro", Deed::Act(Action::Mute), "sdt"),
-    row("unmute", Deed::Act(Action::Unmute), "s"),
-    row("warn", Deed::Act(Action::Warn), "sd"),
-    row("note", Deed::Act(Action::Note), "s"),
-    row("case", Deed::Case, ""),
-    row("del", Deed::Clean(Clean::One), "s"),
-    row("delete", Deed::Clean(Clean::One), "s"),
-    row("purge", Deed::Clean(Clean::Since), "s"),
-    row("purgefrom", Deed::Clean(Clean::From), "s"),
-    row("purgeto", Deed::Clean(Clean::To), "s"),
-    row("pin", Deed::Pin, "s"),
-    row("unpin", Deed::Unpin, "s"),
-    row("unpinall", Deed::UnpinAll, "s"),
-    row("report", Deed::Report, ""),
-    row("admin", Deed::Report, ""),
-    row("admins", Deed::Report, ""),
-    row("kickme", Deed::KickMe, ""),
-    row("id", Deed::Id, ""),
-    row("info", Deed::Info, ""),
-    row("adminlist", Deed::Administrators, ""),
-    row("staff", Deed::Administrators, ""),
-    row("help", Deed::Help, ""),
-    row("start", Deed::Help, ""),
-    row("unwarn", Deed::Act(Action::Unwarn), "s"),
-    row("rmwarn", Deed::Act(Action::Unwarn), "s"),
-    row("warns", Deed::Warnings, ""),
-    row("warnings", Deed::Warnings, ""),
-    row("resetwarn", Deed::Forgive, "s"),
-    row("resetwarns", Deed::Forgive, "s"),
-    row("captcha", Deed::Choose(Chosen::Captcha), ""),
-    row("captchamode", Deed::Choose(Chosen::Captcha), ""),
-    row("joinrequests", Deed::Choose(Chosen::Requests), ""),
-    row("welcome", Deed::Choose(Chosen::Welcome), ""),
-    row("setwelcome", Deed::Choose(Chosen::SetWelcome), ""),
-    row("rules", Deed::Choose(Chosen::ShowRules), ""),
-    row("setrules", Deed::Choose(Chosen::SetRules), ""),
-    row("lock", Deed::Lock(Lock::On), ""),
-    row("unlock", Deed::Lock(Lock::Off), ""),
-    row("locks", Deed::Lock(Lock::Show), ""),
-    row("locktypes", Deed::Lock(Lock::Types), ""),
-    row("blocklist", Deed::Blocklist(Blocked::Show), ""),
-    row("addblocklist", Deed::Blocklist(Blocked::Add), ""),
-    row("addblacklist", Deed::Blocklist(Blocked::Add), ""),
-    row("rmblocklist", Deed::Blocklist(Blocked::Remove), ""),
-    row("unblocklist", Deed::Blocklist(Blocked::Remove), ""),
-    row("unblocklistall", Deed::Blocklist(Blocked::Clear), ""),
-    row("blocklistmode", Deed::Blocklist(Blocked::Mode), ""),
-    row("flood", Deed::Flood(Flood::Show), ""),
-    row("setflood", Deed::Flood(Flood::Set), ""),
-    row("setfloodtimer", Deed::Flood(Flood::Timer), ""),
-    row("floodmode", Deed::Flood(Flood::Mode), ""),
-    row("setfloodmode", Deed::Flood(Flood::Mode), ""),
-    row("clearflood", Deed::Flood(Flood::Clear), ""),
-    row("approve", Deed::Approve(Approval::On), "s"),
-    row("free", Deed::Approve(Approval::On), "s"),
-    row("unapprove", Deed::Approve(Approval::Off), "s"),
-    row("unfree", Deed::Approve(Approval::Off), "s"),
-    row("approved", Deed::Approve(Approval::List), ""),
-    row("raid", Deed::Raid(Raid::Mode), ""),
-    row("antiraid", Deed::Raid(Raid::Mode), ""),
-    row("raidactiontime", Deed::Raid(Raid::ActionTime), ""),
-    row("autoraid", Deed::Raid(Raid::Auto), ""),
-    row("autoantiraid", Deed::Raid(Raid::Auto), ""),
-    row("filter", Deed::Filter(Filtered::Set), ""),
-    row("filters", Deed::Filter(Filtered::Show), ""),
-    row("stop", Deed::Filter(Filtered::Stop), ""),
-    row("stopall", Deed::Filter(Filtered::StopAll), ""),
-    row("spam", Deed::Learn(Learn::Spam), "s"),
-    row("ham", Deed::Learn(Learn::Ham), ""),
-    row("notspam", Deed::Learn(Learn::Ham), ""),
-    row("forgetspam", Deed::Learn(Learn::Forget), ""),
-    row("spammode", Deed::Choose(Chosen::Spam), ""),
-    row("banlists", Deed::BanLists, ""),
-    row("cas", Deed::BanLists, ""),
-    row("setlog", Deed::SetLog, ""),
-    row("unsetlog", Deed::Choose(Chosen::UnsetLog), ""),
-    row("logcategories", Deed::Choose(Chosen::LogCategories), ""),
-];
-
 // === impl Deed ===
 
 impl Deed {
-    /// What a word in small letters stands for, and the letters that stand before it.
-    pub(super) fn of(word: &str) -> Option<(Self, &'static str)> {
-        FORMS.iter().find_map(|form| {
-            let rest = word.strip_prefix(form)?;
-            let row = ROWS.iter().find(|row| row.word == rest)?;
-            let known = form.chars().all(|letter| row.forms.contains(letter));
-            known.then_some((row.deed, *form))
-        })
+    pub(super) fn is_about_the_bot(self) -> bool {
+        matches!(self, Self::Help | Self::Privacy | Self::Connect(_))
+    }
+
+    /// Whether it can be commanded to the bot alone: what is about a message or a topic cannot.
+    pub(super) fn works_alone(self) -> bool {
+        !matches!(
+            self,
+            Self::Clean(_)
+                | Self::Pin
+                | Self::Unpin
+                | Self::UnpinAll
+                | Self::Report
+                | Self::KickMe
+                | Self::Id
+                | Self::Learn(Learn::Spam | Learn::Ham)
+                | Self::Topic(_)
+        )
     }
 
     pub(super) fn needs(self) -> Needs {
         match self {
             Self::Choose(Chosen::ShowRules) | Self::Filter(Filtered::Show) => Needs::Nothing,
             Self::Act(action) => Needs::Right(Profile::of(action).right),
-            Self::Case | Self::Info | Self::Warnings | Self::Approve(Approval::List) => {
-                Needs::Right(Right::Note)
-            }
+            Self::Case
+            | Self::Info
+            | Self::Warnings
+            | Self::Refresh
+            | Self::Approve(Approval::List | Approval::Show)
+            | Self::Ladder(Rung::Show) => Needs::Right(Right::Note),
+            Self::Approve(Approval::Clear) => Needs::Right(Right::Configure),
             Self::Approve(_) => Needs::Right(Right::Mute),
             // Whoever is there when it begins must not have to wait for somebody else.
             Self::Raid(Raid::Mode) => Needs::Right(Right::Ban),
-            Self::Raid(_) | Self::Filter(_) => Needs::Right(Right::Configure),
-            Self::Learn(Learn::Forget) | Self::BanLists => Needs::Right(Right::Configure),
-            Self::Learn(_) => Needs::Right(Right::Ban),
+            Self::Learn(Learn::Spam | Learn::Ham) => Needs::Right(Right::Ban),
             Self::Forgive => Needs::Right(Right::Warn),
-            Self::Choose(_) | Self::SetLog | Self::Lock(_) | Self::Blocklist(_) | Self::Flood(_) => {
-                Needs::Right(Right::Configure)
-            }
+            Self::Choose(_)
+            | Self::SetLog
+            | Self::Lock(_)
+            | Self::Blocklist(_)
+            | Self::Flood(_)
+            | Self::Raid(_)
+            | Self::Filter(_)
+            | Self::Learn(Learn::Forget)
+            | Self::BanLists
+            | Self::Switch(_)
+            | Self::Listed(..)
+            | Self::Ladder(_)
+            | Self::Topic(Topic::SetActions | Topic::Actions)
+            | Self::Transfer(_)
+            | Self::ForgiveAll
+            | Self::Overview => Needs::Right(Right::Configure),
             Self::Clean(_) => Needs::Right(Right::Delete),
             Self::Pin | Self::Unpin | Self::UnpinAll => Needs::Pin,
-            Self::Report | Self::KickMe | Self::Id | Self::Administrators | Self::Help => Needs::Nothing,
+            Self::Promote | Self::Demote => Needs::Promote,
+            Self::Topic(Topic::New | Topic::Close) => Needs::Topics,
+            Self::Report
+            | Self::KickMe
+            | Self::Id
+            | Self::Administrators
+            | Self::Help
+            | Self::Privacy
+            | Self::Connect(_) => Needs::Nothing,
         }
     }
 
     pub(super) fn takes(self) -> Takes {
         match self {
             Self::Act(Action::Ban | Action::Mute) => Takes::PersonAndTime,
-            Self::Act(_) | Self::Forgive | Self::Approve(Approval::On | Approval::Off) => Takes::Person,
+            Self::Act(_)
+            | Self::Forgive
+            | Self::Promote
+            | Self::Demote
+            | Self::Approve(Approval::On | Approval::Off) => Takes::Person,
             Self::Case => Takes::Number,
             Self::Clean(_) | Self::Learn(Learn::Ham) => Takes::NumberPerhaps,
-            Self::Info | Self::Warnings => Takes::PersonPerhaps,
-            Self::Pin
-            | Self::Unpin
-            | Self::UnpinAll
-            | Self::Report
-            | Self::KickMe
-            | Self::Id
-            | Self::Administrators
-            | Self::Help
-            | Self::Choose(_)
-            | Self::SetLog
-            | Self::Lock(_)
-            | Self::Blocklist(_)
-            | Self::Flood(_)
-            | Self::Approve(Approval::List)
-            | Self::Raid(_)
-            | Self::Filter(_)
-            | Self::Learn(_)
-            | Self::BanLists => Takes::Nothing,
+            Self::Info | Self::Warnings | Self::Approve(Approval::Show) => Takes::PersonPerhaps,
+            _ => Takes::Nothing,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Floods: so many messages of one person in so short a time. It is the rule `flood` of the community's rules.
 
 use super::deed::Flood;
-use super::parse::Command;
+use super::parse::{Command, yes_or_no};
 use super::rulebook::{Punishment, rule};
 use super::{Commands, LOOK_STAYS, No, Said, Stop};
 use crate::speaker::Line;
@@ -93,7 +93,7 @@ impl Limit {
 fn changed(limit: Option<Limit>, what: Flood, text: &str) -> Result<Option<Limit>, ()> {
     let mut words = text.split_whitespace();
     let (first, second) = (words.next().ok_or(())?, words.next());
-    let off = ["off", "no", "false", "0"].contains(&first);
+    let off = first == "0" || yes_or_no(first) == Some(false);
     let mut limit = limit.unwrap_or_default();
     match what {
         Flood::Show => {}
@@ -125,7 +125,7 @@ fn changed(limit: Option<Limit>, what: Flood, text: &str) -> Result<Option<Limit
             limit.clears |= !limit.punishment.is_some();
         }
         Flood::Clear => {
-            limit.clears = ["on", "yes", "true"].contains(&first);
+            limit.clears = yes_or_no(first) == Some(true);
             if !limit.clears && (!off || !limit.punishment.is_some()) {
                 return Err(());
             }

@@ -15,6 +15,8 @@ use teloxide::types::MessageId;
 
 /// For how long one message is not called for again.
 const CALLED: Duration = Duration::from_secs(3600);
+/// How long somebody who called waits before they call again.
+const CALLS: Duration = Duration::from_secs(30);
 /// Telegram tells so many of those whom a message names.
 const NAMED: usize = 50;
 
@@ -47,6 +49,13 @@ impl Commands {
     pub(super) async fn help(self: &Arc<Self>, said: &Said) {
         let tongue = self.speaker.tongue(&said.message.guild_id).await;
         let line = Line::answer(&said.message, tongue.say("help", &[]));
+        self.tell_later(&said.message, line.staying(LOOK_STAYS));
+    }
+
+    /// What the bot keeps of people, and who may ask for it.
+    pub(super) async fn privacy(self: &Arc<Self>, said: &Said) {
+        let tongue = self.speaker.tongue(&said.message.guild_id).await;
+        let line = Line::answer(&said.message, tongue.say("privacy", &[]));
         self.tell_later(&said.message, line.staying(LOOK_STAYS));
     }
 
@@ -111,7 +120,7 @@ impl Commands {
     /// Pins what is answered.
     pub(super) async fn pin(&self, said: &Said) -> Result<(), Stop> {
         let message = answered(said).ok_or(No::WhichMessage)?;
-        let chat = self.client.chat(&said.message.guild_id)?;
+        let chat = self.client.chat_of_messages(&said.message.guild_id)?;
         let make = |chat| PinChatMessage {
             disable_notification: Some(true),
             ..PinChatMessage::new(chat, message)
@@ -121,7 +130,7 @@ impl Commands {
 
     /// Unpins what is answered, or what was pinned last.
     pub(super) async fn unpin(&self, said: &Said) -> Result<(), Stop> {
-        let chat = self.client.chat(&said.message.guild_id)?;
+        let chat = self.client.chat_of_messages(&said.message.guild_id)?;
         let make = |chat| UnpinChatMessage {
             message_id: answered(said),
             ..UnpinChatMessage::new(chat)
@@ -146,19 +155,27 @@ impl Commands {
     pub(super) async fn report(self: &Arc<Self>, said: &Said) -> Result<(), Stop> {
         let message = &said.message;
         let guild = &message.guild_id;
+        if !self.speaker.settings(guild).await.telegram.reports {
+            return Err(No::ReportsOff.into());
+        }
         let staff = self.administrators.of(guild).await?;
         let about = answers(message).unwrap_or(&message.message_id);
         if replied(message).is_some_and(|who| staff.ranks.contains_key(&who)) {
             return Err(No::ReportsStaff.into());
         }
-        let mark = format!("telegram.report/{guild}/{about}");
-        let again = |error| Stop::Again(chain(&error));
-        let event = said.event.to_string();
-        match self.due.read(&mark).await.map_err(again)? {
-            // It broke off before they were called.
-            Some(known) if known == event => {}
-            Some(_) => return Err(No::ReportedBefore.into()),
-            None => self.due.note(&mark, &event, CALLED).await.map_err(again)?,
+        // One message is called for once, and nobody calls all the time.
+        for (mark, lasts) in [
+            (format!("telegram.reporter/{guild}/{}", message.author_id), CALLS),
+            (format!("telegram.report/{guild}/{about}"), CALLED),
+        ] {
+            let again = |error| Stop::Again(chain(&error));
+            let event = said.event.to_string();
+            match self.due.read(&mark).await.map_err(again)? {
+                // It broke off before they were called.
+                Some(known) if known == event => {}
+                Some(_) => return Err(No::ReportedBefore.into()),
+                None => self.due.note(&mark, &event, lasts).await.map_err(again)?,
+            }
         }
         let tongue = self.speaker.tongue(guild).await;
         let called = staff.keepers.iter().filter(|keeper| !keeper.bot).take(NAMED);

@@ -1,11 +1,15 @@
 //! Commands of moderators. Those about people become wishes, which the backend decides as it decides all others; what is
 //! said of them is what came of them.
 //!
-//! - `deed.rs`: the words that are understood; `parse.rs` reads a message.
-//! - `sanction.rs`, `warnings.rs`, `clean.rs`, `look.rs`, `choose.rs`,
-//!   `locks.rs`, `blocklist.rs`, `flood.rs`, `approve.rs`, `raid.rs`, `filter.rs`, `spam.rs`, `banlists.rs`: what each does; `confirm.rs`: administrators who hide.
-//! - `rulebook.rs`: the community's rules, which some of them change.
+//! - `deed.rs`: what can be commanded, `table.rs`: by which words; `parse.rs` reads a message.
+//! - `sanction.rs`, `warnings.rs`, `ladder.rs`, `promote.rs`, `clean.rs`, `look.rs`, `spam.rs`, `topic.rs`: what is done to
+//!   people, messages and topics; `confirm.rs`: administrators who hide.
+//! - `choose.rs`, `switch.rs`, `listed.rs`, `filter.rs`, `transfer.rs`: what a community chooses.
+//! - `rulebook.rs`: the community's rules, which `locks.rs`, `blocklist.rs`, `flood.rs`, `approve.rs`, `raid.rs` and
+//!   `banlists.rs` change.
+//! - `overhear.rs`: what is no command; `alone.rs`: what is said to the bot alone.
 
+mod alone;
 mod approve;
 mod banlists;
 mod blocklist;
@@ -15,18 +19,27 @@ mod confirm;
 mod deed;
 mod filter;
 mod flood;
+mod ladder;
+mod listed;
 mod locks;
 mod look;
+mod no;
+mod overhear;
 mod parse;
+mod promote;
 mod raid;
 mod rulebook;
 mod sanction;
 mod spam;
+mod switch;
+mod table;
+mod topic;
+mod transfer;
 mod warnings;
 
 use crate::administrators::Administrators;
-use crate::ask::{Asking, Unanswered};
-use crate::client::{CallError, Client};
+use crate::ask::Asking;
+use crate::client::Client;
 use crate::due::Due;
 use crate::log::Log;
 use crate::platform::Telegram;
@@ -42,15 +55,15 @@ use lockdown_events::{
     AuthorKind, Envelope, Event, EventId, GuildId, Message, MessageEvent, ModerationDeed, ModerationEvent,
     Platform, Source, UserId,
 };
-use lockdown_moderation::words::Tongue;
 use lockdown_moderation::{Rank, Right};
 use lockdown_runtime::{Clock, chain};
+use no::{No, Stop};
 use parse::{Command, parse};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use teloxide::prelude::Requester;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 /// The group by which the bot's processes share commands.
 const GROUP: &str = "telegram-bot.commands";
@@ -59,6 +72,8 @@ const GROUP: &str = "telegram-bot.commands";
 const REFUSAL_STAYS: Duration = Duration::from_secs(20);
 const LOOK_STAYS: Duration = Duration::from_secs(60);
 const OUTCOME_STAYS: Duration = Duration::from_secs(600);
+/// How many may write to the bot alone at the same time.
+pub(crate) const ALONE: usize = 64;
 
 /// Does what moderators command.
 pub(crate) struct Commands {
@@ -74,6 +89,8 @@ pub(crate) struct Commands {
     pub(crate) asking: Asking,
     pub(crate) log: Arc<Log>,
     pub(crate) answered: Answered,
+    /// Turns of those who write to the bot alone.
+    pub(crate) alone: Semaphore,
     /// The bot's own username, once somebody named one.
     pub(crate) username: OnceCell<String>,
 }
@@ -84,24 +101,6 @@ struct Said {
     message: Message,
     event: EventId,
     at: DateTime<Utc>,
-}
-
-/// Why a command came to nothing.
-#[derive(Debug, Clone)]
-enum No {
-    NotStaff,
-    Lacks(Needs),
-    Unknown(String),
-    Fault(parse::Fault),
-    WhichMessage,
-    HowMany,
-    MarkFirst,
-    ReportsStaff,
-    ReportedBefore,
-    /// As the backend says it.
-    Unanswered(Arc<Unanswered>),
-    /// In these words.
-    Words(String),
 }
 
 // === impl Said ===
@@ -116,49 +115,12 @@ impl Said {
     }
 }
 
-// === impl No ===
-
-impl No {
-    /// Whether the command itself goes, since it should not have been given.
-    fn removes_command(&self) -> bool {
-        matches!(self, Self::NotStaff | Self::Lacks(_))
-    }
-
-    /// For whoever gave the command.
-    fn words(&self, tongue: &Tongue) -> String {
-        let key = match self {
-            Self::NotStaff => "not_staff",
-            Self::Lacks(Needs::Right(Right::Delete)) => "lacks_delete",
-            Self::Lacks(Needs::Right(Right::Configure)) => "lacks_configure",
-            Self::Lacks(Needs::Pin) => "lacks_pin",
-            Self::Lacks(_) => "lacks",
-            Self::Unknown(name) => return tongue.say("unknown", &[("name", name)]),
-            Self::Fault(fault) => fault.key(),
-            Self::WhichMessage => "which_message",
-            Self::HowMany => return tongue.say("how_many", &[("most", &clean::MOST)]),
-            Self::MarkFirst => "mark_first",
-            Self::ReportsStaff => "report_staff",
-            Self::ReportedBefore => "reported_before",
-            Self::Unanswered(why) => return why.words(tongue),
-            Self::Words(words) => return words.clone(),
-        };
-        tongue.say(key, &[])
-    }
-}
-
-impl From<parse::Fault> for No {
-    fn from(fault: parse::Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
 // === impl Commands ===
 
 impl Commands {
     /// Does what is commanded until the bus is closed.
-    pub(crate) async fn start(self) -> anyhow::Result<()> {
-        let bus = self.bus.clone();
-        let this = Arc::new(self);
+    pub(crate) async fn start(self: Arc<Self>) -> anyhow::Result<()> {
+        let (bus, this) = (self.bus.clone(), self);
         let pressing = Arc::clone(&this);
         let pressed = Handler::new("pressed", ["button:pressed"], move |received| {
             let this = Arc::clone(&pressing);
@@ -188,16 +150,40 @@ impl Commands {
             return Ok(());
         }
         let Some(addressed) = parse(message) else {
-            return self.answer(message, &received.envelope).await;
+            return self.overhear(message, &received.envelope).await;
         };
         if let Some(to) = addressed.to
             && !self.is_us(to).await?
         {
-            return Ok(());
+            return self.overhear(message, &received.envelope).await;
+        }
+        let said = Said::new(message, &received.envelope);
+        if addressed.bare && !self.counts(&said, &addressed.command).await? {
+            return self.overhear(message, &received.envelope).await;
         }
         let command = addressed.command.map_err(No::from);
-        let said = Said::new(message, &received.envelope);
         self.once(said.event, &said, || self.begin(&said, command)).await
+    }
+
+    /// Whether a word of its own is a command: whoever may not give it only says it.
+    async fn counts(
+        &self,
+        said: &Said,
+        command: &Result<Command, parse::Fault>,
+    ) -> Result<bool, HandlerError> {
+        let message = &said.message;
+        let Ok(command) = command else {
+            return Ok(false);
+        };
+        if message.author.kind == AuthorKind::AnonymousAdmin {
+            return Ok(true);
+        }
+        let may = self.may(&message.guild_id, &message.author_id, command.deed.needs());
+        match may.await {
+            Ok(()) => Ok(true),
+            Err(Stop::No(_)) => Ok(false),
+            Err(Stop::Again(words)) => Err(HandlerError::Again(words)),
+        }
     }
 
     /// Does something for an event once. What is refused is said, and that is the end of it.
@@ -246,7 +232,11 @@ impl Commands {
             .as_ref()
             .map_or(Needs::Right(Right::Note), |command| command.deed.needs());
         if needs == Needs::Nothing {
-            return self.run(said, &command?).await;
+            let command = command?;
+            if self.is_disabled(said, command.deed).await? {
+                return Ok(());
+            }
+            return self.run(said, &command).await;
         }
         if message.author.kind == AuthorKind::AnonymousAdmin {
             return self.ask_who(said).await;
@@ -256,9 +246,22 @@ impl Commands {
     }
 
     async fn run(self: &Arc<Self>, said: &Said, command: &Command) -> Result<(), Stop> {
+        let moved = self.moved(said)?;
+        let said = moved.as_ref().unwrap_or(said);
+        if moved.is_some() && !command.deed.works_alone() {
+            return Err(No::Moved.into());
+        }
+        self.obey(said, command).await?;
+        if command.silent || self.cleans_commands_of(&said.message).await? {
+            self.remove(&said.message);
+        }
+        Ok(())
+    }
+
+    async fn obey(self: &Arc<Self>, said: &Said, command: &Command) -> Result<(), Stop> {
         match command.deed {
-            Deed::Act(action) => return self.act(said, command, action).await,
-            Deed::KickMe => return self.kick_me(said, command).await,
+            Deed::Act(action) => self.act(said, command, action).await?,
+            Deed::KickMe => self.kick_me(said, command).await?,
             Deed::Clean(what) => self.clean(said, command, what).await?,
             Deed::Case => {
                 let number = command.number.unwrap_or_default();
@@ -295,21 +298,51 @@ impl Commands {
             Deed::BanLists => self.ban_lists(said, command).await?,
             Deed::SetLog => self.set_log(said, command).await?,
             Deed::Choose(what) => self.choose(said, command, what).await?,
-        }
-        if command.silent {
-            let message = &said.message;
-            self.sweeper
-                .delete_unasked(&message.guild_id, &message.message_id);
+            Deed::Switch(what) => self.switch(said, command, what).await?,
+            Deed::Listed(what, how) => self.list(said, command, what, how).await?,
+            Deed::Ladder(what) => self.ladder(said, command, what).await?,
+            Deed::Promote => self.promote(said, command).await?,
+            Deed::Demote => self.demote(said, command).await?,
+            Deed::Topic(what) => self.topic(said, command, what).await?,
+            Deed::Connect(what) => self.connect_here(said, what).await?,
+            Deed::Transfer(what) => self.transfer(said, command, what).await?,
+            Deed::ForgiveAll => self.forgive_all(said, command).await?,
+            Deed::Overview => self.overview(said).await,
+            Deed::Refresh => self.refresh(said).await?,
+            Deed::Privacy => self.privacy(said).await,
         }
         Ok(())
     }
 
+    /// A command as it is where its group lives now, if it moved since: what it answers stayed behind.
+    fn moved(&self, said: &Said) -> Result<Option<Said>, Stop> {
+        let guild = &said.message.guild_id;
+        let now = self.client.chat(guild)?.0.to_string();
+        if now == guild.as_str() {
+            return Ok(None);
+        }
+        let mut moved = said.clone();
+        moved.message.guild_id = GuildId::new(&now).expect("a number is an id");
+        (moved.message.reply_to, moved.message.reply_author_id) = (None, None);
+        Ok(Some(moved))
+    }
+
+    /// Takes a command away, where it was given.
+    fn remove(&self, message: &Message) {
+        self.sweeper.delete_unasked(&place(message), &message.message_id);
+    }
+
     /// Puts on record what was done that is nobody's case, once for each command.
     async fn did(&self, said: &Said, deed: &str, count: u64) -> Result<(), Stop> {
+        self.did_to(said, deed, count, None).await
+    }
+
+    async fn did_to(&self, said: &Said, deed: &str, count: u64, whom: Option<&UserId>) -> Result<(), Stop> {
         let deed = ModerationDeed {
             moderator_id: Some(said.message.author_id.clone()),
-            channel_id: Some(said.message.channel_id.clone()),
+            channel_id: (!is_alone(&said.message)).then(|| said.message.channel_id.clone()),
             count: Some(count),
+            user_id: whom.cloned(),
             ..ModerationDeed::new(Platform::Telegram, said.message.guild_id.clone(), deed)
         };
         let (id, now) = (said.event.follow_up("deed"), self.clock.now());
@@ -328,10 +361,9 @@ impl Commands {
             (_, None) => return Err(No::NotStaff.into()),
             (Needs::Nothing, _) | (_, Some(Rank::Owner)) => true,
             (Needs::Right(right), Some(rank)) => rank.rights().has(right),
-            (Needs::Pin, Some(_)) => {
-                let mut keepers = staff.keepers.iter();
-                keepers.any(|keeper| keeper.id == id && keeper.may_pin)
-            }
+            (Needs::Pin, Some(_)) => staff.has(id, "can_pin_messages"),
+            (Needs::Promote, Some(_)) => staff.has(id, "can_promote_members"),
+            (Needs::Topics, Some(_)) => staff.has(id, "can_manage_topics"),
         };
         if may { Ok(()) } else { Err(No::Lacks(needs).into()) }
     }
@@ -339,8 +371,10 @@ impl Commands {
     /// Says why not.
     async fn refuse(self: &Arc<Self>, message: &Message, no: &No) {
         if no.removes_command() {
-            self.sweeper
-                .delete_unasked(&message.guild_id, &message.message_id);
+            self.remove(message);
+            if !self.speaker.settings(&message.guild_id).await.telegram.refusals {
+                return;
+            }
         }
         let words = no.words(self.speaker.tongue(&message.guild_id).await);
         self.tell_later(message, Line::answer(message, words).staying(REFUSAL_STAYS));
@@ -352,37 +386,28 @@ impl Commands {
         tokio::spawn(async move { this.tell(&message, line).await });
     }
 
-    async fn tell(&self, message: &Message, line: Line) {
-        if let Err(error) = self.speaker.say(&message.guild_id, &line).await {
+    async fn tell(&self, message: &Message, mut line: Line) {
+        if self
+            .speaker
+            .settings(&message.guild_id)
+            .await
+            .telegram
+            .keep_answers
+        {
+            line.stays = None;
+        }
+        if let Err(error) = self.speaker.say(&place(message), &line).await {
             tracing::warn!(guild = %message.guild_id, "Could not answer a command: {error}");
         }
     }
 }
 
-/// Why a command goes no further.
-enum Stop {
-    No(No),
-    /// Something is away: it is tried again.
-    Again(String),
+/// The chat in which something was said: that of the community, or the one that somebody has with the bot alone.
+fn place(message: &Message) -> GuildId {
+    GuildId::new(message.channel_id.as_str()).expect("a number is an id")
 }
 
-impl From<No> for Stop {
-    fn from(no: No) -> Self {
-        Self::No(no)
-    }
-}
-
-impl From<Unanswered> for Stop {
-    fn from(why: Unanswered) -> Self {
-        match why {
-            Unanswered::Refused(_) => Self::No(No::Unanswered(Arc::new(why))),
-            Unanswered::Away(words) => Self::Again(words),
-        }
-    }
-}
-
-impl From<CallError> for Stop {
-    fn from(error: CallError) -> Self {
-        Self::Again(chain(&error))
-    }
+/// Chats with one person have positive numbers.
+fn is_alone(message: &Message) -> bool {
+    !message.channel_id.as_str().starts_with('-')
 }

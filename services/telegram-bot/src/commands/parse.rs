@@ -31,6 +31,8 @@ pub(super) struct Command {
     pub(super) reason: Option<String>,
     /// The number of a case, or of messages.
     pub(super) number: Option<u64>,
+    /// By which a file that came along is asked for.
+    pub(super) file: Option<String>,
 }
 
 /// What is wrong with a command that is meant for us.
@@ -58,21 +60,25 @@ impl Fault {
 pub(super) struct Addressed<'a> {
     pub(super) to: Option<&'a str>,
     pub(super) command: Result<Command, Fault>,
+    /// A word of its own, which is a command only where somebody says it who may.
+    pub(super) bare: bool,
 }
 
-/// Reads a message; `None` where it is no command of ours. What was forwarded was not said here, and bots do not command.
+/// Reads a message; `None` where it is no command of ours. What was forwarded was not said here, and bots do not command, not even by somebody's hand.
 pub(super) fn parse(message: &Message) -> Option<Addressed<'_>> {
-    let speaks = matches!(
-        message.author.kind,
-        AuthorKind::Person | AuthorKind::AnonymousAdmin
-    );
-    if !speaks || message.forward.is_some() {
+    if !speaks(message) {
         return None;
     }
     let Some(text) = message.content.trim_start().strip_prefix(['/', '!']) else {
-        return calls(message).then(|| Addressed {
+        let bare = answers(message).and_then(|_| Deed::bare(message.content.trim()));
+        let deed = bare.or_else(|| calls(message).then_some(Deed::Report))?;
+        return Some(Addressed {
             to: None,
-            command: Ok(Command::new(Deed::Report, "")),
+            command: match bare {
+                Some(deed) => read(Command::new(deed, ""), "", "", message),
+                None => Ok(Command::new(deed, "")),
+            },
+            bare: bare.is_some(),
         });
     };
     let end = text.find(char::is_whitespace).unwrap_or(text.len());
@@ -85,7 +91,47 @@ pub(super) fn parse(message: &Message) -> Option<Addressed<'_>> {
     Some(Addressed {
         to,
         command: read(Command::new(deed, form), form, rest.trim(), message),
+        bare: false,
     })
+}
+
+fn speaks(message: &Message) -> bool {
+    let kinds = [AuthorKind::Person, AuthorKind::AnonymousAdmin];
+    // What somebody chose from another bot's offers are that bot's words.
+    let own = message.forward.is_none() && message.invoker_id.is_none();
+    kinds.contains(&message.author.kind) && own
+}
+
+/// Whether a message looks like a command, if only for another bot.
+pub(super) fn is_command(message: &Message) -> bool {
+    let head = message.content.strip_prefix('/').unwrap_or_default();
+    let head = head.split(char::is_whitespace).next().unwrap_or_default();
+    let word = head.split('@').next().unwrap_or_default();
+    let is_word = word.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    is_word && speaks(message)
+}
+
+/// Whether a text says yes or no.
+pub(super) fn yes_or_no(text: &str) -> Option<bool> {
+    match text.trim().to_lowercase().as_str() {
+        "on" | "yes" | "true" => Some(true),
+        "off" | "no" | "false" => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether somebody is sure, in any of the languages.
+pub(super) fn is_sure(command: &Command) -> bool {
+    let word = command
+        .reason
+        .as_deref()
+        .unwrap_or_default()
+        .trim()
+        .to_lowercase();
+    ["yes", "да", "sim"].contains(&word.as_str())
 }
 
 fn calls(message: &Message) -> bool {
@@ -143,6 +189,7 @@ impl Command {
             lasts: None,
             reason: None,
             number: None,
+            file: None,
         }
     }
 }

@@ -2,14 +2,14 @@
 //! who comes while the mode `raid` is in force, and `auto-raid` raises it when too many come at once.
 
 use super::deed::Raid;
-use super::parse::Command;
+use super::parse::{Command, yes_or_no};
 use super::rulebook::{Punishment, rule};
 use super::{Commands, LOOK_STAYS, No, Said, Stop};
 use crate::ask::{Route, Unanswered};
 use crate::speaker::Line;
 use lockdown_events::{GuildId, UserId};
-use lockdown_moderation::Span;
 use lockdown_moderation::words::Tongue;
+use lockdown_moderation::{Span, TelegramSettings};
 use lockdown_policy::amend::{self, ByHand};
 use lockdown_policy::show_duration;
 use serde_json::{Value, json};
@@ -20,8 +20,7 @@ use std::sync::Arc;
 const JOINS: &str = "raid-joins";
 const AUTO: &str = "auto-raid";
 const WHEN: &str = "guild.mode == raid";
-/// How long it lasts where nobody says it, and how long who comes meanwhile is kept out.
-const LASTS: &str = "6h";
+/// How long who comes meanwhile is kept out.
 const BAN: &str = "ban 1h";
 /// How many within a minute can be too many.
 const COUNTS: RangeInclusive<u32> = 3..=1_000;
@@ -40,14 +39,14 @@ impl Commands {
         let text = command.reason.as_deref().unwrap_or_default().to_lowercase();
         let (fewest, most) = (COUNTS.start(), COUNTS.end());
         let usage = || No::Words(tongue.say("raid.usage", &[("fewest", fewest), ("most", most)]));
-        let off = ["off", "no", "false", "0"].contains(&text.as_str());
+        let off = text == "0" || yes_or_no(&text) == Some(false);
         match what {
             _ if text.is_empty() => {}
             Raid::Mode if off => self.end_raid(guild, by).await?,
             Raid::Mode => {
-                let lasts = match text.as_str() {
-                    "on" | "yes" | "true" => LASTS.to_owned(),
-                    time => span(time).ok_or_else(usage)?,
+                let lasts = match yes_or_no(&text) {
+                    Some(_) => self.raid_lasts(guild).await,
+                    None => span(&text).ok_or_else(usage)?,
                 };
                 self.change_rules(guild, by, |rules| with_joins(rules, None))
                     .await?;
@@ -69,17 +68,46 @@ impl Commands {
                 if !off && count.is_none() {
                     return Err(usage().into());
                 }
-                self.change_rules(guild, by, |rules| with_auto(rules, count))
+                let lasts = self.raid_lasts(guild).await;
+                self.change_rules(guild, by, |rules| with_auto(rules, count, &lasts))
                     .await?;
+            }
+            Raid::Time => {
+                let span: Span = text.parse().map_err(|_| usage())?;
+                let seconds = span.delta().num_seconds().unsigned_abs();
+                if !TelegramSettings::RAID_TIMES.contains(&seconds) {
+                    return Err(usage().into());
+                }
+                let change = [("telegram.raidSeconds", json!(seconds))];
+                self.asking.choose(guild, by, &change).await?;
+                self.speaker.chosen(guild);
+                let lasts = show_duration(span.delta().num_milliseconds());
+                self.change_rules(guild, by, |rules| match auto(rules) {
+                    None => Ok(rules.to_owned()),
+                    count => with_auto(rules, count, &lasts),
+                })
+                .await?;
             }
         }
         let listed = self.asking.route(Route::new(guild, by, "listModes")).await?;
         let modes = listed.body.unwrap_or_default();
         let rules = self.rules(guild, by).await?.0;
-        let words = state(&modes, &rules, tongue);
+        let mut words = state(&modes, &rules, tongue);
+        if what == Raid::Time {
+            let seconds = self.speaker.settings(guild).await.telegram.raid_seconds;
+            let time = tongue.span(crate::words::seconds(seconds));
+            words = format!("{words}\n{}", tongue.say("raid.lasts", &[("time", &time)]));
+        }
         let line = Line::answer(&said.message, words).staying(LOOK_STAYS);
         self.tell_later(&said.message, line);
         Ok(())
+    }
+
+    /// How long a raid lasts where nobody says it, as rules write it.
+    async fn raid_lasts(&self, guild: &GuildId) -> String {
+        let seconds = self.speaker.settings(guild).await.telegram.raid_seconds;
+        let span = crate::words::seconds(seconds);
+        show_duration(span.delta().num_milliseconds())
     }
 
     /// It is over, whoever said that it began. Where it is not in force, nothing is to be done.
@@ -118,13 +146,19 @@ fn with_joins(rules: &str, ban: Option<&str>) -> Result<String, ByHand> {
 }
 
 /// The rules with the one that raises the mode when so many come within a minute, or without it.
-fn with_auto(rules: &str, count: Option<u32>) -> Result<String, ByHand> {
+fn with_auto(rules: &str, count: Option<u32>, lasts: &str) -> Result<String, ByHand> {
     let Some(count) = count else {
         return amend::with_rule(rules, AUTO, None);
     };
     let counts = format!("of: [guild], distinct: author, within: 1m, at_least: {count}");
-    let lines = rule(&["join"], None, Some(&counts), &[format!("raise raid {LASTS}")]);
+    let lines = rule(&["join"], None, Some(&counts), &[format!("raise raid {lasts}")]);
     with_joins(&amend::with_rule(rules, AUTO, Some(&lines))?, None)
+}
+
+/// From how many within a minute it begins by itself, if it does.
+fn auto(rules: &str) -> Option<u32> {
+    let (_, rule) = amend::rules(rules).into_iter().find(|(id, _)| id == AUTO)?;
+    rule["count"]["at_least"].as_str()?.parse().ok()
 }
 
 fn state(modes: &Value, rules: &str, tongue: &Tongue) -> String {
@@ -140,11 +174,7 @@ fn state(modes: &Value, rules: &str, tongue: &Tongue) -> String {
     };
     let joins = then(rules, JOINS).and_then(|then| Punishment::of(&then).word());
     let joins = joins.map(|mode| tongue.say("raid.joins", &[("mode", &mode)]));
-    let auto = amend::rules(rules).into_iter().find(|(id, _)| id == AUTO);
-    let auto = auto.map(|(_, rule)| {
-        let count = rule["count"]["at_least"].as_str().unwrap_or_default().to_owned();
-        tongue.say("raid.auto", &[("count", &count)])
-    });
+    let auto = auto(rules).map(|count| tongue.say("raid.auto", &[("count", &count)]));
     let parts = [Some(mode), joins, auto];
     parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
@@ -157,15 +187,18 @@ mod tests {
 
     #[test]
     fn a_raid_is_two_rules() {
-        let auto = with_auto(NONE, Some(12)).unwrap();
-        assert_eq!(then(&auto, AUTO).unwrap(), ["raise raid 6h"]);
-        assert_eq!(then(&auto, JOINS).unwrap(), ["ban 1h"]);
-        let longer = with_joins(&auto, Some("ban 8h")).unwrap();
+        let first = with_auto(NONE, Some(12), "6h").unwrap();
+        assert_eq!(then(&first, AUTO).unwrap(), ["raise raid 6h"]);
+        assert_eq!(then(&first, JOINS).unwrap(), ["ban 1h"]);
+        let longer = with_joins(&first, Some("ban 8h")).unwrap();
         // What somebody chose is left as it is.
-        let again = with_auto(&longer, Some(20)).unwrap();
+        let again = with_auto(&longer, Some(20), "1d").unwrap();
         assert_eq!(then(&again, JOINS).unwrap(), ["ban 8h"]);
-        assert!(again.contains("at_least: 20"));
-        let off = with_auto(&again, None).unwrap();
+        assert_eq!(
+            (auto(&again), then(&again, AUTO).unwrap()),
+            (Some(20), vec!["raise raid 1d".to_owned()])
+        );
+        let off = with_auto(&again, None, "1d").unwrap();
         assert_eq!((then(&off, AUTO), then(&off, JOINS).unwrap().len()), (None, 1));
     }
 }

@@ -9,7 +9,7 @@ use lockdown_policy::show_duration;
 use serde_json::Value;
 
 /// Rules to begin with.
-const NONE: &str = "version: 1\nrules:\n";
+pub(super) const NONE: &str = "version: 1\nrules:\n";
 /// How often a change is tried again that somebody else came first with.
 const TRIES: u32 = 4;
 /// The label of those whom such rules do not concern.

@@ -103,7 +103,7 @@ impl Commands {
         }
     }
 
-    /// Says what came of a wish, once Telegram has answered; silently, the command itself goes and nothing is said.
+    /// Says what came of a wish, once Telegram has answered; silently, nothing is said.
     pub(super) fn follow(
         self: &Arc<Self>,
         message: &Message,
@@ -112,8 +112,6 @@ impl Commands {
         wished: Wished,
     ) {
         if silent {
-            self.sweeper
-                .delete_unasked(&message.guild_id, &message.message_id);
             return;
         }
         let (this, message) = (Arc::clone(self), message.clone());

@@ -1,7 +1,7 @@
 //! What is spam here, and what is not: moderators' word removes, punishes or forgives, and is learned.
 
 use super::deed::Learn;
-use super::parse::{Command, answers};
+use super::parse::{Command, answers, is_sure};
 use super::{Commands, LOOK_STAYS, No, OUTCOME_STAYS, Said, Stop};
 use crate::ask::{Route, Unanswered};
 use crate::log::{not_spam, take_back};
@@ -129,14 +129,7 @@ impl Commands {
         let message = &said.message;
         let (guild, by) = (&message.guild_id, &message.author_id);
         let tongue = self.speaker.tongue(guild).await;
-        let sure = ["yes", "да", "sim"];
-        let word = command
-            .reason
-            .as_deref()
-            .unwrap_or_default()
-            .trim()
-            .to_lowercase();
-        let words = if sure.contains(&word.as_str()) {
+        let words = if is_sure(command) {
             let forgotten = self.asking.route(Route::new(guild, by, "forgetLessons")).await?;
             let body = forgotten.body.unwrap_or_default();
             tongue.count("spam.forgotten", body["count"].as_u64().unwrap_or_default(), &[])

@@ -1,6 +1,6 @@
 //! The warnings that count against somebody: looked at, and taken back all together.
 
-use super::parse::{Command, Fault};
+use super::parse::{Command, Fault, is_sure};
 use super::{Commands, LOOK_STAYS, No, Said, Stop};
 use crate::ask::Route;
 use crate::speaker::Line;
@@ -21,8 +21,10 @@ struct Warning {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Page {
     cases: Vec<Warning>,
+    next_cursor: Option<String>,
 }
 
 // === impl Commands ===
@@ -60,13 +62,7 @@ impl Commands {
         let subject = self.subject(command)?.ok_or(No::Fault(Fault::Whom))?;
         let warnings = self.counting(guild, by, &subject).await?;
         for warning in &warnings {
-            let params = [("caseNumber", warning.case_number.to_string())];
-            let route = Route {
-                params: &params,
-                key: Some(format!("telegram:forgive:{}:{}", said.event, warning.case_number)),
-                ..Route::new(guild, by, "unwarn")
-            };
-            self.asking.route(route).await?;
+            self.take_back(said, warning).await?;
         }
         let (tongue, name) = (self.speaker.tongue(guild).await, self.name(&subject));
         let count = u64::try_from(warnings.len()).unwrap_or(u64::MAX);
@@ -81,21 +77,69 @@ impl Commands {
         Ok(())
     }
 
-    /// Those that count, newest first.
+    /// Takes back all warnings of everybody, which nobody does by accident.
+    pub(super) async fn forgive_all(self: &Arc<Self>, said: &Said, command: &Command) -> Result<(), Stop> {
+        let (guild, by) = (&said.message.guild_id, &said.message.author_id);
+        let tongue = self.speaker.tongue(guild).await;
+        let words = if is_sure(command) {
+            let (mut count, mut after) = (0, None);
+            loop {
+                let page = self.page(guild, by, None, after.take()).await?;
+                for warning in &page.cases {
+                    self.take_back(said, warning).await?;
+                    count += 1;
+                }
+                match page.next_cursor {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
+            }
+            self.did(said, "resetallwarns", count).await?;
+            tongue.count("warnings_all_gone", count, &[])
+        } else {
+            tongue.say("warnings_all_usage", &[])
+        };
+        self.tell_later(
+            &said.message,
+            Line::answer(&said.message, words).staying(LOOK_STAYS),
+        );
+        Ok(())
+    }
+
+    async fn take_back(&self, said: &Said, warning: &Warning) -> Result<(), Stop> {
+        let params = [("caseNumber", warning.case_number.to_string())];
+        let route = Route {
+            params: &params,
+            key: Some(format!("telegram:forgive:{}:{}", said.event, warning.case_number)),
+            ..Route::new(&said.message.guild_id, &said.message.author_id, "unwarn")
+        };
+        Ok(self.asking.route(route).await.map(drop)?)
+    }
+
+    /// Those of somebody that count, newest first.
     async fn counting(&self, guild: &GuildId, by: &UserId, subject: &UserId) -> Result<Vec<Warning>, Stop> {
-        let query = [
-            ("userId", subject.to_string()),
+        Ok(self.page(guild, by, Some(subject), None).await?.cases)
+    }
+
+    async fn page(
+        &self,
+        guild: &GuildId,
+        by: &UserId,
+        subject: Option<&UserId>,
+        after: Option<String>,
+    ) -> Result<Page, Stop> {
+        let mut query = vec![
             ("type", "warn".to_owned()),
             ("state", "applied".to_owned()),
             ("limit", MOST.to_string()),
         ];
+        query.extend(subject.map(|subject| ("userId", subject.to_string())));
+        query.extend(after.map(|after| ("cursor", after)));
         let route = Route {
             query: &query,
             ..Route::new(guild, by, "listCases")
         };
         let body = self.asking.route(route).await?.body.unwrap_or_default();
-        let page = Page::deserialize(&body);
-        page.map(|page| page.cases)
-            .map_err(|error| Stop::Again(error.to_string()))
+        Page::deserialize(&body).map_err(|error| Stop::Again(error.to_string()))
     }
 }

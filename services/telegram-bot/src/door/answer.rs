@@ -5,7 +5,7 @@ use super::question::{AGAIN, PRESS};
 use super::{Door, passing};
 use crate::ask::Unanswered;
 use lockdown_events::{Action, ButtonPressed, EventId, GuildId, ModerationAction, Origin, Platform, UserId};
-use lockdown_moderation::Platform as _;
+use lockdown_moderation::{CaptchaLate, Platform as _, Term};
 
 /// The name of the rule by which they go who do not answer.
 const RULE: &str = "captcha";
@@ -56,7 +56,13 @@ impl Door {
                 .answer(pressed, &tongue.say("captcha.passed", &[]))
                 .await;
         } else {
-            self.fail(&challenge, &tongue.say("captcha.failed", &[])).await?;
+            // Whoever answered wrongly is not let off by waiting.
+            let late = match self.speaker.settings(guild).await.telegram.captcha_late {
+                CaptchaLate::Free => CaptchaLate::Kick,
+                late => late,
+            };
+            self.fail(&challenge, &tongue.say("captcha.failed", &[]), late)
+                .await?;
             let words = if wanted == State::Failed {
                 "captcha.answer_wrong"
             } else {
@@ -85,7 +91,9 @@ impl Door {
             return Err("somebody else decides the same challenge".to_owned());
         }
         let tongue = self.speaker.tongue(guild).await;
-        self.fail(&challenge, &tongue.say("captcha.late", &[])).await
+        let late = self.speaker.settings(guild).await.telegram.captcha_late;
+        self.fail(&challenge, &tongue.say("captcha.late", &[]), late)
+            .await
     }
 
     async fn pass(&self, challenge: &Challenge) -> Result<(), String> {
@@ -113,12 +121,17 @@ impl Door {
         }
     }
 
-    async fn fail(&self, challenge: &Challenge, why: &str) -> Result<(), String> {
+    async fn fail(&self, challenge: &Challenge, why: &str, late: CaptchaLate) -> Result<(), String> {
         let (guild, user) = (&challenge.guild, &challenge.user);
-        if challenge.asks {
-            self.turn_away(guild, user).await?;
-        } else {
-            self.kick(challenge, why).await?;
+        match late {
+            _ if challenge.asks => self.turn_away(guild, user).await?,
+            CaptchaLate::Kick => self.kick(challenge, why).await?,
+            CaptchaLate::Free => self.free(challenge).await?,
+            // Until now it would have ended by itself.
+            CaptchaLate::Mute => match self.telegram.mute(guild, user, Term::Forever, "").await {
+                Ok(()) => {}
+                Err(error) => passing("leave somebody silent who did not answer", guild, user, &error)?,
+            },
         }
         self.drop(challenge).await?;
         self.tidy(challenge);

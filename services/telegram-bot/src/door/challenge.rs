@@ -227,6 +227,7 @@ impl Door {
         let span = tongue.span(crate::words::seconds(seconds));
         let question = Question::new(&Asked {
             tongue,
+            button: settings.captcha_button.as_deref(),
             kind: match settings.captcha {
                 Captcha::Off => Captcha::Button,
                 kind => kind,
@@ -241,6 +242,7 @@ impl Door {
         let line = Line {
             words: question.words,
             html: !of.asks,
+            thread: settings.action_topic.clone().filter(|_| !of.asks),
             buttons: question.buttons,
             picture: question.picture,
             // Should all else fail.

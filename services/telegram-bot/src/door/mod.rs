@@ -18,7 +18,7 @@ use crate::ask::Asking;
 use crate::client::Client;
 use crate::due::Due;
 use crate::platform::Telegram;
-use crate::speaker::{Line, Speaker};
+use crate::speaker::{Line, Speaker, unlinked};
 use crate::sweeper::Sweeper;
 use anyhow::Context as _;
 use chrono::TimeDelta;
@@ -90,7 +90,7 @@ impl Door {
             Event::User(UserEvent::JoinRequested(asked)) if self.is_fresh(received) => {
                 self.once(event, || self.asked(asked, event)).await
             }
-            Event::User(UserEvent::Left(left)) => self.left(left).await,
+            Event::User(UserEvent::Left(left)) => self.left(left, received).await,
             Event::Message(MessageEvent::ButtonPressed(pressed)) => self.pressed(pressed).await,
             _ => Ok(()),
         };
@@ -147,24 +147,44 @@ impl Door {
         }
     }
 
-    async fn left(&self, left: &UserLeft) -> Result<(), String> {
-        self.drop_challenge(&left.guild_id, &left.user_id).await
+    async fn left(&self, left: &UserLeft, received: &Received) -> Result<(), String> {
+        let (guild, user) = (&left.guild_id, &left.user_id);
+        self.drop_challenge(guild, user).await?;
+        let settings = self.speaker.settings(guild).await;
+        let Some(text) = settings
+            .telegram
+            .goodbye
+            .as_ref()
+            .filter(|_| self.is_fresh(received))
+        else {
+            return Ok(());
+        };
+        let name = left.names.display_name.as_deref().unwrap_or(user.as_str());
+        self.once(received.envelope.event_id, || async {
+            self.say_filled(guild, text, name, &settings.telegram).await;
+            Ok(())
+        })
+        .await
     }
 
     /// Says what the community says to who comes.
     async fn welcome(&self, guild: &GuildId, name: &str, settings: &TelegramSettings) {
-        let Some(text) = &settings.welcome else {
-            return;
-        };
-        let chat = self.title(guild).await;
+        if let Some(text) = &settings.welcome {
+            self.say_filled(guild, text, name, settings).await;
+        }
+    }
+
+    async fn say_filled(&self, guild: &GuildId, text: &str, name: &str, settings: &TelegramSettings) {
+        let (name, chat) = (unlinked(name), self.title(guild).await);
         let rules = settings.rules.as_deref().unwrap_or_default();
         let line = Line {
-            words: fill(text, &[("{name}", name), ("{chat}", &chat), ("{rules}", rules)]),
+            words: fill(text, &[("{name}", &name), ("{chat}", &chat), ("{rules}", rules)]),
+            thread: settings.action_topic.clone(),
             stays: Some(WELCOME_STAYS),
             ..Line::default()
         };
         if let Err(error) = self.speaker.say(guild, &line).await {
-            tracing::warn!(%guild, "Could not welcome somebody: {error}");
+            tracing::warn!(%guild, "Could not say what is said to who comes or goes: {error}");
         }
     }
 

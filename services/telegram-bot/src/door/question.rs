@@ -28,6 +28,8 @@ pub(super) struct Question {
 pub(super) struct Asked<'a> {
     pub(super) tongue: &'a Tongue,
     pub(super) kind: Captcha,
+    /// What stands on the button, where the community chose it.
+    pub(super) button: Option<&'a str>,
     /// The community into which somebody asks to be let: they are asked alone.
     pub(super) asks: Option<&'a str>,
     pub(super) user: &'a UserId,
@@ -49,7 +51,7 @@ impl Question {
             Captcha::Question => Self::sum(asked),
             Captcha::Off | Captcha::Button => Self {
                 words: asked.say("press", &[]),
-                buttons: vec![vec![(asked.tongue.say("captcha.button", &[]), asked.data("0"))]],
+                buttons: vec![vec![(asked.button(), asked.data("0"))]],
                 picture: None,
                 right: 0,
             },
@@ -124,6 +126,11 @@ impl Asked<'_> {
         self.tongue.say(&format!("{stem}{what}"), &with)
     }
 
+    fn button(&self) -> String {
+        let own = self.button.map(str::to_owned);
+        own.unwrap_or_else(|| self.tongue.say("captcha.button", &[]))
+    }
+
     fn data(&self, choice: &str) -> String {
         let about = self.asks.map(|guild| format!("~{guild}")).unwrap_or_default();
         format!("{PRESS}{}:{choice}{about}", self.user)
@@ -144,6 +151,7 @@ mod tests {
                 Question::new(&Asked {
                     tongue: WORDS.tongue(None),
                     kind: Captcha::Picture,
+                    button: None,
                     asks: None,
                     user: &user,
                     event: serde_json::from_str(&event).unwrap(),

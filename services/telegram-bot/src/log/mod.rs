@@ -174,10 +174,19 @@ impl Log {
         let by = deed.moderator_id.as_ref();
         let by = by.map_or_else(String::new, |by| self.name(by.as_str()));
         let count = deed.count.unwrap_or(1);
-        let words = tongue.say(
-            "log.deed",
-            &[("by", &by), ("deed", &deed.deed), ("count", &count)],
-        );
+        let words = match &deed.user_id {
+            Some(whom) => {
+                let name = self.name(whom.as_str());
+                tongue.say(
+                    "log.deed_to",
+                    &[("by", &by), ("deed", &deed.deed), ("name", &name)],
+                )
+            }
+            None => tongue.say(
+                "log.deed",
+                &[("by", &by), ("deed", &deed.deed), ("count", &count)],
+            ),
+        };
         self.note(&deed.guild_id, LogCategory::Sanctions, words).await;
         Ok(())
     }

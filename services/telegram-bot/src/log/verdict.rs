@@ -131,7 +131,10 @@ impl Log {
         if !place.tells(LogCategory::Rules) {
             return;
         }
-        let (Ok(from), Ok(to)) = (self.client.chat(guild), self.client.chat(&place.chat)) else {
+        let (Ok(from), Ok(to)) = (
+            self.client.chat_of_messages(guild),
+            self.client.chat(&place.chat),
+        ) else {
             return;
         };
         let mut numbers: Vec<i32> = messages

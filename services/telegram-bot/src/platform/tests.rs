@@ -401,3 +401,34 @@ async fn a_group_that_moved_is_followed() {
     town.telegram.unban(&old, &mallory, "").await.unwrap();
     assert!(!town.fake.status(moved, town.mallory).is_banned());
 }
+
+#[tokio::test]
+async fn what_is_about_a_message_hits_no_other_where_the_group_lives_now() {
+    let town = Town::build().await;
+    let group = town.fake.add_group("Village", town.owner);
+    let rights = Status::administrator(Permissions::administrator());
+    town.fake.set_status(group, town.owner, town.bot, rights);
+    let bad: Vec<i64> = (0..3).map(|_| town.fake.say(group, town.owner, "bad")).collect();
+    let moved = town.fake.migrate(group);
+    let good: Vec<i64> = (0..5).map(|_| town.fake.say(moved, town.owner, "good")).collect();
+    assert!(
+        bad.iter().any(|number| good.contains(number)),
+        "numbers begin anew"
+    );
+    let channel = ChannelId::new(&group.to_string()).unwrap();
+    // Before it is known that the group moved, and after.
+    for _ in 0..2 {
+        town.telegram
+            .delete(&guild(group), &channel, &messages(&bad), "")
+            .await
+            .unwrap();
+        let left = town.fake.messages(moved);
+        assert!(good.iter().all(|number| left.contains(number)), "{left:?}");
+    }
+    let fresh = good[0];
+    town.telegram
+        .delete(&guild(moved), &channel, &messages(&[fresh]), "")
+        .await
+        .unwrap();
+    assert!(!town.fake.messages(moved).contains(&fresh));
+}

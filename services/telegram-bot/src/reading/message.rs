@@ -7,10 +7,11 @@ use super::who::{Place, Who, author, user_id};
 use lockdown_events::{
     Author, ChannelId, Mentions, Message, MessageId, MessageRef, Names, Platform, Surface,
 };
+use lockdown_moderation::ServiceMessage;
 use serde_json::Value;
 
 /// Members without words for a reader; the chat's own, and other people's messages, which were read when they came.
-const SILENT: [&str; 33] = [
+const SILENT: [&str; 34] = [
     "business_connection_id",
     "chat_background_set",
     "delete_chat_photo",
@@ -43,6 +44,7 @@ const SILENT: [&str; 33] = [
     "sender_boost_count",
     "show_caption_above_media",
     "supergroup_chat_created",
+    "video_chat_scheduled",
     "video_chat_started",
 ];
 
@@ -104,6 +106,32 @@ const SPEAKING: [&str; 54] = [
     "write_access_allowed",
 ];
 
+/// Members by which Telegram itself says something, and what.
+const SERVICE: [(&str, ServiceMessage); 22] = [
+    ("new_chat_members", ServiceMessage::Join),
+    ("new_chat_participant", ServiceMessage::Join),
+    ("left_chat_member", ServiceMessage::Leave),
+    ("left_chat_participant", ServiceMessage::Leave),
+    ("pinned_message", ServiceMessage::Pin),
+    ("new_chat_title", ServiceMessage::Title),
+    ("new_chat_photo", ServiceMessage::Photo),
+    ("delete_chat_photo", ServiceMessage::Photo),
+    ("forum_topic_edited", ServiceMessage::Topic),
+    ("forum_topic_closed", ServiceMessage::Topic),
+    ("forum_topic_reopened", ServiceMessage::Topic),
+    ("general_forum_topic_hidden", ServiceMessage::Topic),
+    ("general_forum_topic_unhidden", ServiceMessage::Topic),
+    ("video_chat_scheduled", ServiceMessage::Call),
+    ("video_chat_started", ServiceMessage::Call),
+    ("video_chat_ended", ServiceMessage::Call),
+    ("video_chat_participants_invited", ServiceMessage::Call),
+    ("boost_added", ServiceMessage::Other),
+    ("chat_background_set", ServiceMessage::Other),
+    ("message_auto_delete_timer_changed", ServiceMessage::Other),
+    ("proximity_alert_triggered", ServiceMessage::Other),
+    ("web_app_data", ServiceMessage::Other),
+];
+
 /// Entities that we know; what else they carry is found by its shape.
 const ENTITIES: [&str; 20] = [
     "blockquote",
@@ -134,7 +162,10 @@ pub(super) struct Spoken {
     pub(super) at: Option<chrono::DateTime<chrono::Utc>>,
     pub(super) chat: Place,
     pub(super) migrated_to: Option<i64>,
+    pub(super) migrated_from: Option<i64>,
     pub(super) title: Option<String>,
+    /// By which the file of a document is asked for.
+    pub(super) file: Option<String>,
 }
 
 /// Reads a `Message`; `None` where not even its place can be told.
@@ -172,7 +203,7 @@ pub(super) fn message(mut record: Record) -> Option<Spoken> {
         (text, caption) => text.or(caption).unwrap_or_default(),
     };
     let migrated_to = record.number("migrate_to_chat_id");
-    record.skip(&["migrate_from_chat_id"]);
+    let migrated_from = record.number("migrate_from_chat_id");
     let mut message = Message {
         platform: Platform::Telegram,
         guild_id: chat.guild(),
@@ -204,7 +235,9 @@ pub(super) fn message(mut record: Record) -> Option<Spoken> {
         buttons: Vec::new(),
         surfaces: Vec::new(),
         unparsed: Vec::new(),
+        service: service(&record),
     };
+    let file = record.inner_text("document", "file_id").map(str::to_owned);
     take_media(&mut record, &mut message, &mut page);
     let title = record.text("new_chat_title");
     page.surfaces.extend(title.iter().map(|title| Surface {
@@ -227,8 +260,17 @@ pub(super) fn message(mut record: Record) -> Option<Spoken> {
         at,
         chat,
         migrated_to,
+        migrated_from,
         title,
+        file,
     })
+}
+
+/// What Telegram itself says by a message. A topic that begins and a group that does are no such thing: those cannot be taken
+/// away.
+fn service(record: &Record) -> Option<String> {
+    let (_, what) = SERVICE.iter().find(|(name, _)| record.has(name))?;
+    Some(what.as_str().to_owned())
 }
 
 /// The message that is answered, and whose it was.

@@ -22,4 +22,4 @@ mod tests;
 
 pub(crate) use member::rights_of;
 pub(crate) use record::Record;
-pub(crate) use update::{Read, Told, read};
+pub(crate) use update::{Private, Read, Told, read};

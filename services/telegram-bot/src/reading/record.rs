@@ -47,9 +47,10 @@ impl Record {
         self.take(name, Value::as_i64)
     }
 
-    /// The whole name of a person.
+    /// The whole name of a person, if there is anything in it: that of a deleted account is empty.
     pub(crate) fn name(&mut self) -> Option<String> {
-        match (self.text("first_name"), self.text("last_name")) {
+        let mut part = |name| self.text(name).filter(|part| !part.trim().is_empty());
+        match (part("first_name"), part("last_name")) {
             (Some(first), Some(last)) => Some(format!("{first} {last}")),
             (first, last) => first.or(last),
         }

@@ -357,6 +357,50 @@ fn what_speaks_is_told_apart() {
 }
 
 #[test]
+fn an_empty_name_is_none() {
+    for (first, last, is) in [
+        ("Eve", "Smith", Some("Eve Smith")),
+        ("", "Smith", Some("Smith")),
+        ("Eve", " ", Some("Eve")),
+        ("", "", None),
+    ] {
+        let from = json!({ "id": 9, "is_bot": false, "first_name": first, "last_name": last });
+        let message = spoken(&json!({ "from": from, "text": "x" }));
+        assert_eq!(message.author.names.display_name.as_deref(), is);
+    }
+}
+
+#[test]
+fn what_telegram_itself_says_is_told_from_what_people_write() {
+    let user = json!({ "id": 9, "is_bot": false, "first_name": "Eve" });
+    for (extra, is) in [
+        (json!({ "new_chat_members": [user] }), Some("join")),
+        (json!({ "left_chat_member": user }), Some("leave")),
+        (
+            json!({ "pinned_message": { "message_id": 1, "text": "x" } }),
+            Some("pin"),
+        ),
+        (json!({ "new_chat_title": "x" }), Some("title")),
+        (json!({ "delete_chat_photo": true }), Some("photo")),
+        (json!({ "forum_topic_closed": {} }), Some("topic")),
+        (
+            json!({ "video_chat_scheduled": { "start_date": 1 } }),
+            Some("call"),
+        ),
+        (json!({ "boost_added": { "boost_count": 1 } }), Some("other")),
+        (
+            json!({ "forum_topic_created": { "name": "x", "icon_color": 1 } }),
+            None,
+        ),
+        (json!({ "text": "x" }), None),
+    ] {
+        let message = spoken(&extra);
+        assert_eq!(message.service.as_deref(), is, "{extra}");
+        assert_eq!(message.unparsed, [""; 0], "{extra}");
+    }
+}
+
+#[test]
 fn what_cannot_be_placed_is_said() {
     let update = |body: Value| read(Record::of(body).unwrap(), OWN, "native");
     assert!(
@@ -367,5 +411,5 @@ fn what_cannot_be_placed_is_said() {
     );
     // What is said to the bot alone is in no community.
     let alone = json!({ "update_id": 1, "message": { "message_id": 1, "chat": { "id": 5, "type": "private" }, "text": "/start" } });
-    assert!(matches!(update(alone), Read::Private(..)));
+    assert!(matches!(update(alone), Read::Private(_)));
 }

@@ -21,12 +21,23 @@ pub(crate) struct Told {
     pub(crate) event: Event,
 }
 
+/// What somebody said to the bot alone.
+#[derive(Debug)]
+pub(crate) struct Private {
+    pub(crate) message: Message,
+    pub(crate) at: Option<DateTime<Utc>>,
+    /// The language that they read.
+    pub(crate) language: Option<String>,
+    /// By which the file that they sent along is asked for.
+    pub(crate) file: Option<String>,
+}
+
 /// What came of an update.
 #[derive(Debug)]
 pub(crate) enum Read {
     Told(Vec<Told>),
-    /// What somebody said to the bot alone, which is in no community, and the language that they read.
-    Private(Box<Message>, Option<String>),
+    /// What somebody said to the bot alone, which is in no community.
+    Private(Box<Private>),
     /// A kind of update that means nothing to us.
     Other(String),
     /// One that should mean something, and could not be placed.
@@ -44,7 +55,12 @@ pub(crate) fn read(update: Record, own: i64, native_id: &str) -> Read {
             let language = body.inner_text("from", "language_code").map(str::to_owned);
             match message(body) {
                 Some(spoken) if spoken.chat.private => {
-                    return Read::Private(Box::new(spoken.message), language);
+                    return Read::Private(Box::new(Private {
+                        message: spoken.message,
+                        at: spoken.at,
+                        language,
+                        file: spoken.file,
+                    }));
                 }
                 spoken => spoken.map(|spoken| said(spoken, false)),
             }
@@ -70,7 +86,9 @@ fn said(spoken: Spoken, edited: bool) -> Vec<Told> {
         at,
         chat,
         migrated_to,
+        migrated_from,
         title,
+        file: _,
     } = spoken;
     if chat.private {
         return Vec::new();
@@ -91,6 +109,20 @@ fn said(spoken: Spoken, edited: bool) -> Vec<Told> {
         };
         told.push(Told {
             purpose: "chat",
+            at,
+            event: GuildEvent::Update(update).into(),
+        });
+    }
+    // Both sides tell of a move, and whichever is read first counts.
+    if let Some(from) = migrated_from {
+        let update = GuildUpdate {
+            platform: Platform::Telegram,
+            guild_id: guild_id(from),
+            changes: Vec::new(),
+            migrated_to: Some(chat.guild()),
+        };
+        told.push(Told {
+            purpose: "moved",
             at,
             event: GuildEvent::Update(update).into(),
         });

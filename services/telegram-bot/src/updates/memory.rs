@@ -3,6 +3,7 @@
 
 use super::people::People;
 use crate::client::Client;
+use crate::speaker::unlinked;
 use crate::sweeper::Sweeper;
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_events::{Event, GuildEvent, GuildId, Message, MessageEvent, MessageId, UserEvent, UserId};
@@ -163,9 +164,9 @@ impl Memory {
         self.state().people.find(username)?.as_str().parse().ok()
     }
 
-    /// What somebody is called, if they were seen.
+    /// What somebody is called, as we say it, if they were seen.
     pub(crate) fn name_of(&self, user: &UserId) -> Option<String> {
-        self.state().people.name(user).map(str::to_owned)
+        self.state().people.name(user).map(unlinked)
     }
 
     /// About when a message came, if that is remembered: within some minutes.

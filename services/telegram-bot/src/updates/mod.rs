@@ -12,21 +12,19 @@ pub(crate) use poll::poll;
 pub(crate) use webhook::Webhook;
 
 use crate::administrators::Administrators;
-use crate::client::{Class, Client};
+use crate::client::Client;
+use crate::commands::Commands;
 use crate::reading::{Read, Record, Told, read};
-use crate::speaker::{Line, Speaker};
-use crate::words::WORDS;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use lockdown_bus::{Backoff, Bus, EventError, PublishError};
-use lockdown_events::{Envelope, EventId, Message, Source, Traceparent};
+use lockdown_events::{Envelope, EventId, Source, Traceparent};
 use lockdown_runtime::health::Component;
 use lockdown_runtime::probe::innermost;
 use lockdown_runtime::{Clock, chain, telemetry};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
-use teloxide::prelude::ChatId;
 use teloxide::{ApiError, RequestError};
 
 /// What we want to be told of. Members and reactions come only when they are named.
@@ -52,7 +50,7 @@ const BACKOFF: Backoff = Backoff {
 #[derive(Clone)]
 pub(crate) struct Intake {
     pub(crate) client: Client,
-    pub(crate) speaker: Speaker,
+    pub(crate) commands: Arc<Commands>,
     pub(crate) bus: Bus,
     pub(crate) clock: Clock,
     pub(crate) administrators: Arc<Administrators>,
@@ -139,8 +137,9 @@ impl Intake {
         };
         match read(record, own, &format!("telegram:{own}:{id}")) {
             Read::Told(told) => told,
-            Read::Private(message, language) => {
-                self.answer_alone(&message, language.as_deref());
+            Read::Private(private) => {
+                let event = self.event_id(private.at, id, "alone");
+                tokio::spawn(Arc::clone(&self.commands).alone(*private, event));
                 Vec::new()
             }
             Read::Other(kind) => {
@@ -155,35 +154,15 @@ impl Intake {
         }
     }
 
-    /// Whoever writes to the bot alone learns what it is for. Nothing depends on it, so it is not kept anywhere.
-    fn answer_alone(&self, message: &Message, language: Option<&str>) {
-        let Ok(chat) = message.channel_id.as_str().parse().map(ChatId) else {
-            return;
-        };
-        if !message.content.starts_with('/') {
-            return;
-        }
-        let (speaker, line) = (
-            self.speaker.clone(),
-            Line::answer(message, WORDS.tongue(language).say("help", &[])),
-        );
-        tokio::spawn(async move {
-            if let Err(error) = speaker.send(Class::Notice, chat, &line).await {
-                tracing::debug!("Could not answer somebody alone: {error}");
-            }
-        });
+    /// It must not depend on when we read the update.
+    fn event_id(&self, at: Option<DateTime<Utc>>, update: i64, purpose: &str) -> EventId {
+        let (own, update) = (self.client.own().to_string(), update.to_string());
+        let what = ["telegram", &own, &update, purpose];
+        EventId::observed(at.unwrap_or(DateTime::UNIX_EPOCH), &what)
     }
 
     fn envelope(&self, update: i64, told: &Told) -> Result<Envelope, lockdown_events::EncodeError> {
-        // The id must not depend on when we read it.
-        let at = told.at.unwrap_or(DateTime::UNIX_EPOCH);
-        let what = [
-            "telegram",
-            &self.client.own().to_string(),
-            &update.to_string(),
-            told.purpose,
-        ];
-        let id = EventId::observed(at, &what);
+        let id = self.event_id(told.at, update, told.purpose);
         let at = told.at.unwrap_or_else(|| self.clock.now());
         let mut envelope = Envelope::new(id, at, Source::TelegramBot, None, &told.event)?;
         envelope.traceparent = telemetry::traceparent().and_then(|text| Traceparent::new(&text));

@@ -137,6 +137,23 @@ pub(crate) async fn everybody_may_call_for_help(town: Town) {
     assert!(text.contains(&format!("tg://user?id={owner}")) && !text.contains(&format!("id={bot}")));
     reply(&town, mallory, spam, "hey @admin, look");
     hears(&town, "The administrators were called for that already.").await;
+    // Nobody calls them again and again.
+    for _ in 0..5 {
+        town.telegram.say(chat, eve, "/report");
+    }
+    let again = || {
+        let said = town.telegram.said(chat, bot);
+        let again = said
+            .iter()
+            .filter(|said| said.contains("called for that already"));
+        again.count()
+    };
+    until("she is told each time", || again() == 6).await;
+    let said = town.telegram.said(chat, bot);
+    let called = said
+        .iter()
+        .filter(|said| said.starts_with("The administrators were called.<"));
+    assert_eq!(called.count(), 1);
     let kept = town.telegram.say(chat, owner, "be kind");
     reply(&town, mallory, kept, "/report");
     hears(&town, "They keep order here, so nobody was called.").await;

@@ -284,7 +284,9 @@ impl FakeTelegram {
         let mut new = Chat::new(to, Kind::Supergroup, &old.title.clone());
         new.members.clone_from(&old.members);
         new.defaults = old.defaults.clone();
-        let by = *old.members.keys().next().expect("somebody owns the group");
+        let mut members = old.members.iter();
+        let owner = members.find(|(_, status)| matches!(status, Status::Creator { .. }));
+        let by = *owner.expect("somebody owns the group").0;
         world.chats.insert(to, new);
         world.post(group, by, None, &json!({ "migrate_to_chat_id": to }));
         world.chat(group).migrated_to = Some(to);
@@ -304,6 +306,19 @@ impl FakeTelegram {
         if let Some(queue) = lock(&self.state).queues.get_mut(&bot) {
             queue.give_again();
         }
+    }
+
+    /// Somebody sends a bot a file, alone, with these words below it.
+    pub fn send_file(&self, who: i64, bytes: &[u8], caption: &str) -> i64 {
+        let file = {
+            let mut world = lock(&self.state);
+            let file = format!("file{}", world.number());
+            world.files.insert(file.clone(), bytes.to_vec());
+            file
+        };
+        let document =
+            json!({ "file_id": file, "file_unique_id": format!("u{file}"), "file_size": bytes.len() });
+        self.post(who, who, &json!({ "caption": caption, "document": document }))
     }
 
     // --- what goes wrong ---
@@ -425,6 +440,21 @@ impl FakeTelegram {
     /// What presses of buttons were answered with.
     pub fn answered(&self) -> Vec<(String, Option<String>)> {
         lock(&self.state).answered.clone()
+    }
+
+    /// The files that bots sent, with their names.
+    pub fn uploads(&self) -> Vec<(String, Vec<u8>)> {
+        lock(&self.state).uploads.clone()
+    }
+
+    /// The topics of a forum that are open.
+    pub fn open_topics(&self, chat: i64) -> Vec<i64> {
+        let world = lock(&self.state);
+        let topics = world.chats[&chat].topics.iter();
+        topics
+            .filter(|(_, open)| **open)
+            .map(|(thread, _)| *thread)
+            .collect()
     }
 
     /// Its time, which is the clock's that it was started with.

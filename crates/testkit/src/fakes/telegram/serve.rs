@@ -13,7 +13,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,19 @@ const WEBHOOK_PAUSE: Duration = Duration::from_millis(50);
 pub(super) fn router(state: Shared) -> Router {
     Router::new()
         .route("/{bot}/{method}", post(call).get(call))
+        .route("/file/{bot}/{*path}", get(file))
         .with_state(state)
+}
+
+/// A file, for bots that know where it is.
+async fn file(State(state): State<Shared>, Path((bot, path)): Path<(String, String)>) -> Response {
+    let world = lock(&state);
+    let token = bot.strip_prefix("bot").unwrap_or_default();
+    let file = path.strip_prefix("documents/").and_then(|id| world.files.get(id));
+    match file {
+        Some(bytes) if world.tokens.contains_key(token) => bytes.clone().into_response(),
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 async fn call(
@@ -38,11 +50,13 @@ async fn call(
 ) -> Response {
     // The real server takes methods in any case; the library shouts their first letters.
     let method = method.to_ascii_lowercase();
-    let params = read(query, &headers, &body);
+    let mut files = Vec::new();
+    let params = read(query, &headers, &body, &mut files);
     let token = bot.strip_prefix("bot").unwrap_or_default();
     let (account, fault, outcome) = {
         let mut world = lock(&state);
         let now = world.now();
+        world.uploads.append(&mut files);
         let account = world.tokens.get(token).copied();
         let (given, mut params) = match params {
             Some(params) => (params.as_value(), Ok(params)),
@@ -115,7 +129,12 @@ async fn call(
     }
 }
 
-fn read(query: Vec<(String, String)>, headers: &HeaderMap, body: &[u8]) -> Option<Params> {
+fn read(
+    query: Vec<(String, String)>,
+    headers: &HeaderMap,
+    body: &[u8],
+    files: &mut Vec<(String, Vec<u8>)>,
+) -> Option<Params> {
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok());
@@ -123,15 +142,20 @@ fn read(query: Vec<(String, String)>, headers: &HeaderMap, body: &[u8]) -> Optio
         Some(kind) if kind.starts_with("application/json") && !body.is_empty() => Some(Params::new(
             serde_json::from_slice::<Map<String, Value>>(body).ok()?,
         )),
-        Some(kind) if kind.starts_with("multipart/form-data") => Some(Params::from_pairs(form(kind, body)?)),
+        Some(kind) if kind.starts_with("multipart/form-data") => {
+            Some(Params::from_pairs(form(kind, body, files)?))
+        }
         _ => Some(Params::from_pairs(query)),
     }
 }
 
 /// The fields of a form. In place of a file that a field attaches stands its size.
-fn form(kind: &str, body: &[u8]) -> Option<Vec<(String, String)>> {
-    let (files, fields): (Vec<Part<'_>>, Vec<Part<'_>>) =
-        parts(kind, body)?.into_iter().partition(|part| part.file.is_some());
+fn form(kind: &str, body: &[u8], sent: &mut Vec<(String, Vec<u8>)>) -> Option<Vec<(String, String)>> {
+    let (files, fields): (Vec<Part<'_>>, Vec<Part<'_>>) = parts(kind, body)?
+        .into_iter()
+        .partition(|part| part.file.is_some());
+    let named = |part: &Part<'_>| (part.file.unwrap_or_default().to_owned(), part.content.to_vec());
+    sent.extend(files.iter().map(named));
     let field = |part: &Part<'_>| {
         let text = std::str::from_utf8(part.content).ok()?;
         let text = match text.strip_prefix("attach://") {

@@ -30,6 +30,10 @@ pub(super) struct World {
     pub(super) answered: Vec<(String, Option<String>)>,
     /// What join requests with a query were answered with.
     pub(super) decided: Vec<(String, String)>,
+    /// Files that bots may ask for, by their ids.
+    pub(super) files: BTreeMap<String, Vec<u8>>,
+    /// Files that bots sent, each with its name.
+    pub(super) uploads: Vec<(String, Vec<u8>)>,
     next: i64,
 }
 
@@ -74,6 +78,8 @@ impl World {
             requests: Vec::new(),
             answered: Vec::new(),
             decided: Vec::new(),
+            files: BTreeMap::new(),
+            uploads: Vec::new(),
             next: 5_000_000_001,
         };
         for (id, name, username) in [

@@ -107,6 +107,16 @@ fn commands_are_read_as_people_write_them() {
         ("/adminlist please", &alone, Some("administrators - - please")),
         ("where is an @Admin?", &reply, Some("report - - -")),
         ("mail me @administration", &reply, None),
+        (" Spam\n", &reply, Some("learn(spam) - - -")),
+        ("BAN", &reply, Some("ban 666000 - -")),
+        ("warn", &reply, Some("warn 666000 - -")),
+        ("warn", &alone, None),
+        ("ban them", &reply, None),
+        ("kick", &reply, None),
+        ("/promote @Eve", &alone, Some("promote @eve - -")),
+        ("/demote", &reply, Some("demote 666000 - -")),
+        ("/restrict 2h noise", &reply, Some("mute 666000 2 hours noise")),
+        ("/reset yes", &alone, Some("transfer(reset) - - yes")),
         ("/banana 666000", &alone, None),
         ("ban 666000", &alone, None),
         ("/", &alone, None),
@@ -137,8 +147,38 @@ fn who_is_meant_is_not_guessed() {
     assert_eq!(short("/ban 666000", &forwarded), None);
     let bot = json!({ "from": { "id": 12, "is_bot": true, "first_name": "x" } });
     assert_eq!(short("/ban 666000", &bot), None);
+    let offered = json!({ "via_bot": { "id": 12, "is_bot": true, "first_name": "x" } });
+    assert_eq!(short("/ban 666000", &offered), None);
     let channel = json!({ "sender_chat": { "id": -1_010, "type": "channel", "title": "x" } });
     assert_eq!(short("/ban 666000", &channel), None);
+}
+
+#[test]
+fn what_was_answered_and_is_gone_means_nobody() {
+    // Telegram leaves out what was deleted, and what stands in another chat.
+    assert_eq!(short("/ban", &json!({})).as_deref(), Some("Whom"));
+    let elsewhere = json!({ "external_reply": { "origin": { "type": "user", "date": 1,
+        "sender_user": { "id": 666_000, "is_bot": false, "first_name": "Mallory" } }, "message_id": 5 } });
+    assert_eq!(short("/ban", &elsewhere).as_deref(), Some("Whom"));
+    assert_eq!(short("ban", &elsewhere), None);
+    // One whose author cannot be told.
+    let nobody = json!({ "reply_to_message": { "message_id": 5 } });
+    assert_eq!(short("/ban", &nobody).as_deref(), Some("Whom"));
+}
+
+#[test]
+fn what_looks_like_a_command_is_told_from_what_does_not() {
+    for (text, is) in [
+        ("/play@OtherBot now", true),
+        ("/unknown_one", true),
+        ("/", false),
+        ("/home/me", false),
+        ("/5", false),
+        ("!play", false),
+        ("play /now", false),
+    ] {
+        assert_eq!(is_command(&said(text, &json!({}))), is, "{text}");
+    }
 }
 
 #[test]

@@ -110,6 +110,10 @@ pub(super) fn promote(world: &mut World, bot: i64, params: &mut Params) -> Answe
         }
     }
     params.nothing_left()?;
+    let own = world.chats[&chat].status(bot, world.now());
+    if rights.0.iter().any(|right| !own.has(right)) {
+        return Err(Refusal::bad("RIGHT_FORBIDDEN"));
+    }
     let status = if rights == Permissions::default() {
         Status::Member
     } else {

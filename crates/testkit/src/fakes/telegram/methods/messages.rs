@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 
 /// In UTF-16 units, as everything is counted there.
 const LONGEST: usize = 4_096;
-const LONGEST_CAPTION: usize = 1_024;
+pub(super) const LONGEST_CAPTION: usize = 1_024;
 
 /// The chat of a message that the bot wants to send, if it may.
-fn to(world: &mut World, bot: i64, params: &mut Params) -> Answer<i64> {
+pub(super) fn to(world: &mut World, bot: i64, params: &mut Params) -> Answer<i64> {
     let id = chat(world, params)?;
     let now = world.now();
     if let Some(person) = world.people.get(&id) {
@@ -54,7 +54,7 @@ fn to(world: &mut World, bot: i64, params: &mut Params) -> Answer<i64> {
 }
 
 /// What goes into a message besides its text; `None` for a reply to what is gone.
-fn around(world: &World, chat: i64, params: &mut Params) -> Answer<Value> {
+pub(super) fn around(world: &World, chat: i64, params: &mut Params) -> Answer<Value> {
     let mut fields = json!({});
     if let Some(thread) = params.integer("message_thread_id")? {
         if world.chats[&chat].topics.get(&thread) != Some(&true) {

@@ -1,8 +1,10 @@
 //! The methods, by their names in small letters. To add one: a function in the module of its kind, and a line here.
 
 mod chats;
+mod files;
 mod members;
 mod messages;
+mod topics;
 mod updates;
 
 use super::params::{Params, need};
@@ -20,6 +22,10 @@ pub(super) fn call(world: &mut World, bot: i64, method: &str, params: &mut Param
         "getchatmember" => chats::get_member,
         "getchatmembercount" => chats::get_member_count,
         "setchatpermissions" => chats::set_permissions,
+        "createforumtopic" => topics::create,
+        "closeforumtopic" => topics::close,
+        "getfile" => files::get,
+        "senddocument" => files::send_document,
         "leavechat" => chats::leave,
         "banchatmember" => members::ban,
         "unbanchatmember" => members::unban,
