@@ -95,7 +95,7 @@ impl Feature {
         FEATURES.iter().find(|feature| feature.path == path)
     }
 
-    pub(crate) fn on(&self, platform: Platform) -> bool {
+    pub fn on(&self, platform: Platform) -> bool {
         self.platforms.is(platform)
     }
 }

@@ -132,7 +132,12 @@ async fn a_mistake_of_the_filter_is_forgiven_and_learned(town: Town) {
     town.decided(1).await;
     town.until("what was seen is told", || {
         let line = town.told(log, "#1 \u{b7} banned: Eve");
-        line.is_some_and(|line| line["text"].as_str().unwrap().contains("Seen: text.spam_score "))
+        line.is_some_and(|line| {
+            line["text"]
+                .as_str()
+                .unwrap()
+                .contains("Seen:\nfilter: spam score in percent: ")
+        })
     })
     .await;
     let answer = town.press(log, "#1 \u{b7} banned: Eve", 1, 0).await;

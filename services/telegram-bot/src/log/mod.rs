@@ -4,7 +4,7 @@
 //! A line is made of what the backend says of the case now, so it does not matter which event asks for it, nor how often.
 //! To tell of another kind of event: an arm in [`Log::handle`], and a category if moderators may want to leave it out.
 //!
-//! - `case.rs`: cases; `verdict.rs`: what rules did and saw; `audit.rs`: what was done to the community itself.
+//! - `case.rs`: cases; `verdict.rs`: what rules did, `why.rs`: what they saw; `audit.rs`: what was done to the community itself.
 //! - `press.rs`: what the buttons do.
 
 mod audit;
@@ -12,6 +12,7 @@ mod case;
 mod press;
 mod say;
 mod verdict;
+mod why;
 
 pub(crate) use audit::take_back;
 pub(crate) use press::not_spam;

@@ -1,6 +1,7 @@
 //! What the rules did, and what they saw.
 
 use super::Log;
+use super::why::why;
 use crate::client::{CallError, Class};
 use crate::speaker::Line;
 use chrono::TimeDelta;
@@ -9,7 +10,6 @@ use lockdown_events::{GuildId, MessageId, Verdict, VerdictMode};
 use lockdown_moderation::LogCategory;
 use lockdown_moderation::words::With;
 use lockdown_runtime::chain;
-use serde_json::Value;
 use std::time::Duration;
 use teloxide::payloads::ForwardMessages;
 use teloxide::prelude::ChatId;
@@ -21,36 +21,9 @@ const STALE: TimeDelta = TimeDelta::minutes(2);
 const CASES: [&str; 5] = ["warn", "strike", "timeout", "kick", "ban"];
 /// How long what a verdict saw waits for the case.
 const PARTS: Duration = Duration::from_secs(24 * 3600);
-/// So much of what was seen is shown; the trace has all of it.
-const MOST_SEEN: usize = 8;
 
 fn parts(guild: &GuildId, message: &str) -> String {
     format!("telegram.parts/{guild}/{message}")
-}
-
-/// What made the rules hit, each with its value: `text.spam_score 97`.
-fn seen(verdict: &Verdict) -> Option<String> {
-    let members = |of: &Value, name: &str| of[name].as_array().cloned().unwrap_or_default();
-    let rules = verdict.explanation.as_ref()?.get("rules")?.as_array()?;
-    let mut seen: Vec<String> = Vec::new();
-    for rule in rules.iter().filter(|rule| rule["hit"] == true) {
-        for condition in members(rule, "conditions") {
-            if condition["truth"] != "true" {
-                continue;
-            }
-            for part in members(&condition, "seen") {
-                let (Some(field), Some(value)) = (part["field"].as_str(), part["value"].as_str()) else {
-                    continue;
-                };
-                let shown: String = value.chars().take(60).collect();
-                let shown = format!("{field} {shown}");
-                if !seen.contains(&shown) && seen.len() < MOST_SEEN {
-                    seen.push(shown);
-                }
-            }
-        }
-    }
-    (!seen.is_empty()).then(|| seen.join(", "))
 }
 
 // === impl Log ===
@@ -86,7 +59,7 @@ impl Log {
             ("trace", &verdict.trace_id),
         ];
         let mut words = tongue.say("log.verdict", told);
-        if let Some(seen) = seen(verdict) {
+        if let Some(seen) = why(tongue, verdict) {
             words.push('\n');
             words.push_str(&tongue.say("log.seen", &[("seen", &seen)]));
         }
@@ -106,7 +79,8 @@ impl Log {
 
     /// What a verdict saw is told with the case that comes of it.
     async fn keep_parts(&self, verdict: &Verdict) -> Result<(), String> {
-        let (Some(message), Some(seen)) = (&verdict.message_id, seen(verdict)) else {
+        let tongue = self.speaker.tongue(&verdict.guild_id).await;
+        let (Some(message), Some(seen)) = (&verdict.message_id, why(tongue, verdict)) else {
             return Ok(());
         };
         if self.place(&verdict.guild_id).await.is_none() {
@@ -131,10 +105,7 @@ impl Log {
         if !place.tells(LogCategory::Rules) {
             return;
         }
-        let (Ok(from), Ok(to)) = (
-            self.client.chat_of_messages(guild),
-            self.client.chat(&place.chat),
-        ) else {
+        let (Ok(from), Ok(to)) = (self.client.chat_of_messages(guild), self.client.chat(&place.chat)) else {
             return;
         };
         let mut numbers: Vec<i32> = messages
