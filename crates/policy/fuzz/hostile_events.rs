@@ -41,10 +41,10 @@ pub(crate) fn any_events(text: &str) {
             let paused: Vec<String> = live.to_pause(rules).map(str::to_owned).collect();
             let (again, explanation) = judge.explain(rules, facts);
             assert_eq!(live, again, "the same event was judged differently");
-            assert_eq!(explanation.rules.len(), rules.len());
+            assert_eq!(explanation.rules().len(), rules.len());
             serde_json::to_string(&explanation).expect("an explanation can be told");
             for hit in &live.hits {
-                assert!(explanation.rules[hit.rule].hit);
+                assert!(explanation.rules().nth(hit.rule).is_some_and(|rule| rule.hit));
                 let [start, end] = hit.span.unwrap_or_default();
                 assert!(start <= end, "{:?} is no part of a text", hit.span);
             }

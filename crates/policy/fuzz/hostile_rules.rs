@@ -53,9 +53,9 @@ pub(crate) fn any_bytes(bytes: &[u8]) {
         let first = judge.judge(&rules, &facts);
         let (again, explanation) = judge.explain(&rules, &facts);
         assert_eq!(first, again, "the same event was judged differently");
-        assert_eq!(explanation.rules.len(), rules.len());
+        assert_eq!(explanation.rules().len(), rules.len());
         for hit in &first.hits {
-            assert!(explanation.rules[hit.rule].hit);
+            assert!(explanation.rules().nth(hit.rule).is_some_and(|rule| rule.hit));
         }
     }
 }

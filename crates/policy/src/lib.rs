@@ -31,7 +31,6 @@ mod format;
 mod native;
 mod preset;
 mod replay;
-mod shared;
 mod source;
 pub mod text;
 
@@ -50,5 +49,4 @@ pub use format::format;
 pub use native::{Native, NotNative, Signs, native};
 pub use preset::{PRESETS, Preset};
 pub use replay::{Difference, Judged, Precision, Recorded, Replay, Report, RuleReport};
-pub use shared::Shared;
 pub use source::{At, Place, Source, Span};

@@ -82,8 +82,7 @@ fn play(path: &Path, wrong: &mut String) -> usize {
         let said = say(&rules, &verdict);
         if said != expected {
             let why: Vec<String> = explanation
-                .rules
-                .iter()
+                .rules()
                 .map(|rule| format!("  {}: {}", rule.rule, rule.because))
                 .collect();
             writeln!(

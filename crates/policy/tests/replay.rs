@@ -142,10 +142,9 @@ rules:
     assert_eq!((links.precision.upheld, links.precision.dismissed), (2, 1));
     assert!((links.precision.unlabelled_share - 0.25).abs() < 1e-9);
     assert_eq!(links.samples.len(), 3);
-    assert_eq!(
-        links.samples[0].rules[0].conditions[0].seen[0].value.as_deref(),
-        Some("1")
-    );
+    let sample: Vec<_> = links.samples[0].rules().collect();
+    assert_eq!(sample.len(), 1, "a sample tells of its own rule");
+    assert_eq!(sample[0].conditions[0].seen[0].value.as_deref(), Some("1"));
     assert_eq!(report.rules[1].hits, 1);
     assert_eq!(report.rules[1].mode, "shadow");
 }

@@ -165,7 +165,7 @@ fn test(asked: &RulesTest) -> anyhow::Result<bool> {
         }
         print(&format!("{number}: {}", verdict_text(&rules, &verdict)))?;
         if asked.explain {
-            for rule in &explanation.rules {
+            for rule in explanation.rules() {
                 print(&format!("    {}: {}", rule.rule, rule.because))?;
             }
         }

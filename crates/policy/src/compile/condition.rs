@@ -39,8 +39,7 @@ pub(crate) enum Ir {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Truth {
     False,
     True,
@@ -58,6 +57,14 @@ pub(crate) struct Asking<'a> {
 // === impl Truth ===
 
 impl Truth {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "true",
+            Self::False => "false",
+            Self::Unknown => "unknown",
+        }
+    }
+
     fn of(holds: bool) -> Self {
         if holds { Self::True } else { Self::False }
     }

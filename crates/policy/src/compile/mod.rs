@@ -48,7 +48,7 @@ pub struct Checked {
 #[derive(Debug)]
 pub struct RuleSet {
     pub(crate) hash: Arc<str>,
-    pub(crate) rules: Box<[Rule]>,
+    pub(crate) rules: Arc<[Rule]>,
     /// The rules that judge each kind of event.
     pub(crate) by_event: Box<[Gates]>,
     pub(crate) lists: list::Lists,

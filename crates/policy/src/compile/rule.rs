@@ -13,7 +13,6 @@ use crate::diagnostic::{Code, Sink};
 use crate::document::{Act, Document, Limit, Mode, Needs, Rule as Read};
 use crate::event::{EventKind, Events};
 use crate::expression::Expr;
-use crate::shared::Shared;
 use crate::source::Source;
 use lockdown_events::Platform;
 use std::cell::RefCell;
@@ -22,8 +21,8 @@ use std::sync::Arc;
 
 #[derive(Debug)]
 pub(crate) struct Rule {
-    pub(crate) id: Shared<str>,
-    pub(crate) policy: Option<Shared<str>>,
+    pub(crate) id: Box<str>,
+    pub(crate) policy: Option<Box<str>>,
     pub(crate) about: Option<Box<str>>,
     pub(crate) line: u32,
     pub(crate) events: Events,
@@ -52,8 +51,16 @@ pub(crate) struct Condition {
     /// The slots that it asks, by their place in [`RuleSet::asked`].
     pub(crate) asks: u16,
     /// As the formatter writes it.
-    pub(crate) text: Shared<str>,
+    pub(crate) text: Box<str>,
     pub(crate) line: u32,
+}
+
+// === impl Rule ===
+
+impl Rule {
+    pub(crate) fn is_for(&self, platform: Platform) -> bool {
+        self.platforms.is_empty() || self.platforms.contains(&platform)
+    }
 }
 
 /// `None` when something is wrong, which was told.
@@ -91,7 +98,7 @@ pub(super) fn compile(
     let slots = slots(&rules);
     Some(RuleSet {
         hash: version(&rules, document, surroundings),
-        rules,
+        rules: rules.into(),
         by_event: by_event.into(),
         lists,
         ladder,

@@ -1,29 +1,32 @@
 //! Why a verdict is what it is, and why an event was not caught.
+//!
+//! What has to be seen while the facts are at hand is noted in a few flat tables; sentences are made of it when somebody reads.
 
-use super::judge::{Judge, holds_here};
+use super::judge::Judge;
 use super::verdict::{Outcome, Reached, Verdict};
 use crate::catalogue::{Kind, Slot};
 use crate::compile::{Asking, Condition, Exemption, Exemptions, Rule, RuleSet, Truth};
 use crate::counter::{Counted, Counters};
 use crate::document::Mode;
 use crate::duration;
+use crate::event::EventKind;
 use crate::facts::Facts;
-use crate::shared::Shared;
 use lockdown_events::{EventId, Platform};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use std::sync::Arc;
 
 /// Longer parts of a text are cut in an explanation.
 const LONGEST_SHOWN: usize = 80;
 
 /// Everything that was asked about one event, and what came of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
     pub rule_set: String,
     pub event_id: EventId,
     pub event: &'static str,
-    /// Every rule, in the order of the file.
-    pub rules: Vec<RuleTrace>,
+    #[serde(serialize_with = "rules")]
+    rules: Noted,
     /// What is done, gravest of several sanctions only, with who asked for it.
     pub acts: Vec<ActTrace>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,30 +35,30 @@ pub struct Explanation {
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct RuleTrace {
-    pub rule: Shared<str>,
+pub struct RuleTrace<'a> {
+    pub rule: &'a str,
     pub line: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub policy: Option<Shared<str>>,
+    pub policy: Option<&'a str>,
     pub mode: &'static str,
     pub hit: bool,
     /// What became of it, in a sentence: for a rule that did not hit, why not.
     pub because: String,
-    pub conditions: Vec<ConditionTrace>,
+    pub conditions: Vec<ConditionTrace<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub counter: Option<CounterTrace>,
-    pub exemptions: Shared<[Exemption]>,
+    pub counter: Option<&'a CounterTrace>,
+    pub exemptions: &'a [Exemption],
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ConditionTrace {
-    pub condition: Shared<str>,
+pub struct ConditionTrace<'a> {
+    pub condition: &'a str,
     pub line: u32,
     /// `true`, `false` or `unknown`.
     pub truth: &'static str,
     /// Each thing that it asks for, with the value seen.
-    pub seen: Shared<[Seen]>,
+    pub seen: &'a [Seen],
 }
 
 /// A value that was seen. Whoever keeps explanations drops values by their class when their time is over; truths stay.
@@ -93,32 +96,54 @@ pub struct ActTrace {
 
 pub type LadderTrace = Reached;
 
-/// One explanation as it is written. What many rules ask alike is written once.
+/// What was seen of each rule, in the order of the file.
+#[derive(Debug, Clone)]
+struct Noted {
+    of: Arc<[Rule]>,
+    kind: EventKind,
+    platform: Platform,
+    rules: Vec<Note>,
+    /// The truths of the conditions that were asked, rule by rule, and where in `seen` stands what they saw.
+    truths: Vec<(Truth, u32)>,
+    /// What conditions that ask the same saw is here once.
+    seen: Vec<Vec<Seen>>,
+    /// The same of rules that concern the same people.
+    exemptions: Vec<Vec<Exemption>>,
+}
+
+#[derive(Debug, Clone)]
+struct Note {
+    /// Its place among all rules.
+    rule: u16,
+    /// What it hit with.
+    outcome: Option<Outcome>,
+    /// Where its truths are.
+    truths: (u32, u32),
+    exemptions: u16,
+    /// One of them applied.
+    exempt: bool,
+    counter: Option<Box<CounterTrace>>,
+}
+
+/// An explanation that is being noted.
 struct Tracing<'a> {
     asking: Asking<'a>,
     rules: &'a RuleSet,
-    /// What was seen by conditions that ask the same, in the order of [`RuleSet::asked`].
-    seen: Vec<Option<Shared<[Seen]>>>,
+    noted: Noted,
+    /// For each of [`RuleSet::asked`] its place in `seen`, once that is known.
+    seen: Vec<Option<u32>>,
     /// Whom the last rule did not concern.
-    exempt: Option<(&'a Exemptions, Shared<[Exemption]>)>,
+    exempt: Option<&'a Exemptions>,
 }
 
 impl<C: Counters> Judge<C> {
     /// Judges once more, telling everything. Counters know the event by its id, so nothing is counted twice.
     pub fn explain(&mut self, rules: &RuleSet, facts: &Facts) -> (Verdict, Explanation) {
         let verdict = self.judge(rules, facts);
-        let mut tracing = Tracing {
-            asking: Asking::new(facts, &rules.lists),
-            rules,
-            seen: vec![None; rules.asked.len()],
-            exempt: None,
-        };
-        let traces = rules
-            .rules
-            .iter()
-            .enumerate()
-            .map(|(index, rule)| self.trace(rule, index, &verdict, &mut tracing))
-            .collect();
+        let mut tracing = Tracing::new(rules, facts);
+        for (index, rule) in (0..).zip(&*rules.rules) {
+            self.note(rule, index, &verdict, &mut tracing);
+        }
         let acts = verdict.acts.iter().map(|planned| ActTrace {
             act: planned.act.to_string(),
             by: match planned.by {
@@ -131,82 +156,144 @@ impl<C: Counters> Judge<C> {
             rule_set: rules.hash().to_owned(),
             event_id: facts.event_id,
             event: facts.kind.as_str(),
-            rules: traces,
+            rules: tracing.noted,
             acts: acts.collect(),
             ladder: verdict.ladder.clone(),
         };
         (verdict, explanation)
     }
 
-    fn trace<'a>(
-        &mut self,
-        rule: &'a Rule,
-        index: usize,
-        verdict: &Verdict,
-        tracing: &mut Tracing<'a>,
-    ) -> RuleTrace {
+    fn note<'a>(&mut self, rule: &'a Rule, index: u16, verdict: &Verdict, tracing: &mut Tracing<'a>) {
         let facts = tracing.asking.facts;
-        let judged = rule.events.has(facts.kind) && holds_here(rule, facts);
-        let conditions: Vec<ConditionTrace> = if judged {
-            rule.when
-                .iter()
-                .map(|condition| tracing.condition(condition))
-                .collect()
-        } else {
-            Vec::new()
-        };
+        let from = tracing.noted.truths.len();
+        let mut holds = rule.events.has(facts.kind) && rule.is_for(facts.platform);
+        if holds {
+            for condition in &rule.when {
+                holds &= tracing.condition(condition) == Truth::True;
+            }
+        }
         let exemptions = tracing.exemptions(&rule.exempt);
-        let exempt = !self.everybody && exemptions.iter().any(|tried| tried.applies);
-        let hit = verdict.hits.iter().find(|hit| hit.rule == index);
-        let holds = judged && conditions.iter().all(|condition| condition.truth == "true");
+        let tried = &tracing.noted.exemptions[usize::from(exemptions)];
+        let exempt = !self.everybody && tried.iter().any(|tried| tried.applies);
+        let hit = verdict.hits.iter().find(|hit| hit.rule == usize::from(index));
         let count = rule
             .count
             .as_ref()
             .filter(|_| holds && !exempt && rule.mode != Mode::Disabled);
         let counter = count.and_then(|count| {
             let answer = self.counters().count(&[count.ask(facts)?]).pop()?;
-            Some(CounterTrace {
+            Some(Box::new(CounterTrace {
                 value: answer.value(),
                 at_least: count.at_least,
                 within: duration::show(count.within),
                 events: answer.events,
-            })
+            }))
         });
-        let because = match hit {
-            Some(hit) => outcome(hit.outcome),
-            None => self.why_not(rule, facts, &conditions, &exemptions, counter.as_ref()),
-        };
-        RuleTrace {
-            rule: rule.id.clone(),
-            line: rule.line,
-            policy: rule.policy.clone(),
-            mode: rule.mode.as_str(),
-            hit: hit.is_some(),
-            because,
-            conditions,
-            counter,
+        tracing.noted.rules.push(Note {
+            rule: index,
+            outcome: hit.map(|hit| hit.outcome),
+            truths: (from as u32, tracing.noted.truths.len() as u32),
             exemptions,
+            exempt,
+            counter,
+        });
+    }
+}
+
+fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Acts => "all conditions hold",
+        Outcome::Shadow => "all conditions hold; the rule only watches",
+        Outcome::Paused => "all conditions hold; the rule is paused",
+        Outcome::AtLimit(crate::document::AtLimit::Pause) => {
+            "all conditions hold; the rule is at its limit and pauses"
+        }
+        Outcome::AtLimit(crate::document::AtLimit::Wait) => {
+            "all conditions hold; the rule is at its limit and waits"
+        }
+    }
+}
+
+fn platform(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Discord => "Discord",
+        Platform::Telegram => "Telegram",
+    }
+}
+
+// === impl Explanation ===
+
+impl Explanation {
+    /// Every rule, in the order of the file.
+    pub fn rules(&self) -> impl ExactSizeIterator<Item = RuleTrace<'_>> {
+        self.rules.traces()
+    }
+
+    /// What it says of this one rule alone.
+    #[must_use]
+    pub(crate) fn of_rule(&self, rule: usize) -> Self {
+        let mut one = self.clone();
+        one.rules.rules.retain(|note| usize::from(note.rule) == rule);
+        one
+    }
+}
+
+fn rules<S: Serializer>(noted: &Noted, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(noted.traces())
+}
+
+// === impl Noted ===
+
+impl Noted {
+    fn traces(&self) -> impl ExactSizeIterator<Item = RuleTrace<'_>> {
+        self.rules.iter().map(|note| self.trace(note))
+    }
+
+    fn trace<'a>(&'a self, note: &'a Note) -> RuleTrace<'a> {
+        let rule = &self.of[usize::from(note.rule)];
+        let (from, to) = note.truths;
+        let truths = &self.truths[from as usize..to as usize];
+        let conditions: Vec<ConditionTrace<'_>> = rule
+            .when
+            .iter()
+            .zip(truths)
+            .map(|(condition, (truth, seen))| ConditionTrace {
+                condition: &condition.text,
+                line: condition.line,
+                truth: truth.as_str(),
+                seen: &self.seen[*seen as usize],
+            })
+            .collect();
+        RuleTrace {
+            rule: &rule.id,
+            line: rule.line,
+            policy: rule.policy.as_deref(),
+            mode: rule.mode.as_str(),
+            hit: note.outcome.is_some(),
+            because: match note.outcome {
+                Some(hit) => outcome(hit).to_owned(),
+                None => self.why_not(rule, note, &conditions),
+            },
+            conditions,
+            counter: note.counter.as_deref(),
+            exemptions: &self.exemptions[usize::from(note.exemptions)],
         }
     }
 
-    fn why_not(
-        &self,
-        rule: &Rule,
-        facts: &Facts,
-        conditions: &[ConditionTrace],
-        exemptions: &[Exemption],
-        counter: Option<&CounterTrace>,
-    ) -> String {
+    fn why_not(&self, rule: &Rule, note: &Note, conditions: &[ConditionTrace<'_>]) -> String {
         if rule.mode == Mode::Disabled {
             return "the rule is disabled".to_owned();
         }
-        if !rule.events.has(facts.kind) {
-            return format!("the rule does not judge the event {}", facts.kind.as_str());
+        if !rule.events.has(self.kind) {
+            return format!("the rule does not judge the event {}", self.kind.as_str());
         }
-        if !holds_here(rule, facts) {
-            return format!("the rule is not for {}", platform(facts.platform));
+        if !rule.is_for(self.platform) {
+            return format!("the rule is not for {}", platform(self.platform));
         }
-        if let Some(tried) = exemptions.iter().find(|tried| tried.applies && !self.everybody) {
+        let mut tried = self.exemptions[usize::from(note.exemptions)].iter();
+        if note.exempt
+            && let Some(tried) = tried.find(|tried| tried.applies)
+        {
             return format!("exempt: {}", tried.exemption);
         }
         if let Some(condition) = conditions.iter().find(|condition| condition.truth != "true") {
@@ -220,78 +307,68 @@ impl<C: Counters> Judge<C> {
                         seen.note.as_deref().unwrap_or("unknown")
                     )
                 }
-                _ => ["`", &condition.condition, "` does not hold"].concat(),
+                _ => format!("`{}` does not hold", condition.condition),
             };
         }
-        match counter {
+        match &note.counter {
             Some(counter) => format!("the counter is at {} of {}", counter.value, counter.at_least),
             None => "what its counter counts by is unknown".to_owned(),
         }
     }
 }
 
-fn outcome(outcome: Outcome) -> String {
-    match outcome {
-        Outcome::Acts => "all conditions hold",
-        Outcome::Shadow => "all conditions hold; the rule only watches",
-        Outcome::Paused => "all conditions hold; the rule is paused",
-        Outcome::AtLimit(crate::document::AtLimit::Pause) => {
-            "all conditions hold; the rule is at its limit and pauses"
-        }
-        Outcome::AtLimit(crate::document::AtLimit::Wait) => {
-            "all conditions hold; the rule is at its limit and waits"
-        }
-    }
-    .to_owned()
-}
-
-fn platform(platform: Platform) -> &'static str {
-    match platform {
-        Platform::Discord => "Discord",
-        Platform::Telegram => "Telegram",
-    }
-}
-
 // === impl Tracing ===
 
 impl<'a> Tracing<'a> {
-    fn exemptions(&mut self, exempt: &'a Exemptions) -> Shared<[Exemption]> {
-        if let Some((last, tried)) = &self.exempt
-            && *last == exempt
-        {
-            return tried.clone();
-        }
-        let tried = Shared::from(exempt.trace(self.asking.facts));
-        self.exempt = Some((exempt, tried.clone()));
-        tried
-    }
-
-    fn condition(&mut self, condition: &Condition) -> ConditionTrace {
-        let truth = match condition.ir.ask(&mut self.asking) {
-            Truth::True => "true",
-            Truth::False => "false",
-            Truth::Unknown => "unknown",
-        };
-        ConditionTrace {
-            condition: condition.text.clone(),
-            line: condition.line,
-            truth,
-            seen: self.seen(usize::from(condition.asks)),
+    fn new(rules: &'a RuleSet, facts: &'a Facts) -> Self {
+        let conditions = rules.rules.iter().map(|rule| rule.when.len()).sum();
+        Self {
+            asking: Asking::new(facts, &rules.lists),
+            rules,
+            noted: Noted {
+                of: Arc::clone(&rules.rules),
+                kind: facts.kind,
+                platform: facts.platform,
+                rules: Vec::with_capacity(rules.rules.len()),
+                truths: Vec::with_capacity(conditions),
+                seen: Vec::with_capacity(rules.asked.len()),
+                exemptions: Vec::new(),
+            },
+            seen: vec![None; rules.asked.len()],
+            exempt: None,
         }
     }
 
-    fn seen(&mut self, asks: usize) -> Shared<[Seen]> {
-        if let Some(seen) = &self.seen[asks] {
-            return seen.clone();
+    /// The place of what came of these exemptions.
+    fn exemptions(&mut self, exempt: &'a Exemptions) -> u16 {
+        if self.exempt.is_none_or(|last| last != exempt) {
+            self.noted.exemptions.push(exempt.trace(self.asking.facts));
+            self.exempt = Some(exempt);
+        }
+        (self.noted.exemptions.len() - 1) as u16
+    }
+
+    fn condition(&mut self, condition: &Condition) -> Truth {
+        let truth = condition.ir.ask(&mut self.asking);
+        let seen = self.seen(usize::from(condition.asks));
+        self.noted.truths.push((truth, seen));
+        truth
+    }
+
+    /// The place of what is seen by who asks this.
+    fn seen(&mut self, asks: usize) -> u32 {
+        if let Some(seen) = self.seen[asks] {
+            return seen;
         }
         let slots = &self.rules.asked[asks];
-        let all: Vec<Seen> = slots.iter().map(|slot| seen(*slot, &self.asking)).collect();
-        let all = Shared::from(all);
+        let all = slots.iter().map(|slot| seen(*slot, &self.asking)).collect();
+        self.noted.seen.push(all);
+        let place = (self.noted.seen.len() - 1) as u32;
         // More may be found in a text by what other rules look for.
         if !slots.iter().any(|slot| slot.feature().kind == Kind::Text) {
-            self.seen[asks] = Some(all.clone());
+            self.seen[asks] = Some(place);
         }
-        all
+        place
     }
 }
 

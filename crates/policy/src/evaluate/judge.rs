@@ -119,7 +119,7 @@ impl<C: Counters> Judge<C> {
     /// before that.
     fn looks(&self, rule: &Rule, asking: &mut Asking<'_>) -> bool {
         let facts = asking.facts;
-        holds_here(rule, facts)
+        rule.is_for(facts.platform)
             && hold(rule, &rule.order[..rule.cheap], asking)
             && (self.everybody || !rule.exempt.apply(facts))
     }
@@ -249,10 +249,6 @@ impl<C: Counters> Judge<C> {
 fn hold(rule: &Rule, order: &[u16], asking: &mut Asking<'_>) -> bool {
     let mut conditions = order.iter().map(|place| &rule.when[usize::from(*place)]);
     conditions.all(|condition| condition.ir.ask(asking) == Truth::True)
-}
-
-pub(super) fn holds_here(rule: &Rule, facts: &Facts) -> bool {
-    rule.platforms.is_empty() || rule.platforms.contains(&facts.platform)
 }
 
 fn decide(rules: &RuleSet, hits: Vec<Hit>, asking: &mut Asking<'_>) -> Verdict {

@@ -126,15 +126,12 @@ impl Tally {
 
     /// Keeps what the explanation says of this one rule.
     pub(super) fn sample(&mut self, rule: usize, explanation: &Explanation) {
-        let mut one = explanation.clone();
-        let id = one.rules[rule].rule.clone();
-        one.rules.retain(|trace| trace.rule == id);
-        self.rules[rule].samples.push(one);
+        self.rules[rule].samples.push(explanation.of_rule(rule));
     }
 
     pub(super) fn report(self, rules: &RuleSet, live: Option<String>) -> Report {
         let compared = live.is_some();
-        let rules_told = self.rules.into_iter().zip(&rules.rules).map(|(tally, rule)| {
+        let rules_told = self.rules.into_iter().zip(&*rules.rules).map(|(tally, rule)| {
             let mut most_hit: Vec<(String, u64)> = tally
                 .people
                 .iter()
