@@ -40,7 +40,8 @@ impl Facts {
         set(Slot::TextInvisible, marks.invisible + marks.bidi);
         set(Slot::TextRepeated, marks.repeat);
         self.set_count(Slot::TextLength, raw.chars().count());
-        if self.platform == lockdown_events::Platform::Discord && self.kind != EventKind::Nickname {
+        let is_message = matches!(self.kind, EventKind::Message | EventKind::Edit);
+        if is_message && self.platform == lockdown_events::Platform::Discord {
             self.set_count(Slot::TextSpoilers, raw.matches("||").count() / 2);
         }
         let obfuscated = marks.disguises() > 0 || marks.spelled >= LETTERS_SPELLED;
