@@ -66,6 +66,13 @@ fn invites_have_codes() {
 }
 
 #[test]
+fn what_no_resolver_takes_is_no_link() {
+    let deep = |labels| format!("https://{}example.com/x", "a.".repeat(labels));
+    assert_eq!(links(&Text::of(&deep(100))).len(), 1);
+    assert_eq!(links(&Text::of(&deep(4_000))), []);
+}
+
+#[test]
 fn a_domain_stands_for_all_below_it() {
     let domains = Domains::of([
         "Example.com",

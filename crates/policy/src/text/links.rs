@@ -54,7 +54,7 @@ const ENDINGS: &str = "com net org info biz edu gov mil int app dev xyz top site
 static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| ENDINGS.split_whitespace().collect());
 
 const MOST: usize = 200;
-/// Bytes of a domain, as DNS has it.
+/// Characters of a domain, as DNS has it.
 const LONGEST_DOMAIN: usize = 253;
 /// How far before an `@` a scheme is looked for.
 const LONGEST_NAME: usize = 256;
@@ -133,6 +133,10 @@ fn link_at(text: &Text, folded: &str, run: Range<usize>) -> Option<(Link, usize)
         + folded[start..run.end.max(start)]
             .trim_end_matches(['.', '。', '｡', '-', '_'])
             .len();
+    // Nobody can go there, however it is written.
+    if folded[start..host_end].chars().nth(LONGEST_DOMAIN).is_some() {
+        return None;
+    }
     let before = &folded[..start];
     // A name before the host, and not a path that ran into it.
     let named = before.ends_with('@');
