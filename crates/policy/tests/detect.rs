@@ -289,7 +289,7 @@ fn the_shipped_model_knows_scams_and_little_else() {
 
 const SCAM: &str = "Нужны люди на удалённый заработок, от 18 лет, оплата каждый день, пиши в личку";
 const ALIKE: &str = "Нужны люди на удаленный заработок, возраст от 18, оплата каждый день, пиши мне в личку";
-const CHAT: &str = "free nitro giveaway for our members, claim it in the channel below before midnight";
+const CHAT: &str = "free discord nitro for our members, claim it here before midnight";
 
 fn lesson(reader: &mut Reader, text: &str, is_spam: bool) -> Lesson {
     let (lesson, _) = Lesson::of(reader, text, is_spam);

@@ -1,10 +1,11 @@
 //! What the classifier sees of a text: hashed features, each with its share.
 //!
-//! Words and pairs of them; and stretches of four and five letters in squash space, across the borders of words, which are the
-//! same however the letters are written or spaced. Digits, links, signs and capitals go in as buckets.
+//! Words; their letters in any order, alone and in pairs, which whoever mistypes them writes too; and stretches of four and five
+//! letters in squash space, across the borders of words, which are the same however the letters are written or spaced. Digits,
+//! links, signs and capitals go in as buckets.
 
-use crate::text::Text;
 use crate::text::tokens::{Token, mix};
+use crate::text::{Squashed, Text};
 
 /// Features are numbered below this.
 pub(super) const SIZE: usize = 1 << BITS;
@@ -24,10 +25,13 @@ pub(super) struct Features {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     joined: Text,
+    letters: Vec<u8>,
+    /// What each word is known by beside another.
+    words: Vec<u64>,
 }
 
 /// The features of a group weigh the same, and together this much in square.
-pub(super) const WEIGHTS: [f32; GROUPS] = [1.0, 1.0, 1.0, 1.4, 1.2];
+pub(super) const WEIGHTS: [f32; GROUPS] = [1.0, 1.0, 1.0, 1.0, 1.6];
 const GROUPS: usize = 5;
 /// The group of stretches of letters: what of a text can be known.
 pub(super) const STRETCHES: usize = 3;
@@ -39,7 +43,7 @@ enum Sort {
     Four,
     Five,
     Shape,
-    Sum,
+    Letters,
 }
 
 /// Letters that are read of a text.
@@ -72,10 +76,10 @@ impl Features {
             let mut joined = std::mem::take(&mut scratch.joined);
             let all = text.joined().as_str();
             joined.read(&all[..all.floor_char_boundary(MOST)]);
-            self.read_one(&joined);
+            self.read_one(&joined, scratch);
             scratch.joined = joined;
         } else {
-            self.read_one(text);
+            self.read_one(text, scratch);
         }
     }
 
@@ -111,32 +115,45 @@ impl Features {
         features
     }
 
-    fn read_one(&mut self, text: &Text) {
+    fn read_one(&mut self, text: &Text, scratch: &mut Scratch) {
         self.all.clear();
         let tokens = &text.tokens[..text.tokens.len().min(MOST / 4)];
         let words = tokens.iter().filter(|token| token.length > 1);
         let spelled = words.clone().filter(|token| !token.digits_only);
         self.all
             .extend(spelled.map(|token| number(Sort::Word, token.key)));
+        let mixed = tokens.iter().filter(|token| is_mixed(token));
+        self.all
+            .extend(mixed.map(|token| number(Sort::Word, without_digits(text.said(token)))));
         self.end(0);
+        let letters = |token: &Token| mix(text.squashed.letters_in(token));
         // Of a number beside a word, its length alone is met again.
-        let key = |token: &Token| {
+        let beside = |token: &Token| {
             if token.digits_only {
-                u64::from(token.length)
+                mix(u64::from(token.length))
             } else {
-                token.key
+                letters(token)
             }
         };
-        let pairs = tokens
+        scratch.words.clear();
+        scratch.words.extend(tokens.iter().map(beside));
+        let pairs = scratch
+            .words
             .windows(2)
-            .map(|pair| key(&pair[0]).rotate_left(29) ^ key(&pair[1]));
+            .map(|pair| pair[0].rotate_left(29) ^ pair[1]);
         self.all.extend(pairs.map(|pair| number(Sort::Pair, pair)));
+        // How it begins and ends.
+        let edges = [(scratch.words.first(), 13), (scratch.words.last(), 17)];
+        for (word, turn) in edges {
+            self.all
+                .extend(word.map(|word| number(Sort::Pair, word.rotate_left(turn))));
+        }
         self.end(1);
-        // Words with their letters in any order, for whoever exchanges some.
         self.all
-            .extend(words.map(|token| number(Sort::Sum, u64::from(token.bag))));
+            .extend(words.map(|token| number(Sort::Letters, letters(token))));
         self.end(2);
-        self.letters(text);
+        Squashed::letters(text.folded().as_str(), &mut scratch.letters);
+        self.stretches(&scratch.letters);
         self.end(STRETCHES);
         self.shape(text);
         self.end(4);
@@ -146,8 +163,7 @@ impl Features {
         self.ends[group] = self.all.len() as u32;
     }
 
-    fn letters(&mut self, text: &Text) {
-        let letters = text.squashed.letters();
+    fn stretches(&mut self, letters: &[u8]) {
         let letters = &letters[..letters.len().min(MOST)];
         let mut from = self.all.len();
         // Each letter ends a stretch of four and one of five, but for the first ones.
@@ -188,12 +204,18 @@ impl Features {
         for token in text.tokens.iter().filter(|token| token.digits_only).take(16) {
             one(9, u32::from(token.length.min(12)));
         }
-        // `150ppm`, `win2day`: neither a word nor a number.
-        let mixed = text
-            .tokens
-            .iter()
-            .filter(|token| !token.letters_only && !token.digits_only);
+        let mixed = text.tokens.iter().filter(|token| is_mixed(token));
         one(18, size(mixed.count() as u32));
+        let is_sign = |c: &char| matches!(c, '$' | '€' | '£' | '¥' | '₽' | '₴' | '%' | '+' | '#');
+        for token in text.tokens.iter().filter(|token| !token.letters_only).take(16) {
+            let before = folded[..token.start as usize].chars().next_back();
+            let after = folded[token.end as usize..].chars().next();
+            for (kind, sign) in [(19, before), (20, after)] {
+                if let Some(sign) = sign.filter(is_sign) {
+                    one(kind, u32::from(sign));
+                }
+            }
+        }
         let mut counts = ['!', '$', '?', '@', '%'].map(|sign| u32::from(text.signs()[sign as usize]));
         if !folded.is_ascii() {
             counts[1] += folded.matches(['€', '£', '₽', '₴']).count() as u32;
@@ -211,4 +233,22 @@ impl Features {
         one(16, u32::from(chats));
         one(17, size(marks.disguises()));
     }
+}
+
+/// `150ppm`, `win2day`: neither a word nor a number.
+fn is_mixed(token: &Token) -> bool {
+    !token.letters_only && !token.digits_only
+}
+
+/// A word with any number for each of its numbers.
+fn without_digits(word: &str) -> u64 {
+    let (mut key, mut last) = (0, ' ');
+    for c in word.chars() {
+        let c = if c.is_ascii_digit() { '0' } else { c };
+        if (c, last) != ('0', '0') {
+            key = mix(key ^ u64::from(c));
+        }
+        last = c;
+    }
+    key
 }

@@ -4,8 +4,8 @@
 //! it. Long texts have a sketch (MinHash over stretches of four letters): two texts are near when half of it agrees. Short
 //! ones are compared as a whole.
 
-use crate::text::Text;
 use crate::text::tokens::mix;
+use crate::text::{Squashed, Text};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -30,8 +30,9 @@ const MOST: usize = 3_000;
 
 impl Fingerprint {
     pub fn of(text: &Text) -> Self {
-        let letters = text.squashed.letters();
-        let letters = &letters[..letters.len().min(MOST)];
+        let mut letters = Vec::new();
+        Squashed::letters(text.folded().as_str(), &mut letters);
+        letters.truncate(MOST);
         // Digits stand for letters here; a text of nothing else is its own.
         let exact = letters
             .iter()

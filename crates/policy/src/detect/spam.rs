@@ -55,10 +55,10 @@ pub struct Reader {
 const DISGUISE: f32 = 2.0;
 /// How probable anything may be called by a classifier that abstains.
 const MOST_ABSTAINING: f32 = 0.1;
-const RATE: f32 = 0.25;
+const RATE: f32 = 0.15;
 const EPOCHS: usize = 12;
 /// Draws weights to nothing, so that what was seen once is not believed.
-const DECAY: f32 = 2e-6;
+const DECAY: f32 = 2e-4;
 /// How often each sample is learnt again as somebody mistypes it, and how much that counts.
 const WORN: u64 = 3;
 const WORN_WEIGHT: f32 = 0.5;

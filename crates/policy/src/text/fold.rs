@@ -1,9 +1,9 @@
 //! From what was written to the folded view, counting on the way.
 
 use super::LIMIT;
-use super::lookalikes;
 use super::marks::{self, Marks};
-use super::table::{self, Entry, Fold, Kind, Script};
+use super::scripts;
+use super::table::{self, Entry, Fold, Kind, Pages, Script};
 use super::view::View;
 
 /// What ASCII is worth, so that plain English needs no other table.
@@ -121,7 +121,14 @@ fn steps(bytes: &[u8], fill: u8) -> impl Iterator<Item = [u8; STEP]> {
     let (whole, rest) = bytes.as_chunks::<STEP>();
     let last = (!rest.is_empty()).then(|| {
         let mut step = [fill; STEP];
-        step[..rest.len()].copy_from_slice(rest);
+        match bytes.last_chunk::<STEP>() {
+            Some(last) => {
+                let filled = 8 * rest.len() as u32;
+                let rest = u128::from_le_bytes(*last) >> (u128::BITS - filled);
+                step = (rest | u128::from_le_bytes(step) << filled).to_le_bytes();
+            }
+            None => step.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte),
+        }
         step
     });
     whole.iter().copied().chain(last)
@@ -184,7 +191,11 @@ struct Folder<'a> {
     regional: u32,
     /// An emoji was last, and a joiner after it makes the next one part of it.
     joins: Joins,
-    scripts: [bool; 3],
+    /// Of the letters of the word so far: a bit each for Latin, Cyrillic and Greek.
+    scripts: u8,
+    /// A word may have letters of several.
+    mixes: bool,
+    pages: Pages,
 }
 
 #[derive(PartialEq, Eq, Clone, Copy)]
@@ -216,7 +227,9 @@ impl<'a> Folder<'a> {
             after: After::Nothing,
             regional: 0,
             joins: Joins::No,
-            scripts: [false; 3],
+            scripts: 0,
+            mixes: false,
+            pages: Pages::default(),
         }
     }
 
@@ -236,6 +249,11 @@ impl<'a> Folder<'a> {
                 at += plain;
                 continue;
             }
+            let letters = self.letters(at);
+            if letters > 0 {
+                at += letters;
+                continue;
+            }
             let mut end = at + c.len_utf8();
             let mut read = c;
             if c == '%'
@@ -247,10 +265,9 @@ impl<'a> Folder<'a> {
             self.one(read, at as u32, end as u32);
             at = end;
         }
-        let [latin, cyrillic, greek] = self.scripts;
-        if u8::from(latin) + u8::from(cyrillic) + u8::from(greek) > 1 {
+        if self.mixes {
             self.folded.unfold_offsets();
-            one_script_a_word(self.folded, self.marks);
+            scripts::one_a_word(self.folded, self.marks);
         }
         at == raw.len()
     }
@@ -258,10 +275,14 @@ impl<'a> Folder<'a> {
     /// The same as [`Folder::one`] for each of so many plain characters.
     fn plain(&mut self, at: usize, length: usize) {
         let run = &self.raw.as_bytes()[at..at + length];
-        let before = self.marks.letters;
         count_plain(run, self.marks);
-        if self.marks.letters > before {
-            self.script(Script::Latin);
+        let is_word = |byte: &u8| byte.is_ascii_alphanumeric();
+        let head = run.iter().take_while(|byte| is_word(byte)).count();
+        self.latin(&run[..head]);
+        if head < run.len() {
+            self.scripts = 0;
+            let tail = run.iter().rev().take_while(|byte| is_word(byte)).count();
+            self.latin(&run[run.len() - tail..]);
         }
         (self.stack, self.joins, self.regional) = (0, Joins::No, 0);
         (self.last, self.run) = (char::from(run[length - 1]), 1);
@@ -272,6 +293,46 @@ impl<'a> Folder<'a> {
             .push_plain(run.iter().map(|byte| char::from(fold_plain(*byte))), at as u32);
         let word = run[length - 1].is_ascii_alphanumeric();
         self.after = if word { After::Word } else { After::Nothing };
+    }
+
+    fn latin(&mut self, part_of_word: &[u8]) {
+        if part_of_word.iter().any(u8::is_ascii_alphabetic) {
+            self.script(Script::Latin);
+        }
+    }
+
+    /// The same for a run of small letters that fold to themselves; how many bytes it has.
+    fn letters(&mut self, at: usize) -> usize {
+        let rest = &self.raw[at..];
+        let (mut bytes, mut count) = (0, 0);
+        let before = self.after;
+        for c in rest.chars() {
+            if c.is_ascii() {
+                break;
+            }
+            let known = self.pages.entry(c);
+            if !known.plain {
+                break;
+            }
+            self.script(known.script);
+            self.run = if c == self.last { self.run + 1 } else { 1 };
+            self.marks.repeat = self.marks.repeat.max(self.run);
+            self.last = c;
+            bytes += c.len_utf8();
+            count += 1;
+        }
+        if count == 0 {
+            return 0;
+        }
+        self.marks.chars += count;
+        self.marks.letters += count;
+        (self.stack, self.joins, self.regional) = (0, Joins::No, 0);
+        if before == After::Regional {
+            self.folded.push(' ', at as u32, at as u32);
+        }
+        self.folded.push_same(&rest[..bytes], at as u32);
+        self.after = After::Word;
+        bytes
     }
 
     fn one(&mut self, c: char, start: u32, end: u32) {
@@ -285,8 +346,16 @@ impl<'a> Folder<'a> {
             self.folded.push(' ', start, start);
         }
         match &known.fold {
-            Fold::Same => self.folded.push(c, start, end),
-            Fold::One(one) => self.folded.push(*one, start, end),
+            Fold::Same => {
+                if matches!(known.kind, Kind::Space | Kind::Other | Kind::Emoji) {
+                    self.scripts = 0;
+                }
+                self.folded.push(c, start, end);
+            }
+            Fold::One(one) => {
+                self.script(table::entry(*one).script);
+                self.folded.push(*one, start, end);
+            }
             Fold::Many(many) => {
                 for one in many.chars() {
                     self.script(table::entry(one).script);
@@ -303,12 +372,14 @@ impl<'a> Folder<'a> {
     }
 
     fn script(&mut self, script: Script) {
-        match script {
-            Script::Latin => self.scripts[0] = true,
-            Script::Cyrillic => self.scripts[1] = true,
-            Script::Greek => self.scripts[2] = true,
-            _ => {}
-        }
+        self.scripts |= match script {
+            Script::Latin => 1,
+            Script::Cyrillic => 2,
+            Script::Greek => 4,
+            _ => 0,
+        };
+        // Most words are of one.
+        self.mixes |= self.scripts & (self.scripts.wrapping_sub(1)) != 0;
     }
 
     fn count(&mut self, c: char, known: &Entry) {
@@ -385,95 +456,4 @@ fn percent(bytes: &[u8]) -> Option<(char, usize)> {
         }
     }
     None
-}
-
-/// Writes each word that mixes scripts in the one that it is meant in.
-fn one_script_a_word(folded: &mut View, marks: &mut Marks) {
-    let mut mended: Option<View> = None;
-    let mut at = 0;
-    while at < folded.text.len() {
-        let rest = &folded.text[at..];
-        let word = |c: &char| matches!(table::entry(*c).kind, Kind::Letter | Kind::Digit);
-        let bytes: usize = rest.chars().take_while(word).map(char::len_utf8).sum();
-        let bytes = if bytes == 0 {
-            rest.chars().next().map_or(1, char::len_utf8)
-        } else {
-            bytes
-        };
-        let meant = meant(&rest[..bytes]);
-        if meant != Meant::AsItIs {
-            marks.mixed_words += 1;
-            let view = mended.get_or_insert_with(|| View {
-                text: folded.text[..at].to_owned(),
-                starts: folded.starts[..at].to_vec(),
-                ends: folded.ends[..at].to_vec(),
-            });
-            for (place, c) in rest[..bytes].char_indices() {
-                view.push(
-                    meant.letter(c),
-                    folded.starts[at + place],
-                    folded.ends[at + place],
-                );
-            }
-        } else if let Some(view) = &mut mended {
-            view.unfold_offsets();
-            view.text.push_str(&rest[..bytes]);
-            view.starts.extend_from_slice(&folded.starts[at..at + bytes]);
-            view.ends.extend_from_slice(&folded.ends[at..at + bytes]);
-        }
-        at += bytes;
-    }
-    if let Some(view) = mended {
-        *folded = view;
-    }
-}
-
-/// The script that a word is meant in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Meant {
-    AsItIs,
-    Latin,
-    Cyrillic,
-}
-
-/// The script of the letters that have no double in the other one; where all have, the script of most of them.
-fn meant(word: &str) -> Meant {
-    let [mut latin, mut cyrillic, mut greek] = [0_u32; 3];
-    let [mut latin_only, mut cyrillic_only] = [0_u32; 2];
-    for c in word.chars() {
-        let known = table::entry(c);
-        match known.script {
-            Script::Latin => {
-                latin += 1;
-                latin_only += u32::from(lookalikes::cyrillic(c).is_none());
-            }
-            Script::Cyrillic => {
-                cyrillic += 1;
-                cyrillic_only += u32::from(known.look == c);
-            }
-            Script::Greek => greek += 1,
-            _ => {}
-        }
-    }
-    match (latin, cyrillic, greek) {
-        (0, _, _) | (_, 0, 0) => Meant::AsItIs,
-        (_, 0, _) if latin >= greek => Meant::Latin,
-        (_, 0, _) => Meant::AsItIs,
-        _ if latin_only == 0 && cyrillic_only > 0 => Meant::Cyrillic,
-        _ if cyrillic_only == 0 && latin_only > 0 => Meant::Latin,
-        _ if latin >= cyrillic => Meant::Latin,
-        _ => Meant::Cyrillic,
-    }
-}
-
-// === impl Meant ===
-
-impl Meant {
-    fn letter(self, c: char) -> char {
-        match self {
-            Self::AsItIs => c,
-            Self::Latin => table::entry(c).look,
-            Self::Cyrillic => lookalikes::cyrillic(c).unwrap_or(c),
-        }
-    }
 }

@@ -6,7 +6,7 @@
 use super::fold::ASCII;
 use super::lookalikes;
 use super::table::{self, Kind};
-use super::tokens::{Hash, Odd};
+use super::tokens::{Key, Odd};
 
 /// How a word was hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,7 +117,7 @@ impl Forms {
         if self.all.len() >= MOST {
             return;
         }
-        let key = Hash::of(letters.iter().map(|letter| table::entry(letter.c).class)).finish();
+        let key = Key::of(letters.iter().map(|letter| table::entry(letter.c).class));
         let (Some(first), Some(last)) = (letters.first(), letters.last()) else {
             return;
         };
@@ -146,14 +146,10 @@ impl Forms {
             let word = piece
                 .iter()
                 .any(|letter| table::entry(letter.c).kind == Kind::Letter);
-            let mut signs: Vec<char> = piece
-                .iter()
-                .filter(|letter| is_sign(letter))
-                .map(|letter| letter.c)
-                .collect();
-            signs.sort_unstable();
-            signs.dedup();
-            if !word && signs.len() < 2 {
+            let mut signs = piece.iter().filter(|letter| is_sign(letter));
+            let first = signs.next();
+            let several = signs.any(|letter| first.is_some_and(|first| first.c != letter.c));
+            if !word && !several {
                 continue;
             }
             // One dollar is a letter, several are ornaments.

@@ -37,6 +37,8 @@ pub mod links;
 mod lookalikes;
 mod marks;
 pub mod patterns;
+mod scripts;
+mod squash;
 pub(crate) mod table;
 pub(crate) mod tokens;
 mod view;
@@ -49,8 +51,9 @@ pub use view::View;
 pub(crate) use work::Work;
 
 use forms::Forms;
+pub(crate) use squash::Squashed;
 use table::Kind;
-use tokens::{Odd, Squashed, Token};
+use tokens::{Odd, Token};
 
 /// How many bytes of a text are read. Discord's longest message, 4,000 characters of four bytes each, is shorter.
 pub const LIMIT: usize = 16 * 1024;
@@ -175,9 +178,10 @@ impl Text {
 
     /// The folded words, in order.
     pub fn words(&self) -> impl Iterator<Item = &str> {
-        let text = &self.folded.text;
-        self.tokens
-            .iter()
-            .map(|token| &text[token.start as usize..token.end as usize])
+        self.tokens.iter().map(|token| self.said(token))
+    }
+
+    pub(crate) fn said(&self, token: &Token) -> &str {
+        &self.folded.text[token.start as usize..token.end as usize]
     }
 }

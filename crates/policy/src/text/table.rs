@@ -24,6 +24,8 @@ pub(super) struct Entry {
     pub(super) upper: bool,
     /// A letter in fancy dress: full-width, circled, mathematical.
     pub(super) styled: bool,
+    /// A small letter that folds to itself.
+    pub(super) plain: bool,
 }
 
 #[derive(Debug)]
@@ -65,16 +67,41 @@ type Page = [Entry; 256];
 
 static PAGES: [OnceLock<Box<Page>>; 0x1100] = [const { OnceLock::new() }; 0x1100];
 
+/// The page that was looked at last: most characters of a text are on one.
+#[derive(Default)]
+pub(super) struct Pages {
+    last: Option<(usize, &'static Page)>,
+}
+
+// === impl Pages ===
+
+impl Pages {
+    pub(super) fn entry(&mut self, c: char) -> &'static Entry {
+        let code = c as usize;
+        match self.last {
+            Some((number, page)) if number == code >> 8 => &page[code & 0xFF],
+            _ => {
+                let page = page(code >> 8);
+                self.last = Some((code >> 8, page));
+                &page[code & 0xFF]
+            }
+        }
+    }
+}
+
 pub(super) fn entry(c: char) -> &'static Entry {
     let code = c as usize;
-    let page = PAGES[code >> 8].get_or_init(|| {
-        let first = (code & !0xFF) as u32;
+    &page(code >> 8)[code & 0xFF]
+}
+
+fn page(number: usize) -> &'static Page {
+    PAGES[number].get_or_init(|| {
+        let first = (number << 8) as u32;
         Box::new(std::array::from_fn(|place| {
             // Surrogates are no characters; nobody asks for their lines.
             Entry::of(char::from_u32(first + place as u32).unwrap_or(char::REPLACEMENT_CHARACTER))
         }))
-    });
-    &page[code & 0xFF]
+    })
 }
 
 /// The class of nothing: what stands between words in squash space.
@@ -130,6 +157,7 @@ impl Entry {
             Script::Common | Script::Latin => (base, true),
             _ => look(base),
         };
+        let upper = c.is_uppercase();
         let plain_latin = base.is_ascii_alphanumeric() && !c.is_ascii() && canonical(c) != base;
         Self {
             kind,
@@ -137,7 +165,8 @@ impl Entry {
             look,
             perfect,
             class: squash(base, look, kind),
-            upper: c.is_uppercase(),
+            plain: kind == Kind::Letter && !upper && !plain_latin && matches!(fold, Fold::Same),
+            upper,
             styled: plain_latin && matches!(kind, Kind::Letter | Kind::Digit),
             fold,
         }

@@ -61,6 +61,19 @@ impl View {
         self.text.push(c);
     }
 
+    /// The same for characters that stay what and where they are.
+    pub(super) fn push_same(&mut self, chars: &str, start: u32) {
+        if self.text.len() != start as usize || !self.starts.is_empty() {
+            self.unfold_offsets();
+            for (at, c) in chars.char_indices() {
+                let (from, bytes) = (start + at as u32, c.len_utf8());
+                self.starts.extend_from_slice(&[from; 4][..bytes]);
+                self.ends.extend_from_slice(&[from + bytes as u32; 4][..bytes]);
+            }
+        }
+        self.text.push_str(chars);
+    }
+
     /// The same for characters of ASCII that stand one after the other in the original.
     pub(super) fn push_plain(&mut self, chars: impl ExactSizeIterator<Item = char>, start: u32) {
         let end = start + chars.len() as u32;

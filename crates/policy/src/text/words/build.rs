@@ -3,7 +3,7 @@
 use super::index::{Filter, Index};
 use super::{ANY, BadTerm, ONE, Term, TermFault, TermKind, WordList, Words, plain};
 use crate::text::table::{self, BREAK, Kind};
-use crate::text::tokens::{Hash, beside, mix, weight};
+use crate::text::tokens::{self, Key, beside, mix, weight};
 use crate::text::{Text, is_dense};
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
@@ -51,18 +51,16 @@ impl Words {
             }
             for word in &given.allow {
                 text.read(word);
-                builder
-                    .allowed
-                    .push((list as u16, hash(&text.folded.text).finish()));
+                builder.allowed.push((list as u16, key(&text.folded.text)));
             }
         }
         (builder.finish(), faults)
     }
 }
 
-/// The hash of a word whose letters are all one word.
-pub(super) fn hash(word: &str) -> Hash {
-    Hash::of(word.chars().filter(|c| *c != ' ').map(|c| table::entry(c).class))
+/// The key of a word whose letters are all one word.
+pub(super) fn key(word: &str) -> u64 {
+    Key::of(word.chars().filter(|c| *c != ' ').map(|c| table::entry(c).class))
 }
 
 /// The key of a sum of letters, for a word of this length.
@@ -173,7 +171,7 @@ impl Builder {
                 self.exact.push((beside(first, second), number));
             }
             TermKind::Word => {
-                self.keys.push((hash(folded).finish(), number));
+                self.keys.push((key(folded), number));
                 if self.terms[number as usize].typos {
                     self.take_typos(folded, read.letters);
                 }
@@ -181,11 +179,10 @@ impl Builder {
             TermKind::Phrase => {
                 let mut words = folded.split(' ');
                 let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-                self.keys
-                    .push((beside(hash(first).finish(), hash(second).finish()), number));
+                self.keys.push((beside(key(first), key(second)), number));
                 // Phrases are written as one word too.
                 if read.letters >= 6 {
-                    self.keys.push((hash(folded).finish(), number));
+                    self.keys.push((key(folded), number));
                 }
             }
             TermKind::Wild => {
@@ -200,13 +197,11 @@ impl Builder {
     }
 
     fn take_typos(&mut self, word: &str, letters: usize) {
-        let weights: Vec<u32> = word.chars().map(|c| weight(table::entry(c).class)).collect();
-        let sum = weights
-            .iter()
-            .fold(0_u32, |sum, weight| sum.wrapping_add(*weight));
+        let sum = tokens::sum(word);
         self.typos.push(sum_key(sum, letters));
         if letters >= 6 {
-            let mut inside = weights[1..letters - 1].to_vec();
+            let weights = word.chars().map(weight).skip(1);
+            let mut inside: Vec<u32> = weights.take(letters - 2).collect();
             inside.sort_unstable();
             inside.dedup();
             self.typos.extend(

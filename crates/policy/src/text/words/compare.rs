@@ -146,6 +146,9 @@ fn disguise(
 
 /// Whether `word` is `term` with two neighbours exchanged, or without a letter inside.
 pub(super) fn is_typo(term: &str, word: &str) -> bool {
+    if term.is_ascii() && word.is_ascii() {
+        return is_near(term.as_bytes(), word.as_bytes());
+    }
     let (mut wanted, mut said) = (['\0'; Words::LONGEST + 1], ['\0'; Words::LONGEST + 1]);
     let fill = |place: &mut [char], text: &str| {
         let length = text.chars().count();
@@ -160,7 +163,10 @@ pub(super) fn is_typo(term: &str, word: &str) -> bool {
     let (Some(term), Some(word)) = (fill(&mut wanted, term), fill(&mut said, word)) else {
         return false;
     };
-    let (wanted, said) = (&wanted[..term], &said[..word]);
+    is_near(&wanted[..term], &said[..word])
+}
+
+fn is_near<T: PartialEq>(wanted: &[T], said: &[T]) -> bool {
     let Some(differs) = wanted.iter().zip(said).position(|(a, b)| a != b) else {
         return false;
     };

@@ -5,16 +5,11 @@ use super::told::Told;
 use super::{Found, Term, TermKind, Words};
 use crate::text::fold::{self, ASCII};
 use crate::text::forms::Disguise;
+use crate::text::squash::{LOWER, runs, word_bits};
 use crate::text::table::{self, Fold, Kind, Script};
 use crate::text::tokens::{beside, mix};
 use crate::text::{LIMIT, Text, Work};
 use std::ops::{ControlFlow, Range};
-
-/// Eight bytes of one each.
-const LANES: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x80 * LANES;
-/// What a capital has not and its small letter has; digits have it too.
-const LOWER: u64 = 0x20 * LANES;
 
 // === impl Words ===
 
@@ -201,7 +196,7 @@ fn hash(bytes: &[u8], word: Range<usize>, lower: u64) -> u64 {
 
 /// The words of plain ASCII, as `tokens` finds them.
 fn words(bytes: &[u8], mut word: impl FnMut(Range<usize>) -> ControlFlow<()>) -> ControlFlow<()> {
-    let mut one = |start: usize, end: usize| {
+    runs(bytes.chunks(64).map(word_bits), bytes.len(), |start, end| {
         // What an apostrophe ties to a word, as in "what's", is no word.
         let tied = end - start <= 2
             && start >= 2
@@ -212,51 +207,6 @@ fn words(bytes: &[u8], mut word: impl FnMut(Range<usize>) -> ControlFlow<()>) ->
         } else {
             word(start..end)
         }
-    };
-    let mut open = None;
-    for (base, block) in (0..).step_by(64).zip(bytes.chunks(64)) {
-        let mut mask = word_bits(block);
-        if let Some(start) = open {
-            let run = mask.trailing_ones();
-            if run == u64::BITS {
-                continue;
-            }
-            open = None;
-            one(start, base + run as usize)?;
-            mask &= u64::MAX << run;
-        }
-        while mask != 0 {
-            let from = mask.trailing_zeros();
-            let end = from + (mask >> from).trailing_ones();
-            if end == u64::BITS {
-                open = Some(base + from as usize);
-                break;
-            }
-            one(base + from as usize, base + end as usize)?;
-            mask &= u64::MAX << end;
-        }
-    }
-    match open {
-        Some(start) => one(start, bytes.len()),
-        None => ControlFlow::Continue(()),
-    }
-}
-
-/// A bit for each of up to 64 bytes of ASCII: whether it is a letter or a digit.
-fn word_bits(block: &[u8]) -> u64 {
-    let (eights, rest) = block.as_chunks::<8>();
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    let eights = eights.iter().chain((!rest.is_empty()).then_some(&last));
-    // The high bit of each byte that is at least so much: no byte of ASCII runs over into the next.
-    let at_least = |eight: u64, byte: u8| eight.wrapping_add((0x80 - u64::from(byte)) * LANES);
-    (0..).step_by(8).zip(eights).fold(0, |bits, (place, eight)| {
-        let eight = u64::from_le_bytes(*eight);
-        let lower = eight | LOWER;
-        let letters = at_least(lower, b'a') & !at_least(lower, b'z' + 1);
-        let digits = at_least(eight, b'0') & !at_least(eight, b'9' + 1);
-        let high = (letters | digits) & HIGH;
-        bits | ((high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) << place
     })
 }
 

@@ -1,12 +1,13 @@
 //! Looking up a text's words, and what they may be disguises of.
 
-use super::build::{hash, longest_part, sum_key};
+use super::build::{key, longest_part, sum_key};
 use super::compare::{Lenience, compare, is_typo};
 use super::told::{Firsts, Told};
 use super::{ANY, Found, Term, TermKind, Words};
 use crate::text::forms::{Disguise, Form, Letter};
+use crate::text::squash::GLUED;
 use crate::text::table::{self, Kind, Script};
-use crate::text::tokens::{Token, beside};
+use crate::text::tokens::{self, Token, beside};
 use crate::text::{Text, Work, everyday};
 use std::ops::ControlFlow;
 
@@ -107,7 +108,7 @@ impl<'a, F: Told> Scan<'a, F> {
                 }
             }
             if self.may_be_one(&token, next) {
-                for number in words.whole.find(token.hash.glued(next.hash).finish()) {
+                for number in words.whole.find(self.text.squashed.glued(&token, next)) {
                     self.split(number, &token, next)?;
                 }
             }
@@ -117,7 +118,7 @@ impl<'a, F: Told> Scan<'a, F> {
             && !words.typos.is_empty()
             && words
                 .typos
-                .may_hold(sum_key(token.sum, usize::from(token.length)))
+                .may_hold(sum_key(tokens::sum(self.said(&token)), usize::from(token.length)))
         {
             self.typo(&token)?;
         }
@@ -127,7 +128,7 @@ impl<'a, F: Told> Scan<'a, F> {
     /// `cu nt`: neighbours that may be one word.
     fn may_be_one(&self, one: &Token, two: &Token) -> bool {
         one.length.min(two.length) <= 5
-            && (4..=24).contains(&(one.length + two.length))
+            && (4..=GLUED).contains(&usize::from(one.length + two.length))
             && two.start - one.end == 1
             && self.folded.as_bytes()[one.end as usize].is_ascii_whitespace()
             && !one.digits_only
@@ -408,7 +409,7 @@ impl<'a, F: Told> Scan<'a, F> {
         };
         let wanted = self.words.term_text(term);
         let named = wanted.chars().filter(|c| *c != ANY).count();
-        let allowed = (term.list, hash(said).finish());
+        let allowed = (term.list, key(said));
         if self.words.allowed.binary_search(&allowed).is_ok()
             || everyday::is_innocent(said, longest_part(wanted), named)
         {

@@ -1,0 +1,343 @@
+//! A text in squash space: the classes of its characters, runs collapsed, and which of its bytes are words.
+
+use super::fold::ASCII;
+use super::table::{self, BREAK, Kind, Pages};
+use super::tokens::{Token, mix};
+use std::ops::ControlFlow;
+
+/// Which of 64 bytes belong to letters, and which to digits.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Kinds {
+    pub(super) letters: u64,
+    pub(super) digits: u64,
+}
+
+/// Eight bytes of one each.
+const LANES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x80 * LANES;
+/// What a capital has not and its small letter has; digits have it too.
+pub(super) const LOWER: u64 = 0x20 * LANES;
+
+// === impl Kinds ===
+
+impl Kinds {
+    /// Of up to 64 bytes of ASCII.
+    fn of(block: &[u8]) -> Self {
+        let mut kinds = Self::default();
+        for (place, eight) in eights(block) {
+            kinds.letters |= bits(letters(eight)) << place;
+            kinds.digits |= bits(digits(eight)) << place;
+        }
+        kinds
+    }
+
+    fn within(self, bits: u64) -> Self {
+        Self {
+            letters: self.letters & bits,
+            digits: self.digits & bits,
+        }
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self {
+            letters: self.letters | other.letters,
+            digits: self.digits | other.digits,
+        }
+    }
+}
+
+/// The bytes that belong to words, of up to 64 of ASCII.
+pub(super) fn word_bits(block: &[u8]) -> u64 {
+    eights(block).fold(0, |words, (place, eight)| {
+        words | bits(letters(eight) | digits(eight)) << place
+    })
+}
+
+/// Eight bytes after the other, each with its place; the last ones filled up with zeros.
+fn eights(block: &[u8]) -> impl Iterator<Item = (u32, u64)> {
+    let (eights, rest) = block.as_chunks::<8>();
+    let last = match block.last_chunk::<8>() {
+        _ if rest.is_empty() => None,
+        Some(last) => Some(u64::from_le_bytes(*last) >> (64 - 8 * rest.len())),
+        None => Some(rest.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte))),
+    };
+    let eights = eights.iter().map(|eight| u64::from_le_bytes(*eight));
+    (0..).step_by(8).zip(eights.chain(last))
+}
+
+/// The high bit of each byte that is a letter; those that are not high are anything.
+fn letters(eight: u64) -> u64 {
+    at_least(eight | LOWER, b'a') & !at_least(eight | LOWER, b'z' + 1)
+}
+
+fn digits(eight: u64) -> u64 {
+    at_least(eight, b'0') & !at_least(eight, b'9' + 1)
+}
+
+/// The high bit of each byte that is at least so much: no byte of ASCII runs over into the next.
+fn at_least(eight: u64, byte: u8) -> u64 {
+    eight.wrapping_add((0x80 - u64::from(byte)) * LANES)
+}
+
+/// The high bits, one after the other.
+fn bits(eight: u64) -> u64 {
+    ((eight & HIGH) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+}
+
+/// Calls back for each run of ones, 64 bits a block, up to the end.
+pub(super) fn runs(
+    masks: impl Iterator<Item = u64>,
+    end: usize,
+    mut run: impl FnMut(usize, usize) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let mut open = None;
+    for (base, mut mask) in (0..).step_by(64).zip(masks) {
+        if let Some(start) = open {
+            let ones = mask.trailing_ones();
+            if ones == u64::BITS {
+                continue;
+            }
+            open = None;
+            run(start, base + ones as usize)?;
+            mask &= u64::MAX << ones;
+        }
+        while mask != 0 {
+            let from = mask.trailing_zeros();
+            let to = from + (mask >> from).trailing_ones();
+            if to == u64::BITS {
+                open = Some(base + from as usize);
+                break;
+            }
+            run(base + from as usize, base + to as usize)?;
+            mask &= u64::MAX << to;
+        }
+    }
+    match open {
+        Some(start) => run(start, end),
+        None => ControlFlow::Continue(()),
+    }
+}
+
+/// Letters of two words that may be one.
+pub(crate) const GLUED: usize = 24;
+
+/// The text in squash space.
+#[derive(Debug, Default)]
+pub(crate) struct Squashed {
+    /// One class for each run, words parted by `BREAK`; behind them what earlier texts left.
+    classes: Vec<u8>,
+    used: usize,
+    /// For each byte of the folded text, the place of its class: of those that have one.
+    places: Vec<u16>,
+    /// For each byte of a text that is not ASCII, how many characters came before its own.
+    chars: Vec<u16>,
+    kinds: Vec<Kinds>,
+    is_ascii: bool,
+}
+
+// === impl Squashed ===
+
+impl Squashed {
+    pub(crate) fn classes(&self) -> &[u8] {
+        &self.classes[..self.used]
+    }
+
+    /// Where in the folded text each class begins.
+    pub(crate) fn places(&self, folded: &str) -> Vec<u32> {
+        let mut last = BREAK;
+        let mut places = Vec::with_capacity(self.used);
+        for (at, c) in folded.char_indices() {
+            let class = table::entry(c).class;
+            if class != last {
+                places.push(at as u32);
+                last = class;
+            }
+        }
+        places
+    }
+
+    /// Of this text, one after the other, runs collapsed, without what stands between words. Signs that are punctuation more
+    /// often than letters are left out.
+    pub(crate) fn letters(folded: &str, letters: &mut Vec<u8>) {
+        letters.clear();
+        letters.resize(folded.len(), BREAK);
+        let (mut used, mut last) = (0, BREAK);
+        let room = letters.as_mut_slice();
+        let mut put = |class: u8| {
+            room[used] = class;
+            let new = class != last && class != BREAK;
+            used += usize::from(new);
+            last = if new { class } else { last };
+        };
+        if folded.is_ascii() {
+            folded.bytes().for_each(|byte| put(LETTERS[usize::from(byte)]));
+        } else {
+            let mut pages = Pages::default();
+            for c in folded.chars() {
+                let known = LETTERS.get(c as usize);
+                put(known.map_or_else(|| pages.entry(c).class, |class| *class));
+            }
+        }
+        letters.truncate(used);
+    }
+
+    /// A bit for each class that a word has: the same for the same letters in any order.
+    pub(crate) fn letters_in(&self, word: &Token) -> u64 {
+        let (from, to) = word.classes;
+        let classes = &self.classes[usize::from(from)..usize::from(to)];
+        classes.iter().fold(0, |all, class| all | 1 << (class % 61))
+    }
+
+    /// The key of two words written as one, of at most [`GLUED`] letters together.
+    pub(crate) fn glued(&self, one: &Token, next: &Token) -> u64 {
+        let of = |token: &Token| (usize::from(token.classes.0), usize::from(token.classes.1));
+        let ((one, end), (mut next, last)) = (of(one), of(next));
+        if self.classes[end - 1] == self.classes[next] {
+            // The run goes on: its class counts once.
+            next += 1;
+        }
+        // As much as there may be of either, which no call copies; what is behind it is not looked at.
+        let mut both = [BREAK; 2 * GLUED];
+        both[..GLUED].copy_from_slice(&self.classes[one..one + GLUED]);
+        both[end - one..][..GLUED].copy_from_slice(&self.classes[next..next + GLUED]);
+        key(&both, end - one + last - next)
+    }
+
+    /// The key of a word by its classes.
+    pub(super) fn key(&self, (from, to): (u16, u16)) -> u64 {
+        key(&self.classes[usize::from(from)..], usize::from(to - from))
+    }
+
+    /// Where the classes are of the word in these bytes.
+    pub(super) fn range(&self, start: usize, end: usize) -> (u16, u16) {
+        (self.places[start], self.places[end - 1] + 1)
+    }
+
+    /// How many characters these bytes are.
+    pub(super) fn length(&self, start: usize, end: usize) -> usize {
+        if self.is_ascii {
+            end - start
+        } else {
+            usize::from(self.chars[end - 1] - self.chars[start]) + 1
+        }
+    }
+
+    /// Which bytes belong to words, 64 at a time.
+    pub(super) fn words(&self) -> impl Iterator<Item = u64> {
+        self.kinds.iter().map(|kinds| kinds.letters | kinds.digits)
+    }
+
+    /// Which of these bytes are of which kind, as far as one has to know whether there are any.
+    #[inline]
+    pub(super) fn kinds(&self, start: usize, end: usize) -> Kinds {
+        let (first, last) = (start / 64, (end - 1) / 64);
+        let head = u64::MAX << (start % 64);
+        let tail = u64::MAX >> (63 - (end - 1) % 64);
+        if first == last {
+            return self.kinds[first].within(head & tail);
+        }
+        let ends = self.kinds[first].within(head).or(self.kinds[last].within(tail));
+        self.kinds[first + 1..last]
+            .iter()
+            .fold(ends, |all, kinds| all.or(*kinds))
+    }
+
+    pub(super) fn read(&mut self, folded: &str) {
+        let bytes = folded.len();
+        // As many as there are bytes, and more behind them than are read at once.
+        if self.classes.len() <= bytes + GLUED {
+            self.places.resize(bytes, 0);
+            self.classes.resize(bytes + GLUED + 1, BREAK);
+        }
+        self.kinds.clear();
+        self.is_ascii = folded.is_ascii();
+        if self.is_ascii {
+            self.read_ascii(folded.as_bytes());
+        } else {
+            self.read_any(folded);
+        }
+    }
+
+    fn read_ascii(&mut self, folded: &[u8]) {
+        self.kinds.extend(folded.chunks(64).map(Kinds::of));
+        let (mut used, mut last) = (0_usize, BREAK);
+        let classes = &mut self.classes[..=folded.len()];
+        for (byte, place) in folded.iter().zip(&mut self.places[..folded.len()]) {
+            let class = CLASSES[usize::from(*byte)];
+            // What goes on with a run is written where the next class will be.
+            classes[used] = class;
+            used += usize::from(class != last);
+            last = class;
+            *place = (used as u16).wrapping_sub(1);
+        }
+        self.used = used;
+    }
+
+    fn read_any(&mut self, folded: &str) {
+        self.kinds.resize(folded.len().div_ceil(64), Kinds::default());
+        self.chars.resize(folded.len(), 0);
+        let (mut used, mut last) = (0_usize, BREAK);
+        let mut pages = Pages::default();
+        for (number, (at, c)) in folded.char_indices().enumerate() {
+            let (class, kind) = match ASCII.get(c as usize) {
+                Some(known) => (known.class, known.kind),
+                None => {
+                    let known = pages.entry(c);
+                    (known.class, known.kind)
+                }
+            };
+            self.classes[used] = class;
+            used += usize::from(class != last);
+            last = class;
+            for byte in at..at + c.len_utf8() {
+                self.places[byte] = (used as u16).wrapping_sub(1);
+                self.chars[byte] = number as u16;
+                let kinds = &mut self.kinds[byte / 64];
+                kinds.letters |= u64::from(kind == Kind::Letter) << (byte % 64);
+                kinds.digits |= u64::from(kind == Kind::Digit) << (byte % 64);
+            }
+        }
+        self.used = used;
+    }
+}
+
+/// The key of so many classes, which at least seven others follow.
+fn key(classes: &[u8], length: usize) -> u64 {
+    let (mut key, mut left) = (0, length);
+    for eight in classes.chunks(8) {
+        let eight = eight.first_chunk().map_or(0, |eight| u64::from_le_bytes(*eight));
+        if left <= 8 {
+            // Nothing where nothing is left.
+            let kept = u64::MAX.checked_shr(64 - 8 * left as u32).unwrap_or(0);
+            return mix(key ^ (eight & kept));
+        }
+        key = mix(key ^ eight);
+        left -= 8;
+    }
+    key
+}
+
+/// The class of each byte.
+const CLASSES: [u8; 256] = {
+    let mut classes = [BREAK; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        classes[byte] = ASCII[byte].class;
+        byte += 1;
+    }
+    classes
+};
+
+/// The class of each letter, digit and sign that stands for a letter more often than not.
+const LETTERS: [u8; 128] = {
+    let mut letters = [BREAK; 128];
+    let mut byte = 0;
+    while byte < 128 {
+        let known = ASCII[byte];
+        if matches!(known.kind, Kind::Letter | Kind::Digit) || matches!(byte as u8, b'$' | b'@') {
+            letters[byte] = known.class;
+        }
+        byte += 1;
+    }
+    letters
+};
