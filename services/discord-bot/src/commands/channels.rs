@@ -107,7 +107,7 @@ impl Commands {
             .await
             .map_err(|error| lock_trouble(tongue, &error, 0))?;
         let (mut locked, mut failed) = (0, Vec::new());
-        for channel in self.closable(guild) {
+        for channel in self.discord.guilds.get(guild).unwrap_or_default().spoken() {
             let wanted = Wanted {
                 guild,
                 until: None,
@@ -200,18 +200,6 @@ impl Commands {
         let term = Term::parse(&text, self.clock.now(), &input.zone, Span::LONGEST);
         term.map(Term::at)
             .map_err(|error| exact(input.tongue, &error, "duration.wrong"))
-    }
-
-    fn closable(&self, guild: u64) -> Vec<u64> {
-        let known = self.discord.guilds.get(guild).unwrap_or_default();
-        let mut channels: Vec<u64> = known
-            .channels
-            .iter()
-            .filter(|(_, channel)| channel.is_spoken())
-            .map(|(id, _)| *id)
-            .collect();
-        channels.sort_unstable();
-        channels
     }
 }
 

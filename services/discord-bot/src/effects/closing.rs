@@ -25,15 +25,8 @@ impl Orders {
     ) -> Result<Option<u64>, Trouble> {
         let again = !self.locks.close(guild, until, true).await?;
         let known = self.discord.guilds.get(guild).unwrap_or_default();
-        let mut channels: Vec<u64> = known
-            .channels
-            .iter()
-            .filter(|(_, channel)| channel.is_spoken())
-            .map(|(id, _)| *id)
-            .collect();
-        channels.sort_unstable();
         let (mut locked, mut open) = (0, Vec::new());
-        for channel in channels {
+        for channel in known.spoken() {
             let needed = MANAGE_CHANNELS | MANAGE_ROLES;
             let held = self.discord.guilds.own_permissions_in(guild, channel);
             if held.is_some_and(|held| held & needed != needed) {

@@ -225,6 +225,14 @@ impl Guild {
         let held = roles.iter().filter_map(|role| self.roles.get(role));
         held.map(|role| role.position).max().unwrap_or(0)
     }
+
+    /// The channels in which people speak, threads aside, in their order.
+    pub(crate) fn spoken(&self) -> Vec<u64> {
+        let spoken = self.channels.iter().filter(|(_, channel)| channel.is_spoken());
+        let mut spoken: Vec<u64> = spoken.map(|(id, _)| *id).collect();
+        spoken.sort_unstable();
+        spoken
+    }
 }
 
 // === impl Role ===
