@@ -82,6 +82,8 @@ row! {
         /// When it was decided, which for what was seen on the platform is earlier than when it was written down.
         created_at: DateTime<Utc>,
         updated_at: DateTime<Utc>,
+        /// Since when ordinary lists leave it out.
+        hidden_at: Option<DateTime<Utc>>,
         .. fate: Fate
     }
 }
@@ -140,6 +142,8 @@ pub struct CaseQuery {
     pub text: Option<String>,
     /// Where the last page ended: the number of its last case.
     pub before: Option<u64>,
+    /// Those that are hidden, too.
+    pub hidden: bool,
 }
 
 macro_rules! columns {
@@ -149,7 +153,7 @@ macro_rules! columns {
             " id, guild_id, number, kind, state, subject_id, moderator_id, origin, rule, token, rule_set_hash, trace_id, \
              reason, expires_at, evidence, parent_id, \
              (SELECT p.number FROM cases p WHERE p.id = cases.parent_id) AS parent, idempotency_key, created_at, \
-             updated_at, applied_at, ended_at, ended_by, lift, ended_why, voided_by ",
+             updated_at, hidden_at, applied_at, ended_at, ended_by, lift, ended_why, voided_by ",
             $tail
         )
     };
@@ -194,8 +198,8 @@ sqls! {
             ORDER BY number"
     );
     SAVE = "UPDATE cases SET state = $2, reason = $3, reason_folded = $4, expires_at = $5, evidence = $6, \
-        updated_at = $7, applied_at = $8, ended_at = $9, ended_by = $10, lift = $11, ended_why = $12, voided_by = $13 \
-        WHERE id = $1";
+        updated_at = $7, applied_at = $8, ended_at = $9, ended_by = $10, lift = $11, ended_why = $12, voided_by = $13, \
+        hidden_at = $14 WHERE id = $1";
     // Whoever adds to a history holds the case or its guild, so no two take the same place in it.
     ADD_EVENT = "INSERT INTO case_events (case_id, seq, at, actor, kind, body) \
         VALUES ($1, COALESCE((SELECT MAX(seq) FROM case_events WHERE case_id = $1), 0) + 1, $2, $3, $4, $5)";
@@ -247,6 +251,7 @@ impl Conn {
             .and_if("origin = ?", query.origin)
             .and_if("created_at >= ?", query.from)
             .and_if("created_at < ?", query.to)
+            .and_if("(hidden_at IS NULL) = ?", (!query.hidden).then_some(true))
             .and_if(r"reason_folded LIKE ? ESCAPE '\'", pattern)
             .ending("ORDER BY number DESC LIMIT ?", limit);
         self.filtered(filter).all().await
@@ -377,7 +382,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes what may change in a case: its state and fate, reason, end and evidence.
+    /// Writes what may change in a case: its state and fate, reason, end and evidence, and whether lists have it.
     pub async fn save_case(&mut self, case: &Case) -> Result<(), StoreError> {
         let reason = case.reason.as_deref().map(storable);
         let query = self
@@ -394,7 +399,8 @@ impl Tx {
             .bind(case.fate.ended_by)
             .bind(case.fate.lift)
             .bind(case.fate.ended_why.as_deref().map(storable))
-            .bind(case.fate.voided_by.as_deref());
+            .bind(case.fate.voided_by.as_deref())
+            .bind(case.hidden_at);
         match query.execute().await? {
             0 => Err(StoreError::Missing { statement: SAVE.name }),
             _ => Ok(()),

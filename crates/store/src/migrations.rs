@@ -55,6 +55,7 @@ pub const CHANGES: &[Change] = changes! {
     101 "0101_notification_wishes"
     102 "0102_digests"
     110 "0110_spam_lessons"
+    120 "0120_case_hidden"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

@@ -24,6 +24,8 @@ pub enum Change {
     Ends(Term),
     /// All of the evidence, as it shall be.
     Evidence(Vec<MessageRef>),
+    /// Whether ordinary lists leave it out.
+    Hidden(bool),
     /// The case was a mistake.
     Void(Reason),
 }
@@ -51,6 +53,9 @@ pub enum Edited {
     Evidence {
         old: Vec<MessageRef>,
         new: Vec<MessageRef>,
+    },
+    Hidden {
+        now: bool,
     },
     Voided {
         was: CaseState,
@@ -90,10 +95,10 @@ impl Guarded for Amendment {
     fn deed(&self, by: &Actor) -> Deed {
         Deed::Amend(match self.change {
             Change::Void(_) => Right::Void,
-            Change::Reason(_) | Change::Ends(_) | Change::Evidence(_) if self.case.by == *by => {
-                Profile::of(self.case.action).right
+            _ if self.case.by == *by => Profile::of(self.case.action).right,
+            Change::Reason(_) | Change::Ends(_) | Change::Evidence(_) | Change::Hidden(_) => {
+                Right::EditOthers
             }
-            Change::Reason(_) | Change::Ends(_) | Change::Evidence(_) => Right::EditOthers,
         })
     }
 
@@ -108,12 +113,18 @@ impl Authorized<Amendment> {
     /// The case as it is then, and the entry for its history.
     pub fn amend(self, now: DateTime<Utc>) -> Result<(Case, Edit), EditError> {
         let (by, Amendment { mut case, change }) = self.into_parts();
-        if matches!(case.state, CaseState::Voided { .. }) {
+        let voided = matches!(case.state, CaseState::Voided { .. });
+        if voided && !matches!(change, Change::Hidden(_)) {
             return Err(EditError::Voided);
         }
         let what = match change {
             Change::Reason(new) if new == case.reason => return Err(EditError::Same),
             Change::Evidence(new) if new == case.evidence => return Err(EditError::Same),
+            Change::Hidden(now) if now == case.hidden => return Err(EditError::Same),
+            Change::Hidden(now) => {
+                case.hidden = now;
+                Edited::Hidden { now }
+            }
             Change::Reason(new) => Edited::Reason {
                 old: std::mem::replace(&mut case.reason, new.clone()),
                 new,

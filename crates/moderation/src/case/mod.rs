@@ -34,6 +34,8 @@ pub struct Case {
     pub at: DateTime<Utc>,
     /// For a removal: the case that it ended.
     pub lifts: Option<CaseNumber>,
+    /// Ordinary lists leave it out.
+    pub hidden: bool,
     pub state: CaseState,
 }
 
@@ -81,6 +83,7 @@ impl Case {
             ends: wish.ends,
             at: wish.at,
             lifts,
+            hidden: false,
             state,
         })
     }

@@ -1,4 +1,4 @@
-//! Changes to a case: its reason, end or evidence, or that it was a mistake.
+//! Changes to a case: its reason, end or evidence, whether lists have it, or that it was a mistake.
 
 use super::ask::whole;
 use super::error::{DeskError, Refused, Stop};
@@ -8,7 +8,7 @@ use super::rows::{self, Kept};
 use super::tell::{Entry, Extra};
 use super::{Desk, guild};
 use crate::authority::Authorized;
-use crate::case::{Amendment, Case, CaseState, Change, Edit, EditError, Edited};
+use crate::case::{Amendment, Case, Change, Edit, EditError, Edited};
 use crate::reason::Reason;
 use crate::sanction::{Effect, Profile};
 use crate::who::{Actor, CaseNumber, GuildRef};
@@ -88,7 +88,7 @@ impl Desk {
         let by = rows::name(tx, self, &ask.by, now).await?;
         kept.write(now, Some(&by));
         tx.save_case(&kept.row).await?;
-        let voided = matches!(kept.case.state, CaseState::Voided { .. });
+        let voided = matches!(edit.what, Edited::Voided { .. });
         let what = edited(&edit.what);
         let kind = if voided {
             CaseEventKind::Voided
@@ -141,6 +141,7 @@ fn edited(what: &Edited) -> Value {
         }
         Edited::Ends { old, new } => json!({ "what": what.name(), "old": old.at(), "new": new.at() }),
         Edited::Evidence { old, new } => json!({ "what": what.name(), "old": old, "new": new }),
+        Edited::Hidden { now } => json!({ "what": what.name(), "old": !now, "new": now }),
         Edited::Voided { was, why } => {
             json!({ "what": what.name(), "old": was.name(), "new": why.as_str() })
         }
@@ -156,6 +157,7 @@ impl Edited {
             Self::Reason { .. } => "reason",
             Self::Ends { .. } => "ends",
             Self::Evidence { .. } => "evidence",
+            Self::Hidden { .. } => "hidden",
             Self::Voided { .. } => "voided",
         }
     }

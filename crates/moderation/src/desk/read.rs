@@ -77,6 +77,8 @@ pub struct CaseView {
     /// The case that ended it.
     pub ended_by_case_number: Option<u64>,
     pub evidence: Vec<MessageRef>,
+    /// Ordinary lists leave it out.
+    pub hidden: bool,
 }
 
 /// Which cases of a community, newest first; an absent member takes all.
@@ -95,6 +97,8 @@ pub struct CaseFilter {
     pub text: Option<String>,
     /// Where the last page ended: the number of its last case.
     pub before: Option<CaseNumber>,
+    /// Those that are hidden, too.
+    pub hidden: bool,
 }
 
 // === impl Desk ===
@@ -116,6 +120,7 @@ impl Desk {
                 from: filter.from,
                 to: filter.to,
                 text: filter.text.clone(),
+                hidden: filter.hidden,
                 // A number that no row can have is above all of them.
                 before: filter
                     .before
@@ -237,6 +242,7 @@ impl From<&Case> for CaseView {
             lifts_case_number: case.lifts.map(|number| number.0),
             ended_by_case_number: case.state.ended_by().map(|number| number.0),
             evidence: case.evidence.clone(),
+            hidden: case.hidden,
         }
     }
 }

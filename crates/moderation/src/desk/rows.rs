@@ -122,6 +122,7 @@ impl Kept {
             ends: row.expires_at.into(),
             at: row.created_at,
             lifts: lifts.map(CaseNumber),
+            hidden: row.hidden_at.is_some(),
             state,
         };
         Ok(Self { case, row })
@@ -158,6 +159,7 @@ impl Kept {
             idempotency_key: ask.key.clone(),
             created_at: case.at,
             updated_at: now,
+            hidden_at: None,
             fate: Fate::default(),
         };
         match &case.by {
@@ -220,6 +222,7 @@ impl Kept {
         row.reason = case.reason.as_ref().map(|reason| reason.as_str().to_owned());
         row.evidence = Json(case.evidence.clone());
         row.expires_at = case.ends.at();
+        row.hidden_at = case.hidden.then(|| row.hidden_at.unwrap_or(now));
         row.updated_at = now;
     }
 }

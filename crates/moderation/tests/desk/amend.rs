@@ -3,7 +3,7 @@
 use crate::fixture::{ANA, BOB, Town, allowed, demoted, moderator, refused};
 use chrono::TimeDelta;
 use lockdown_events::{Action, Outcome};
-use lockdown_moderation::desk::{AmendAsk, Refused};
+use lockdown_moderation::desk::{AmendAsk, CaseFilter, Refused};
 use lockdown_moderation::{CaseNumber, Change, EditError, Reason, Right, Term, Why};
 use lockdown_store::cases::CaseEventKind;
 use lockdown_store::in_read;
@@ -98,5 +98,45 @@ pub(crate) async fn a_void_case_counts_no_more(town: Town) {
     let entries = in_read!(town.store, |conn| { conn.audit_page(town.key, None, 9).await }).unwrap();
     let acts: Vec<_> = entries.iter().map(|entry| entry.act.as_str()).collect();
     assert_eq!(acts, ["case:open", "case:void", "case:open"]);
+    town.check().await;
+}
+
+pub(crate) async fn a_hidden_case_stays_and_counts_and_lists_leave_it_out(town: Town) {
+    town.act(Action::Warn).await;
+    town.act(Action::Note).await;
+    let listed = async |hidden: bool| {
+        let filter = CaseFilter {
+            hidden,
+            ..CaseFilter::default()
+        };
+        let cases = town.desk.cases(&town.guild, &filter, 9).await.unwrap();
+        cases.iter().map(|case| case.number.0).collect::<Vec<_>>()
+    };
+    let hide = async |by: &str, case: u64, hidden: bool| {
+        let ask = town.change(by, case, Change::Hidden(hidden));
+        town.desk.amend(&ask, &allowed()).await
+    };
+    let hidden = hide(BOB, 1, true).await.unwrap();
+    assert!(hidden.case.hidden);
+    assert_eq!((listed(false).await, listed(true).await), (vec![2], vec![2, 1]));
+    let record = town.read(1).await;
+    assert_eq!(record.case, hidden.case);
+    assert_eq!(
+        record.history.last().unwrap().body,
+        json!({ "what": "hidden", "old": false, "new": true })
+    );
+    assert_eq!(town.points().await, 1, "it counts as before");
+    assert_eq!(hide(BOB, 1, true).await.unwrap().edit, None);
+    // Also what was a mistake can be put out of sight, and into it again.
+    let void = town.change(BOB, 1, Change::Void(reason("wrong person")));
+    town.desk.amend(&void, &allowed()).await.unwrap();
+    assert!(hide(BOB, 1, false).await.unwrap().edit.is_some());
+    assert_eq!(listed(false).await, [2, 1]);
+    assert_eq!(town.read(1).await.case.state.name(), "voided");
+    let ask = town.change(BOB, 1, Change::Hidden(true));
+    match refused(town.desk.amend(&ask, &demoted()).await) {
+        Refused::Denied(denied) => assert_eq!(denied.why, Why::Lacks(Right::EditOthers)),
+        other => panic!("{other}"),
+    }
     town.check().await;
 }

@@ -55,6 +55,7 @@ macro_rules! town {
             amend: old_values_are_kept_with_who_and_when;
             amend: a_moved_end_moves_the_timer_and_is_told;
             amend: a_void_case_counts_no_more;
+            amend: a_hidden_case_stays_and_counts_and_lists_leave_it_out;
             ladder: a_step_is_climbed_once;
             ladder: a_step_that_many_reach_at_once_is_one_case;
             ladder: three_warnings_are_one_mute;

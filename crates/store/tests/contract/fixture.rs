@@ -160,6 +160,7 @@ impl Fixture {
             parent: None,
             idempotency_key: None,
             created_at: self.now(),
+            hidden_at: None,
             updated_at: self.now(),
             fate: Fate::default(),
         }

@@ -84,6 +84,7 @@ impl Town {
             parent: None,
             idempotency_key: Some(self.ids.next().to_string()),
             created_at: now,
+            hidden_at: None,
             updated_at: now,
             fate: Fate::default(),
         };

@@ -49,6 +49,9 @@ struct CaseQuery {
     /// Words of the reason, in any case of letters.
     #[schemars(length(max = 200))]
     q: Option<String>,
+    /// `true`: those that are hidden, too.
+    #[serde(default)]
+    hidden: bool,
     /// `nextCursor` of the page before.
     cursor: Option<String>,
     /// How many at most: 1 to 200, 50 when it is absent.
@@ -84,6 +87,8 @@ struct CaseChange {
     /// All of the evidence, as it shall be.
     #[schemars(length(max = 25))]
     evidence: Option<Vec<EvidenceBody>>,
+    /// Whether ordinary lists leave it out. It stays on record, and counts as before.
+    hidden: Option<bool>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -155,8 +160,8 @@ pub(super) fn routes() -> Vec<Route> {
             .kept(),
         Route::of_guild(Method::PATCH, "/cases/{caseNumber}", "changeCase", Needs::AnyRight, change)
             .says("Change a case",
-                "Its reason, end or evidence; what stood before is kept in its history. One's own takes the right that made \
-                 it, another's the scope `edit_others`.")
+                "Its reason, end or evidence, and whether lists have it; what stood before is kept in its history. One's own \
+                 takes the right that made it, another's the scope `edit_others`.")
             .refuses(&[changes, &[Code::BadDuration, Code::Over]].concat())
             .sample(json!({ "reason": "spam, third time", "duration": "14d" }))
             .answer(example("ban")),
@@ -202,6 +207,7 @@ async fn list(asked: InGuild, Query(query): Query<CaseQuery>) -> Result<Found<Pa
         to: query.to,
         text: search(query.q)?,
         before: cursor(query.cursor.as_deref())?.map(CaseNumber),
+        hidden: query.hidden,
     };
     // One more than asked for says whether there is another page.
     let desk = &asked.call.api.desk;
@@ -287,12 +293,13 @@ async fn change(asked: InGuild, Body(wanted): Body<CaseChange>) -> Result<Found<
         let reason = reason.as_deref().map(checked).transpose()?;
         changes.push(Change::Reason(reason));
     }
+    changes.extend(wanted.hidden.map(Change::Hidden));
     let mut amended = None;
     for change in changes {
         amended = Some(amend(&asked, change).await?);
     }
     let Some(amended) = amended else {
-        let message = "Say what shall change: `reason`, `duration`, `expiresAt` or `evidence`.";
+        let message = "Say what shall change: `reason`, `duration`, `expiresAt`, `evidence` or `hidden`.";
         return Err(Problem::new(Code::Invalid, message).at("", message));
     };
     Ok(Found(CaseView::from(&amended.case)))

@@ -137,7 +137,7 @@ pub(super) fn example(action: &str) -> Value {
         "guildId": "81384788765712384", "userId": "53110", "action": action, "state": "requested", "origin": "api",
         "moderatorId": null, "actor": "token:trust", "reason": "spam", "expiresAt": null,
         "createdAt": "2026-11-20T09:06:00.123Z", "error": null, "liftsCaseNumber": null, "endedByCaseNumber": null,
-        "evidence": [] })
+        "evidence": [], "hidden": false })
 }
 
 pub(super) fn routes() -> Vec<Route> {

@@ -75,6 +75,17 @@ async fn a_moderator_asks_by_the_routes_of_the_api(house: House) {
     let changed = house.by_route(&change).await.unwrap().body.unwrap();
     assert_eq!(changed["reason"], "spam, twice");
 
+    change.body = Some(json!({ "hidden": true }));
+    house.by_route(&change).await.unwrap();
+    let shown = house.by_route(&listing).await.unwrap().body.unwrap();
+    assert_eq!(shown["cases"], json!([]));
+    let mut all = listing.clone();
+    all.query.insert("hidden".into(), "true".into());
+    let shown = house.by_route(&all).await.unwrap().body.unwrap();
+    assert_eq!(shown["cases"][0]["hidden"], true);
+    change.body = Some(json!({ "hidden": false }));
+    house.by_route(&change).await.unwrap();
+
     // It is they who did it, by a command.
     let mut undo = question("11", "undoCase");
     undo.params.insert("caseNumber".into(), "1".into());
