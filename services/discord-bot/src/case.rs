@@ -32,6 +32,9 @@ pub(crate) struct Recorded {
     pub(crate) ended_by_case_number: Option<u64>,
     #[serde(default)]
     pub(crate) evidence: Vec<MessageRef>,
+    /// Ordinary lists leave it out.
+    #[serde(default)]
+    pub(crate) hidden: bool,
     /// The cases that it ended, where they are told.
     #[serde(default)]
     pub(crate) ended_case_numbers: Vec<u64>,
@@ -148,4 +151,11 @@ pub(crate) fn shorten(text: &str, most: usize) -> String {
     }
     let kept: String = text.chars().take(most.saturating_sub(1)).collect();
     format!("{kept}…")
+}
+
+/// With its first letter large.
+pub(crate) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
 }

@@ -5,8 +5,8 @@
 //! [`guild`], and its words under `doctor.`.
 
 use crate::effects::permissions::{
-    BAN_MEMBERS, EMBED_LINKS, KICK_MEMBERS, MANAGE_CHANNELS, MANAGE_GUILD, MANAGE_MESSAGES, MANAGE_ROLES,
-    MODERATE_MEMBERS, NAMES, READ_MESSAGE_HISTORY, SEND_MESSAGES, VIEW_AUDIT_LOG, VIEW_CHANNEL,
+    ATTACH_FILES, BAN_MEMBERS, EMBED_LINKS, KICK_MEMBERS, MANAGE_CHANNELS, MANAGE_GUILD, MANAGE_MESSAGES,
+    MANAGE_ROLES, MODERATE_MEMBERS, NAMES, READ_MESSAGE_HISTORY, SEND_MESSAGES, VIEW_AUDIT_LOG, VIEW_CHANNEL,
 };
 use crate::intake::{Guild, Guilds};
 use crate::rest::{Ask, Rest, RestError};
@@ -29,7 +29,7 @@ const EVERYWHERE: [u64; 9] = [
 ];
 /// What is needed in every channel in which somebody speaks.
 const IN_CHANNELS: u64 = VIEW_CHANNEL | READ_MESSAGE_HISTORY | MANAGE_MESSAGES;
-const IN_LOG: u64 = VIEW_CHANNEL | SEND_MESSAGES | EMBED_LINKS;
+const IN_LOG: u64 = VIEW_CHANNEL | SEND_MESSAGES | EMBED_LINKS | ATTACH_FILES;
 /// Channels and roles that are named one by one.
 const NAMED: usize = 8;
 

@@ -5,6 +5,7 @@ use crate::words::escape;
 use chrono::{DateTime, Utc};
 use lockdown_events::{Action, DirectMessage, UserId};
 use lockdown_moderation::words::Tongue;
+use serde_json::Value;
 
 /// Discord takes no more.
 const MOST: usize = 1_900;
@@ -15,6 +16,8 @@ const REFUSED: char = '❌';
 pub(super) struct Told {
     text: String,
     more: Vec<String>,
+    /// Rows of them, below the first message.
+    buttons: Option<Value>,
 }
 
 /// An answer about a case, before it is known what came of it.
@@ -33,6 +36,7 @@ impl Told {
         Self {
             text,
             more: Vec::new(),
+            buttons: None,
         }
     }
 
@@ -72,6 +76,17 @@ impl Told {
         self.more.push(last);
         self.text = self.more.remove(0);
         self
+    }
+
+    pub(super) fn with_buttons(self, rows: Value) -> Self {
+        Self {
+            buttons: Some(rows),
+            ..self
+        }
+    }
+
+    pub(super) fn buttons(&self) -> Option<&Value> {
+        self.buttons.as_ref()
     }
 
     pub(super) fn about(tongue: &'static Tongue, action: Action, user: &UserId, case: u64) -> About {

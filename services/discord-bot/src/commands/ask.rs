@@ -1,7 +1,8 @@
 //! What is asked of the backend by a route of the API, for the person who speaks to the bot.
 
+use super::acts::why;
 use super::input::Input;
-use super::{Commands, PATIENCE, why};
+use super::{Commands, PATIENCE};
 use lockdown_bus::AskError;
 use lockdown_events::{Platform, RouteRequest};
 use lockdown_moderation::hands::RouteAnswer;

@@ -1,12 +1,15 @@
 //! `/case` and `/history`.
 
+use super::acts::{Came, Case};
 use super::answers::Told;
 use super::input::Input;
-use super::{Came, Case, Commands, OUTCOME};
+use super::{Commands, OUTCOME};
 use crate::case::{Recorded, links, time};
+use crate::intake::Attached;
+use crate::modlog::{NotKept, Proof};
 use crate::words::escape;
 use futures_util::future::join_all;
-use lockdown_events::{Action, GuildId, Outcome, RequestError, UserId};
+use lockdown_events::{Action, GuildId, MessageRef, Outcome, RequestError, UserId};
 use lockdown_moderation::words::Tongue;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -111,6 +114,9 @@ impl Commands {
         if let Some(action) = input.text("type") {
             question = question.query("type", &action);
         }
+        if input.flag("hidden") == Some(true) {
+            question = question.query("hidden", &true);
+        }
         let page: Page = self.ask(question, input.tongue).await?;
         Ok(listed(input.tongue, &page))
     }
@@ -136,10 +142,20 @@ impl Commands {
         Ok(told.with_lines(whole(&case, tongue, &input.guild.id)))
     }
 
-    /// What is there already, and what is named.
+    /// What is there already, what is named, and what is attached.
     async fn evidence_of(&self, input: &Input) -> Result<Value, String> {
-        let more = input.evidence()?;
+        let mut more = input.evidence()?;
+        let file = input.file();
+        if more.is_empty() && file.is_none() {
+            return Err(input.tongue.say("evidence.wrong", &[]));
+        }
         let known: Recorded = self.ask(self.of_case(input, "getCase")?, input.tongue).await?;
+        if let Some(file) = file {
+            more.push(
+                self.put_down(input, known.case_number, &known.user_id, &file)
+                    .await?,
+            );
+        }
         let mut all = known.evidence;
         for message in more {
             if !all.contains(&message) {
@@ -147,6 +163,61 @@ impl Commands {
             }
         }
         Ok(json!({ "evidence": all }))
+    }
+
+    /// Makes a file evidence of a case that was just made.
+    pub(super) async fn keep_file(
+        &self,
+        input: &Input,
+        case: u64,
+        user: &UserId,
+        file: &Attached,
+    ) -> Result<(), String> {
+        let kept = async {
+            let message = self.put_down(input, case, user, file).await?;
+            let question = |route| self.question(input, route).param("caseNumber", &case);
+            let known: Recorded = self.ask(question("getCase"), input.tongue).await?;
+            let all: Vec<MessageRef> = known.evidence.into_iter().chain([message]).collect();
+            let question = question("changeCase").body(json!({ "evidence": all }));
+            self.route(question, input.tongue).await.map(drop)
+        };
+        kept.await.map_err(|why| format!("❌ {why}"))
+    }
+
+    /// Puts a file where the log is.
+    async fn put_down(
+        &self,
+        input: &Input,
+        case: u64,
+        user: &UserId,
+        file: &Attached,
+    ) -> Result<MessageRef, String> {
+        let proof = Proof {
+            guild: &input.guild.id,
+            case,
+            user,
+            by: &input.moderator.id,
+            file,
+            id: input.id,
+        };
+        self.log.keep(&proof).await.map_err(|error| {
+            tracing::info!(case, "A file is not kept as evidence: {error}");
+            let key = match error {
+                NotKept::Nowhere => "evidence.nowhere",
+                NotKept::Unread(_) => "evidence.unread",
+                NotKept::Unsent(_) => "evidence.unsent",
+            };
+            input.tongue.say(key, &[])
+        })
+    }
+
+    /// Out of the ordinary lists, or into them again.
+    pub(super) async fn case_hide(&self, input: &Input, hidden: bool) -> Result<Told, String> {
+        let question = self.of_case(input, "changeCase")?;
+        let question = question.body(json!({ "hidden": hidden }));
+        let case: Recorded = self.ask(question, input.tongue).await?;
+        let key = if hidden { "case.hidden" } else { "case.unhidden" };
+        Ok(Told::done(&input.tongue.say(key, &[("case", &case.case_number)])))
     }
 
     /// For the moderators alone, in the thread of the case.
@@ -231,6 +302,9 @@ fn whole(case: &Recorded, tongue: &Tongue, guild: &GuildId) -> Vec<String> {
         line(tongue, "reason", &case.why(tongue, 800)),
         line(tongue, "state", &case.fate(tongue)),
     ];
+    if case.hidden {
+        lines.push(tongue.say("case.is_hidden", &[]));
+    }
     if let Some(lifts) = case.lifts_case_number {
         lines.push(line(tongue, "lifts", &format!("#{lifts}")));
     }

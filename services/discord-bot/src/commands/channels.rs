@@ -3,13 +3,22 @@
 use super::Commands;
 use super::answers::{Told, exact, until};
 use super::input::Input;
-use crate::effects::permissions::{MANAGE_CHANNELS, MANAGE_GUILD, MANAGE_ROLES};
+use crate::case::shorten;
+use crate::effects::permissions::{MANAGE_CHANNELS, MANAGE_GUILD, MANAGE_ROLES, SEND_MESSAGES, VIEW_CHANNEL};
 use crate::effects::{LockError, Locked, SLOWEST, Wanted};
+use crate::read;
+use crate::rest::{Ask, Priority};
+use crate::words::escape;
 use chrono::{DateTime, Utc};
 use lockdown_events::ModerationDeed;
 use lockdown_moderation::words::{Tongue, With};
 use lockdown_moderation::{Span, Term};
 use lockdown_runtime::chain;
+use serde_json::json;
+use serenity::http::Route;
+
+/// Discord's flag for a message whose links show nothing of where they lead.
+const NO_PREVIEWS: u64 = 4;
 
 // === impl Commands ===
 
@@ -61,7 +70,24 @@ impl Commands {
             wide: false,
             audit: &audit,
         };
+        // Before the lock: afterwards the bot itself may be silent there.
+        let said = match input.text("message") {
+            Some(text) => Some(self.announce(input, channel, &text).await),
+            None => None,
+        };
         let locked = self.locks.lock(channel, wanted).await;
+        if !matches!(locked, Ok(Locked::Now))
+            && let Some(Ok(message)) = &said
+            && let Err(error) = self
+                .discord
+                .remove(input.guild.number, channel, &[*message], &audit)
+                .await
+        {
+            tracing::info!(
+                channel,
+                "The message of a lock that did not come about stays: {error}"
+            );
+        }
         let locked = locked.map_err(|error| lock_trouble(tongue, &error, channel))?;
         let until = ends.map_or_else(String::new, |at| until(tongue, at));
         let with: With<'_> = &[("channel", &place), ("until", &until)];
@@ -76,7 +102,26 @@ impl Commands {
             ..deed
         })
         .await;
-        Ok(Told::done(&tongue.say("lock.done", with)))
+        let unsaid = said.and_then(Result::err).map(|why| format!("❌ {why}"));
+        Ok(Told::done(&tongue.say("lock.done", with)).with_lines(unsaid))
+    }
+
+    /// Says in a channel why it is locked; the message, or why there is none.
+    async fn announce(&self, input: &Input, channel: u64, text: &str) -> Result<u64, String> {
+        let tongue = input.tongue;
+        self.may(input, channel, SEND_MESSAGES, VIEW_CHANNEL)?;
+        let text = shorten(&escape(text), 1_900);
+        let body = json!({
+            "content": format!("🔒 {text}"), "allowed_mentions": { "parse": [] }, "flags": NO_PREVIEWS,
+            "nonce": format!("{:x}-l", input.id), "enforce_nonce": true,
+        });
+        let route = Route::ChannelMessages {
+            channel_id: channel.into(),
+        };
+        let ask = Ask::post(route, channel).body(&body).priority(Priority::Sanction);
+        let said = self.rest.call(ask).await;
+        let said = said.map_err(|error| Self::trouble(tongue, &error, channel, SEND_MESSAGES))?;
+        read::id(&said["id"]).ok_or_else(|| tongue.say("discord.away", &[]))
     }
 
     pub(super) async fn unlock(&self, input: &Input) -> Result<Told, String> {
@@ -194,12 +239,10 @@ impl Commands {
 
     /// When what is asked for shall end; `None`: when somebody ends it.
     fn term(&self, input: &Input) -> Result<Option<DateTime<Utc>>, String> {
-        let Some(text) = input.text("duration") else {
-            return Ok(None);
-        };
-        let term = Term::parse(&text, self.clock.now(), &input.zone, Span::LONGEST);
-        term.map(Term::at)
-            .map_err(|error| exact(input.tongue, &error, "duration.wrong"))
+        match input.text("duration") {
+            Some(text) => self.until(input, &text).map(Term::at),
+            None => Ok(None),
+        }
     }
 }
 

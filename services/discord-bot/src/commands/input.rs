@@ -1,7 +1,7 @@
 //! What a moderator asked for, and where.
 
 use super::list;
-use crate::intake::role_ids;
+use crate::intake::{Attached, role_ids};
 use crate::read;
 use crate::words::WORDS;
 use lockdown_events::{ChannelId, GuildId, MessageId, MessageRef, UserId};
@@ -119,14 +119,16 @@ impl Input {
         self.options = options;
     }
 
-    /// The id of a button or a form that asks for `path` with the same options as this.
-    pub(super) fn custom_id(&self, path: &str) -> String {
+    /// The id of a button or a form that asks for `path` with the same options as this, but for those that it asks for
+    /// itself.
+    pub(super) fn custom_id(&self, path: &str, asked: &[&str]) -> String {
         let plain = self.options.iter().filter_map(|option| {
+            let name = option["name"].as_str().filter(|name| !asked.contains(name))?;
             let value = match &option["value"] {
                 Value::String(text) => text.clone(),
                 other => other.to_string(),
             };
-            Some(format!("{}={value}", option["name"].as_str()?))
+            Some(format!("{name}={value}"))
         });
         let all: Vec<String> = plain.collect();
         if all.is_empty() {
@@ -182,7 +184,20 @@ impl Input {
     }
 
     pub(super) fn flag(&self, name: &str) -> Option<bool> {
-        self.value(name)?.as_bool()
+        let value = self.value(name)?;
+        // In the id of a form it is a text.
+        value.as_bool().or_else(|| value.as_str()?.parse().ok())
+    }
+
+    /// What was attached to the command.
+    pub(super) fn file(&self) -> Option<Attached> {
+        let found = self.resolved("attachments", self.number("file")?);
+        Some(Attached {
+            name: found["filename"].as_str().unwrap_or_default().to_owned(),
+            size: found["size"].as_u64().unwrap_or(0),
+            url: Some(found["url"].as_str()?.to_owned()),
+            sha256: None,
+        })
     }
 
     pub(super) fn number(&self, name: &str) -> Option<u64> {
@@ -196,7 +211,7 @@ impl Input {
             .ok_or_else(|| self.tongue.say("nobody", &[]))
     }
 
-    /// What Discord tells of a channel or a role that the options name: `channels`, `roles`.
+    /// What Discord tells of what the options name: `channels`, `roles`, `attachments`.
     pub(super) fn resolved(&self, kind: &str, id: u64) -> &Value {
         &self.resolved[kind][id.to_string()]
     }
@@ -301,7 +316,7 @@ mod tests {
         let button = interaction(3, json!({ "custom_id": "case undo/number=17" }));
         assert_eq!((button.kind, button.path.as_str()), (Kind::Press, "case undo"));
         assert_eq!(button.number("number"), Some(17));
-        assert_eq!(button.custom_id("case undo"), "case undo/number=17");
+        assert_eq!(button.custom_id("case undo", &[]), "case undo/number=17");
         let field = json!({ "type": 4, "custom_id": "reason", "value": "wrong = person & all" });
         for part in [json!({ "components": [field] }), json!({ "component": field })] {
             let form = interaction(

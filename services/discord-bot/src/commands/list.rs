@@ -17,6 +17,7 @@ pub(super) const FLAG: u8 = 5;
 pub(super) const USER: u8 = 6;
 pub(super) const CHANNEL: u8 = 7;
 pub(super) const ROLE: u8 = 8;
+pub(super) const FILE: u8 = 11;
 
 /// Channels in which something is said: text, voice, announcements, stages, forums, media.
 const SPOKEN: [u8; 6] = [0, 2, 5, 13, 15, 16];
@@ -99,6 +100,10 @@ const CASE: Opt = Opt::new("number", NUMBER).needed().completed().within(1, 1 <<
 const PLACE: Opt = Opt::new("channel", CHANNEL);
 const RULE: Opt = Opt::new("rule", TEXT).needed().completed();
 const GIVEN_ROLE: Opt = Opt::new("role", ROLE).needed();
+const EVIDENCE: Opt = Opt::new("evidence", TEXT);
+const ATTACHED: Opt = Opt::new("file", FILE);
+/// Of every command that answers a moderator; see [`Command::json`].
+const SHOW: Opt = Opt::new("show", FLAG);
 
 const ACTIONS: [&str; 9] = [
     "ban", "unban", "kick", "mute", "unmute", "warn", "unwarn", "note", "softban",
@@ -107,15 +112,20 @@ const ACTIONS: [&str; 9] = [
 /// The lines in the menus of people and messages: what they are called in the files of words, the command that they are,
 /// and where: 2 in those of people, 3 in those of messages.
 const MENUS: &[(&str, &str, u8, u64)] = &[
+    ("menu.menu", "menu", 2, MODERATE_MEMBERS),
     ("menu.note", "note", 2, MODERATE_MEMBERS),
     ("menu.warn", "warn", 2, MODERATE_MEMBERS),
     ("menu.mute", "mute", 2, MODERATE_MEMBERS),
     ("menu.ban", "ban", 2, BAN_MEMBERS),
+    ("menu.clean", "clean", 2, MANAGE_MESSAGES),
     ("menu.history", "history", 2, MODERATE_MEMBERS),
+    ("menu.menu", "menu", 3, MODERATE_MEMBERS),
     ("menu.note", "note", 3, MODERATE_MEMBERS),
     ("menu.warn", "warn", 3, MODERATE_MEMBERS),
     ("menu.mute", "mute", 3, MODERATE_MEMBERS),
     ("menu.ban", "ban", 3, BAN_MEMBERS),
+    ("menu.clean", "clean", 3, MANAGE_MESSAGES),
+    ("menu.history", "history", 3, MODERATE_MEMBERS),
     ("menu.remove", "remove", 3, MANAGE_MESSAGES),
     // Anybody may report.
     ("menu.report", "report", 2, 0),
@@ -130,21 +140,48 @@ const fn command(name: &'static str, permission: u64, options: &'static [Opt]) -
     }
 }
 
+const MUTE: &[Opt] = &[WHO, DURATION, REASON, NOTIFY, EVIDENCE, ATTACHED];
+
 const COMMANDS: &[Command] = &[
-    command("ban", BAN_MEMBERS, &[WHO, DURATION, REASON, DELETE, NOTIFY]),
-    command("softban", BAN_MEMBERS, &[WHO, REASON, DELETE, NOTIFY]),
+    command(
+        "ban",
+        BAN_MEMBERS,
+        &[WHO, DURATION, REASON, DELETE, NOTIFY, EVIDENCE, ATTACHED],
+    ),
+    command(
+        "softban",
+        BAN_MEMBERS,
+        &[WHO, REASON, DELETE, NOTIFY, EVIDENCE, ATTACHED],
+    ),
     command("unban", BAN_MEMBERS, &[WHO, REASON]),
     command(
         "massban",
         BAN_MEMBERS,
-        &[Opt::new("ids", TEXT).needed(), REASON, DELETE],
+        // Without both, a form asks for the ids.
+        &[Opt::new("ids", TEXT), REASON, DELETE, ATTACHED],
     ),
-    command("kick", KICK_MEMBERS, &[WHO, REASON, NOTIFY]),
-    command("mute", MODERATE_MEMBERS, &[WHO, DURATION, REASON, NOTIFY]),
-    command("timeout", MODERATE_MEMBERS, &[WHO, DURATION, REASON, NOTIFY]),
-    command("unmute", MODERATE_MEMBERS, &[WHO, REASON]),
-    command("warn", MODERATE_MEMBERS, &[WHO, REASON.needed(), NOTIFY]),
-    command("note", MODERATE_MEMBERS, &[WHO, Opt::new("text", TEXT).needed()]),
+    command(
+        "kick",
+        KICK_MEMBERS,
+        &[WHO, REASON, DELETE, NOTIFY, EVIDENCE, ATTACHED],
+    ),
+    command("mute", MODERATE_MEMBERS, MUTE),
+    command("timeout", MODERATE_MEMBERS, MUTE),
+    command(
+        "unmute",
+        MODERATE_MEMBERS,
+        &[WHO, Opt::new("in", TEXT).completed(), REASON],
+    ),
+    command(
+        "warn",
+        MODERATE_MEMBERS,
+        &[WHO, REASON.needed(), NOTIFY, EVIDENCE, ATTACHED],
+    ),
+    command(
+        "note",
+        MODERATE_MEMBERS,
+        &[WHO, Opt::new("text", TEXT).needed(), EVIDENCE, ATTACHED],
+    ),
     Command {
         name: "case",
         permission: MODERATE_MEMBERS,
@@ -157,12 +194,15 @@ const COMMANDS: &[Command] = &[
                     Opt::new("moderator", USER),
                     Opt::new("type", TEXT).one_of(&ACTIONS),
                     Opt::new("before", NUMBER).within(1, 1 << 50),
+                    Opt::new("hidden", FLAG),
                 ],
             ),
             ("reason", &[CASE, REASON.needed()]),
             ("duration", &[CASE, DURATION.needed()]),
-            ("evidence", &[CASE, Opt::new("evidence", TEXT).needed()]),
+            ("evidence", &[CASE, EVIDENCE, ATTACHED]),
             ("note", &[CASE, Opt::new("text", TEXT).needed()]),
+            ("hide", &[CASE]),
+            ("unhide", &[CASE]),
             ("void", &[CASE, REASON.needed()]),
             ("undo", &[CASE, REASON]),
             ("explain", &[CASE]),
@@ -171,7 +211,7 @@ const COMMANDS: &[Command] = &[
     command("history", MODERATE_MEMBERS, &[WHO]),
     command("userinfo", MODERATE_MEMBERS, &[WHO]),
     // Anybody may report.
-    command("report", 0, &[WHO, REASON.plain(), Opt::new("evidence", TEXT)]),
+    command("report", 0, &[WHO, REASON.plain(), EVIDENCE]),
     Command {
         name: "rules",
         permission: MANAGE_GUILD,
@@ -224,7 +264,11 @@ const COMMANDS: &[Command] = &[
         ],
     ),
     command("slowmode", MANAGE_CHANNELS, &[DURATION.needed(), PLACE, REASON]),
-    command("lock", MANAGE_CHANNELS, &[PLACE, DURATION, REASON]),
+    command(
+        "lock",
+        MANAGE_CHANNELS,
+        &[PLACE, DURATION, REASON, Opt::new("message", TEXT)],
+    ),
     command("unlock", MANAGE_CHANNELS, &[PLACE, REASON]),
     Command {
         name: "lockdown",
@@ -235,8 +279,8 @@ const COMMANDS: &[Command] = &[
         name: "role",
         permission: MANAGE_ROLES,
         takes: Takes::Commands(&[
-            ("give", &[WHO, GIVEN_ROLE, REASON]),
-            ("take", &[WHO, GIVEN_ROLE, REASON]),
+            ("give", &[WHO, GIVEN_ROLE, DURATION, REASON]),
+            ("take", &[WHO, GIVEN_ROLE, DURATION, REASON]),
         ]),
     },
 ];
@@ -286,12 +330,18 @@ fn allowed(permission: u64) -> Value {
 
 impl Command {
     fn json(&self) -> Value {
+        // What asks by a form, and what anybody may use, shows nothing to all.
+        let options = |options: &[Opt], within: &str| -> Vec<Value> {
+            let shown = self.permission != 0 && (self.name, within) != ("rules", "check");
+            let all = options.iter().chain(shown.then_some(&SHOW));
+            all.map(|option| option.json(self.name)).collect()
+        };
         let options: Vec<Value> = match self.takes {
-            Takes::Options(options) => options.iter().map(|option| option.json(self.name)).collect(),
+            Takes::Options(of) => options(of, ""),
             Takes::Commands(inner) => inner
                 .iter()
-                .map(|(name, options)| {
-                    let options: Vec<Value> = options.iter().map(|option| option.json(self.name)).collect();
+                .map(|(name, of)| {
+                    let options = options(of, name);
                     named(
                         name,
                         &[&format!("command.{}.{name}", self.name)],

@@ -1,8 +1,10 @@
 //! `/massban`: one result for each person, and one summary.
 
+use super::Commands;
+use super::acts::Came;
 use super::answers::Told;
 use super::input::Input;
-use super::{Came, Commands};
+use crate::intake::Attached;
 use crate::words::escape;
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -10,6 +12,8 @@ use lockdown_events::{Action, ModerationAction, UserId};
 use std::collections::HashSet;
 
 const MOST: usize = 200;
+/// Of a file of ids, in bytes.
+const LONGEST: usize = 64 << 10;
 /// The desk decides one after the other within a guild; so many questions wait there.
 const AT_ONCE: usize = 16;
 
@@ -26,7 +30,12 @@ struct Pasted {
 impl Commands {
     pub(super) async fn massban(&self, input: &Input) -> Result<Told, String> {
         let tongue = input.tongue;
-        let pasted = Pasted::read(&input.text("ids").unwrap_or_default());
+        let mut text = input.text("ids").unwrap_or_default();
+        if let Some(file) = input.file() {
+            text.push('\n');
+            text.push_str(&self.list_of(input, &file).await?);
+        }
+        let pasted = Pasted::read(&text);
         if pasted.users.is_empty() {
             return Err(tongue.say("massban.nobody", &[]));
         }
@@ -46,15 +55,14 @@ impl Commands {
         });
         let results: Vec<(UserId, Came)> = asked.buffered(AT_ONCE).collect().await;
         let all = pasted.users.len() as u64;
-        let banned: Vec<&UserId> = results
+        let banned: Vec<u64> = results
             .iter()
             .filter(|(_, came)| matches!(came, Came::Done(..)))
-            .map(|(user, _)| user)
+            .filter_map(|(_, came)| came.case().map(|case| case.case_number))
             .collect();
         let mut lines = Vec::new();
         if !banned.is_empty() {
-            let cases: Vec<u64> = results.iter().filter_map(|(_, came)| came.case()).collect();
-            let span = match (cases.iter().min(), cases.iter().max()) {
+            let span = match (banned.iter().min(), banned.iter().max()) {
                 (Some(first), Some(last)) if first != last => format!("#{first}–#{last}"),
                 (Some(only), _) => format!("#{only}"),
                 _ => String::new(),
@@ -71,6 +79,17 @@ impl Commands {
         lines.extend(nobodies);
         let said = tongue.count("massban.done", all, &[("banned", &banned.len())]);
         Ok(Told::done(&said).with_lines(lines))
+    }
+
+    /// What a text file says that was attached.
+    async fn list_of(&self, input: &Input, file: &Attached) -> Result<String, String> {
+        let url = file.url.as_deref().unwrap_or_default();
+        let read = self.rest.attachment(url, LONGEST).await;
+        let read = read.map_err(|error| {
+            tracing::info!("A list of ids was not read: {error}");
+            input.tongue.say("massban.file", &[])
+        });
+        Ok(String::from_utf8_lossy(&read?).into_owned())
     }
 }
 

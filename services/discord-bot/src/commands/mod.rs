@@ -6,6 +6,7 @@
 //! role goes by what Discord lets the moderator do there, and is told as a `moderation:deed`. To add one: a row in
 //! `list.rs`, its words in the files of words, and its arm in [`Commands::answer`].
 
+mod acts;
 mod answers;
 mod ask;
 mod cases;
@@ -31,22 +32,22 @@ mod typing;
 pub(crate) use spoken::addressed;
 
 use crate::automod::AutoMod;
-use crate::effects::{Discord, Locks};
+use crate::effects::permissions::STAFF;
+use crate::effects::{Discord, LentRoles, Locks};
 use crate::modlog::{ModLog, of};
+use crate::read;
 use crate::rest::{Ask, Priority, Rest, RestError};
-use crate::words::escape;
-use answers::{Told, exact};
+use crate::words::WORDS;
+use answers::Told;
 use anyhow::Context as _;
 use input::{Input, Kind};
-use lockdown_bus::{AskError, Bus};
-use lockdown_events::{Action, ModerationAction, ModerationLog, Origin, Outcome, Platform, UserId};
+use lockdown_bus::Bus;
+use lockdown_events::Action;
 use lockdown_moderation::hands::SettingsBook;
-use lockdown_moderation::words::Tongue;
-use lockdown_moderation::{Limits, Span, Term, Zone, zone};
-use lockdown_runtime::{Clock, Context, chain};
+use lockdown_moderation::{Zone, zone};
+use lockdown_runtime::{Clock, Context};
 use outcomes::Outcomes;
 use reports::Reporters;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use serenity::http::Route;
 use std::sync::Arc;
@@ -75,6 +76,7 @@ pub(crate) struct Commands {
     outcomes: Outcomes,
     discord: Discord,
     locks: Locks,
+    lent: LentRoles,
     log: ModLog,
     book: SettingsBook,
     automod: AutoMod,
@@ -96,28 +98,6 @@ pub(crate) enum Request {
     },
 }
 
-/// What the desk says of a case; more members may come.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Case {
-    new: Option<bool>,
-    case_number: u64,
-    action: Action,
-    state: String,
-    #[serde(default)]
-    expires_at: Option<chrono::DateTime<chrono::Utc>>,
-}
-
-/// What came of a wish.
-enum Came {
-    Refused(String),
-    Already(Case),
-    Done(Case, Option<ModerationLog>),
-    Superseded(Case),
-    Failed(Case, String),
-    Waiting(Case),
-}
-
 // === impl Commands ===
 
 impl Commands {
@@ -135,6 +115,7 @@ impl Commands {
         let locks = Locks::open(bus.clone(), discord.clone());
         let locks = locks.await.context("could not read which channels are locked")?;
         Ok(Self {
+            lent: LentRoles::new(bus.clone(), discord.clone()),
             bus,
             rest: Arc::clone(&discord.rest),
             clock,
@@ -233,6 +214,7 @@ impl Commands {
     async fn take(&self, interaction: &Value) {
         let Some(mut input) = Input::read(interaction) else {
             metrics::counter!("lockdown_discord_interactions_unused_total").increment(1);
+            self.say_where(interaction).await;
             return;
         };
         // Discord waits three seconds for the first word, and a quarter of an hour for the rest.
@@ -247,7 +229,7 @@ impl Commands {
         let deferred = match (input.kind, form) {
             (Kind::Typing, _) => json!({ "type": 8, "data": { "choices": self.offers(&input).await } }),
             (_, Some(form)) => json!({ "type": 9, "data": form }),
-            _ => json!({ "type": 5, "data": { "flags": EPHEMERAL } }),
+            _ => json!({ "type": 5, "data": { "flags": seen_by(&input) } }),
         };
         let route = Route::InteractionResponse {
             interaction_id: input.id.into(),
@@ -266,13 +248,17 @@ impl Commands {
         }
         input.zone = self.zone(&input).await;
         let told = self.answer(&input).await;
+        let flags = seen_by(&input);
         let said =
-            |text: &str| json!({ "content": text, "allowed_mentions": { "parse": [] }, "flags": EPHEMERAL });
+            |text: &str| json!({ "content": text, "allowed_mentions": { "parse": [] }, "flags": flags });
         let route = Route::WebhookOriginalInteractionResponse {
             application_id: self.own.into(),
             token: &input.token,
         };
-        let body = said(&told.text());
+        let mut body = said(&told.text());
+        if let Some(buttons) = told.buttons() {
+            body["components"] = buttons.clone();
+        }
         let ask = Ask::patch(route, self.own)
             .body(&body)
             .exempt()
@@ -306,6 +292,31 @@ impl Commands {
         }
     }
 
+    /// A command that was used where the bot is alone with somebody: clients may have kept it from somewhere else.
+    async fn say_where(&self, interaction: &Value) {
+        let (Some(id), Some(token)) = (read::id(&interaction["id"]), interaction["token"].as_str()) else {
+            return;
+        };
+        if interaction["type"] != 2 || interaction["guild_id"].is_string() {
+            return;
+        }
+        let tongue = WORDS.tongue(interaction["locale"].as_str());
+        let told = Told::refused(tongue, tongue.say("only_in_servers", &[]));
+        let data = json!({ "content": told.text(), "allowed_mentions": { "parse": [] }, "flags": EPHEMERAL });
+        let body = json!({ "type": 4, "data": data });
+        let route = Route::InteractionResponse {
+            interaction_id: id.into(),
+            token,
+        };
+        let ask = Ask::post(route, 0)
+            .body(&body)
+            .exempt()
+            .priority(Priority::Notice);
+        if let Err(error) = self.rest.call(ask.within(Duration::from_secs(3))).await {
+            tracing::debug!("Somebody was not told where commands work: {error}");
+        }
+    }
+
     /// The clock of the community, by which dates are read.
     async fn zone(&self, input: &Input) -> Zone {
         let settings = self.book.of(&of(&input.guild.id)).await;
@@ -314,164 +325,61 @@ impl Commands {
 
     /// What the moderator is told.
     async fn answer(&self, input: &Input) -> Told {
-        let action = match input.path.as_str() {
-            "ban" => Action::Ban,
-            "softban" => Action::Softban,
-            "unban" => Action::Unban,
-            "kick" => Action::Kick,
-            "mute" | "timeout" => Action::Mute,
-            "unmute" => Action::Unmute,
-            "warn" => Action::Warn,
-            "note" => Action::Note,
-            other => {
-                let told = match other {
-                    "case view" => self.case_view(input).await,
-                    "case explain" => self.case_explain(input).await,
-                    "case list" => self.case_list(input).await,
-                    "case reason" => self.case_change(input, "reason").await,
-                    "case duration" => self.case_change(input, "duration").await,
-                    "case evidence" => self.case_change(input, "evidence").await,
-                    "case note" => self.case_note(input).await,
-                    "case void" => self.case_void(input).await,
-                    "case undo" => self.case_undo(input).await,
-                    "history" => self.history(input).await,
-                    "userinfo" => self.userinfo(input).await,
-                    "report" => self.report(input).await,
-                    "remove" => self.remove(input).await,
-                    "rules check" => self.rules_check(input).await,
-                    "rules list" => self.rules_list(input).await,
-                    "rules enable" => self.rules_mode(input, "live").await,
-                    "rules shadow" => self.rules_mode(input, "shadow").await,
-                    "rules disable" => self.rules_mode(input, "disabled").await,
-                    "rules resume" => self.rules_resume(input).await,
-                    "raid on" => self.raid_on(input).await,
-                    "raid off" => self.raid_off(input).await,
-                    "raid status" => self.raid_status(input).await,
-                    "doctor" => self.doctor(input).await,
-                    "config show" => self.config_show(input).await,
-                    "config set" => self.config_set(input).await,
-                    "massban" => self.massban(input).await,
-                    "purge" => self.purge(input).await,
-                    "slowmode" => self.slowmode(input).await,
-                    "lock" => self.lock(input).await,
-                    "unlock" => self.unlock(input).await,
-                    "lockdown start" => self.lockdown_start(input).await,
-                    "lockdown end" => self.lockdown_end(input).await,
-                    "role give" => self.role(input, true).await,
-                    "role take" => self.role(input, false).await,
-                    other => Err(input.tongue.say("no_command", &[("name", &other)])),
-                };
-                return told.unwrap_or_else(|why| Told::refused(input.tongue, why));
-            }
+        let told = match input.path.as_str() {
+            "ban" => self.act(input, Action::Ban).await,
+            "softban" => self.act(input, Action::Softban).await,
+            "unban" => self.act(input, Action::Unban).await,
+            "kick" => self.act(input, Action::Kick).await,
+            "mute" | "timeout" => self.act(input, Action::Mute).await,
+            "unmute" => self.unmute(input).await,
+            "warn" => self.act(input, Action::Warn).await,
+            "note" => self.act(input, Action::Note).await,
+            "case view" => self.case_view(input).await,
+            "case explain" => self.case_explain(input).await,
+            "case list" => self.case_list(input).await,
+            "case reason" => self.case_change(input, "reason").await,
+            "case duration" => self.case_change(input, "duration").await,
+            "case evidence" => self.case_change(input, "evidence").await,
+            "case note" => self.case_note(input).await,
+            "case hide" => self.case_hide(input, true).await,
+            "case unhide" => self.case_hide(input, false).await,
+            "case void" => self.case_void(input).await,
+            "case undo" => self.case_undo(input).await,
+            "menu" => self.menu(input).await,
+            "clean" => self.clean(input).await,
+            "history" => self.history(input).await,
+            "userinfo" => self.userinfo(input).await,
+            "report" => self.report(input).await,
+            "remove" => self.remove(input).await,
+            "rules check" => self.rules_check(input).await,
+            "rules list" => self.rules_list(input).await,
+            "rules enable" => self.rules_mode(input, "live").await,
+            "rules shadow" => self.rules_mode(input, "shadow").await,
+            "rules disable" => self.rules_mode(input, "disabled").await,
+            "rules resume" => self.rules_resume(input).await,
+            "raid on" => self.raid_on(input).await,
+            "raid off" => self.raid_off(input).await,
+            "raid status" => self.raid_status(input).await,
+            "doctor" => self.doctor(input).await,
+            "config show" => self.config_show(input).await,
+            "config set" => self.config_set(input).await,
+            "massban" => self.massban(input).await,
+            "purge" => self.purge(input).await,
+            "slowmode" => self.slowmode(input).await,
+            "lock" => self.lock(input).await,
+            "unlock" => self.unlock(input).await,
+            "lockdown start" => self.lockdown_start(input).await,
+            "lockdown end" => self.lockdown_end(input).await,
+            "role give" => self.role(input, true).await,
+            "role take" => self.role(input, false).await,
+            other => Err(input.tongue.say("no_command", &[("name", &other)])),
         };
-        match input.user().and_then(|user| self.wish(input, action, user)) {
-            Ok(wish) => self
-                .carry_out(&wish, input.tongue)
-                .await
-                .told(input.tongue, &wish.user_id),
-            Err(why) => Told::refused(input.tongue, why),
-        }
-    }
-
-    fn wish(&self, input: &Input, action: Action, user: UserId) -> Result<ModerationAction, String> {
-        let now = self.clock.now();
-        let within = |text: &str, longest: Span, key: &str| {
-            let term = Term::parse(text, now, &input.zone, longest);
-            term.map_err(|error| exact(input.tongue, &error, key))
-        };
-        let ends = match input.text("duration") {
-            Some(text) if matches!(action, Action::Ban | Action::Mute) => {
-                within(&text, Span::LONGEST, "duration.wrong")?.at()
-            }
-            _ => None,
-        };
-        let delete = match (input.text("delete"), Limits::of(Platform::Discord).delete_window) {
-            (Some(text), Some(longest)) => {
-                let window = within(&text, longest, "delete.wrong")?;
-                window
-                    .at()
-                    .and_then(|at| u32::try_from((at - now).num_seconds()).ok())
-            }
-            _ => None,
-        };
-        Ok(ModerationAction {
-            platform: Platform::Discord,
-            guild_id: input.guild.id.clone(),
-            action,
-            user_id: user,
-            moderator_id: Some(input.moderator.id.clone()),
-            reason: input.text("reason").or_else(|| input.text("text")),
-            expires_at: ends,
-            origin: Origin::Command,
-            case_number: None,
-            points: None,
-            delete_message_seconds: delete,
-            notify: input.flag("notify"),
-            native_id: None,
-            trace_id: None,
-            rule: None,
-            rule_set_hash: None,
-            evidence: input.evidence()?,
-        })
-    }
-
-    async fn carry_out(&self, wish: &ModerationAction, tongue: &Tongue) -> Came {
-        let case: Case = match self.bus.requests().ask("moderation", wish, PATIENCE).await {
-            Ok(case) => case,
-            Err(error) => return Came::Refused(why(tongue, &error)),
-        };
-        if case.new == Some(false) {
-            return Came::Already(case);
-        }
-        // Nobody is asked and nobody is told: the record is all there is.
-        if case.action == Action::Note {
-            return Came::Done(case, None);
-        }
-        match self.outcomes.of(&wish.guild_id, case.case_number, OUTCOME).await {
-            Some(log) if log.outcome == Outcome::Applied => Came::Done(case, Some(log)),
-            Some(log) if log.outcome == Outcome::Superseded => Came::Superseded(case),
-            Some(log) => Came::Failed(
-                case,
-                log.error.unwrap_or_else(|| tongue.say("about.no_reason", &[])),
-            ),
-            None => Came::Waiting(case),
-        }
+        told.unwrap_or_else(|why| Told::refused(input.tongue, why))
     }
 }
 
-// === impl Came ===
-
-impl Came {
-    fn told(&self, tongue: &'static Tongue, user: &UserId) -> Told {
-        let about =
-            |case: &Case| Told::about(tongue, case.action, user, case.case_number).until(case.expires_at);
-        match self {
-            Self::Refused(why) => Told::refused(tongue, why),
-            Self::Already(case) => about(case).already(),
-            Self::Done(case, log) => about(case).done(log.as_ref().and_then(|log| log.notified)),
-            Self::Superseded(case) => about(case).superseded(),
-            Self::Failed(case, why) => about(case).failed(why),
-            Self::Waiting(case) => about(case).waiting(),
-        }
-    }
-
-    /// Of what Discord did.
-    fn case(&self) -> Option<u64> {
-        match self {
-            Self::Done(case, _) => Some(case.case_number),
-            _ => None,
-        }
-    }
-}
-
-/// In words for a moderator.
-fn why(tongue: &Tongue, error: &AskError) -> String {
-    match error {
-        AskError::Refused(refused) => escape(&tongue.refusal(refused)),
-        AskError::NoResponder(_) | AskError::Timeout(_) => tongue.say("asked.nobody", &[]),
-        other => {
-            tracing::error!("A command could not be asked: {}", chain(other));
-            tongue.say("asked.failed", &[])
-        }
-    }
+/// Who sees the answer: the moderator alone, unless they want all to see it. Who keeps no order shows nothing to all.
+fn seen_by(input: &Input) -> u64 {
+    let shown = input.flag("show") == Some(true) && input.permissions & STAFF != 0;
+    if shown { 0 } else { EPHEMERAL }
 }

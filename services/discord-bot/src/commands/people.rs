@@ -3,11 +3,13 @@
 use super::Commands;
 use super::answers::Told;
 use super::input::Input;
-use crate::case::{Recorded, time};
+use crate::case::{Recorded, capital, time};
 use crate::words::escape;
 use chrono::{DateTime, Utc};
+use lockdown_events::Action;
 use lockdown_moderation::words::Tongue;
 use serde::Deserialize;
+use serde_json::json;
 use std::collections::BTreeMap;
 
 #[derive(Deserialize)]
@@ -57,6 +59,26 @@ struct Note {
 // === impl Commands ===
 
 impl Commands {
+    /// What is known of somebody, and what may be done about them.
+    pub(super) async fn menu(&self, input: &Input) -> Result<Told, String> {
+        let tongue = input.tongue;
+        let button = |path: &str, label: String| {
+            let style = if path == "ban" { 4 } else { 2 };
+            json!({ "type": 2, "style": style, "label": label, "custom_id": input.custom_id(path, &[]) })
+        };
+        let acts = [
+            Action::Note,
+            Action::Warn,
+            Action::Mute,
+            Action::Kick,
+            Action::Ban,
+        ];
+        let acts = acts.map(|action| button(action.as_str(), capital(&tongue.action(action))));
+        let more = ["clean", "history"].map(|path| button(path, tongue.say(&format!("menu.{path}"), &[])));
+        let rows = json!([{ "type": 1, "components": acts }, { "type": 1, "components": more }]);
+        Ok(self.userinfo(input).await?.with_buttons(rows))
+    }
+
     pub(super) async fn userinfo(&self, input: &Input) -> Result<Told, String> {
         let (tongue, user) = (input.tongue, input.user()?);
         let question = self.question(input, "getMember").param("userId", &user);

@@ -7,15 +7,18 @@ use crate::effects::permissions::{MANAGE_MESSAGES, READ_MESSAGE_HISTORY};
 use crate::intake::Channel;
 use crate::read;
 use crate::rest::RestError;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use lockdown_events::ModerationDeed;
 use lockdown_moderation::Limits;
+use lockdown_moderation::words::Tongue;
 use serde_json::Value;
 
 /// What is looked through in one channel, in hundreds of messages.
 const PAGES: usize = 20;
+/// What one command takes away.
+const MOST: u64 = 1_000;
 const CHANNELS_AT_ONCE: usize = 4;
 /// Channels in which something is said: text, voice, announcements, threads, stages.
 const SPOKEN: [u64; 7] = [0, 2, 5, 10, 11, 12, 13];
@@ -41,27 +44,83 @@ struct Found {
     trouble: Option<RestError>,
 }
 
+/// What was taken away.
+#[derive(Debug, Default)]
+struct Taken {
+    deleted: u64,
+    /// In how many channels.
+    places: u64,
+    /// What else is to be said of it.
+    lines: Vec<String>,
+}
+
 // === impl Commands ===
 
 impl Commands {
     pub(super) async fn purge(&self, input: &Input) -> Result<Told, String> {
-        let tongue = input.tongue;
-        let most = input
-            .number("count")
-            .and_then(|count| usize::try_from(count).ok())
-            .unwrap_or(0)
-            .clamp(1, 1_000);
         let filter = Filter::of(input)?;
-        let everywhere = input.flag("everywhere") == Some(true);
-        let channels = if everywhere {
+        let channels = if input.flag("everywhere") == Some(true) {
             self.readable(input)
         } else {
             let channel = self.place(input);
             self.may(input, channel, MANAGE_MESSAGES, READ_MESSAGE_HISTORY)?;
             vec![channel]
         };
+        let most = input.number("count").unwrap_or(0);
+        let taken = self.take_away(input, channels, &filter, most).await?;
+        Ok(taken.told(input.tongue))
+    }
+
+    /// What one person said last, wherever it was.
+    pub(super) async fn clean(&self, input: &Input) -> Result<Told, String> {
+        let tongue = input.tongue;
+        input.user()?;
+        let most = input.number("count").filter(|most| (1..=MOST).contains(most));
+        let most = most.ok_or_else(|| tongue.say("clean.count", &[("most", &MOST)]))?;
+        let channels = self.readable(input);
+        if channels.is_empty() {
+            return Err(tongue.say("clean.nowhere", &[]));
+        }
+        let filter = Filter {
+            user: input.number("user"),
+            ..Filter::default()
+        };
+        let taken = self.take_away(input, channels, &filter, most).await?;
+        Ok(taken.told(tongue))
+    }
+
+    /// What the person of a command said in this time, wherever it was; in words, what came of it.
+    pub(super) async fn clean_up(&self, input: &Input, window: TimeDelta) -> Vec<String> {
+        let tongue = input.tongue;
+        let channels = self.readable(input);
+        if channels.is_empty() {
+            return vec![format!("❌ {}", tongue.say("clean.nowhere", &[]))];
+        }
+        let filter = Filter {
+            user: input.number("user"),
+            from: Some(read::id_at(self.clock.now() - window)),
+            ..Filter::default()
+        };
+        match self.take_away(input, channels, &filter, MOST).await {
+            Ok(taken) => {
+                let said = taken.said(tongue);
+                [said].into_iter().chain(taken.lines).collect()
+            }
+            Err(why) => vec![format!("❌ {why}")],
+        }
+    }
+
+    async fn take_away(
+        &self,
+        input: &Input,
+        channels: Vec<u64>,
+        filter: &Filter,
+        most: u64,
+    ) -> Result<Taken, String> {
+        let tongue = input.tongue;
+        let most = usize::try_from(most.clamp(1, MOST)).unwrap_or(1);
         let oldest = self.clock.now() - Limits::of(lockdown_events::Platform::Discord).delete_age.delta();
-        let looking = stream::iter(channels).map(|channel| self.find(channel, &filter, most, oldest));
+        let looking = stream::iter(channels).map(|channel| self.find(channel, filter, most, oldest));
         let mut found: Vec<Found> = looking.buffer_unordered(CHANNELS_AT_ONCE).collect().await;
         if let [
             Found {
@@ -75,8 +134,7 @@ impl Commands {
         }
         keep_newest(&mut found, most);
         let audit = self.audit(input);
-        let mut lines = Vec::new();
-        let (mut deleted, mut places) = (0, 0);
+        let mut taken = Taken::default();
         for Found {
             channel,
             messages,
@@ -85,7 +143,7 @@ impl Commands {
         {
             if let Some(error) = trouble {
                 let why = Self::trouble(tongue, &error, channel, MANAGE_MESSAGES);
-                lines.push(format!("❌ <#{channel}>: {why}"));
+                taken.lines.push(format!("❌ <#{channel}>: {why}"));
             }
             if messages.is_empty() {
                 continue;
@@ -97,13 +155,14 @@ impl Commands {
             {
                 Ok(done) => {
                     let count = done.deleted as u64;
-                    deleted += count;
-                    places += 1;
+                    taken.deleted += count;
+                    taken.places += 1;
                     if !done.too_old.is_empty() {
-                        lines.push(tongue.count("purge.too_old", done.too_old.len() as u64, &[]));
+                        let old = done.too_old.len() as u64;
+                        taken.lines.push(tongue.count("purge.too_old", old, &[]));
                     }
                     let deed = self.deed(input, "purge", Some(channel));
-                    let user_id = input.number("user").and_then(|_| input.user().ok());
+                    let user_id = filter.user.and_then(|_| input.user().ok());
                     self.record(ModerationDeed {
                         count: Some(count),
                         user_id,
@@ -113,21 +172,14 @@ impl Commands {
                 }
                 Err(error) => {
                     tracing::info!(channel, "Messages were not removed by a command: {error}");
-                    lines.push(format!(
+                    taken.lines.push(format!(
                         "❌ <#{channel}>: {}",
                         exact(tongue, &error, "purge.failed")
                     ));
                 }
             }
         }
-        if deleted == 0 {
-            return Ok(Told::nothing(&tongue.say("purge.none", &[])).with_lines(lines));
-        }
-        let said = match places {
-            1 => tongue.count("purge.done", deleted, &[]),
-            _ => tongue.count("purge.done_in", deleted, &[("channels", &places)]),
-        };
-        Ok(Told::done(&said).with_lines(lines))
+        Ok(taken)
     }
 
     /// Every channel and thread in which the moderator may take messages away and so may we.
@@ -199,6 +251,28 @@ fn keep_newest(found: &mut [Found], most: usize) {
         for found in found {
             found.messages.retain(|id| id >= last);
         }
+    }
+}
+
+// === impl Taken ===
+
+impl Taken {
+    fn said(&self, tongue: &Tongue) -> String {
+        match (self.deleted, self.places) {
+            (0, _) => tongue.say("purge.none", &[]),
+            (deleted, 1) => tongue.count("purge.done", deleted, &[]),
+            (deleted, places) => tongue.count("purge.done_in", deleted, &[("channels", &places)]),
+        }
+    }
+
+    fn told(self, tongue: &Tongue) -> Told {
+        let said = self.said(tongue);
+        let told = if self.deleted == 0 {
+            Told::nothing(&said)
+        } else {
+            Told::done(&said)
+        };
+        told.with_lines(self.lines)
     }
 }
 

@@ -67,7 +67,10 @@ fn take<'a>(option: &Opt, rest: &'a str) -> Option<(Value, &'a str)> {
             Some((json!(number), after))
         }
         list::FLAG => (word == option.name).then_some((json!(true), after)),
+        list::FILE => None,
         _ if option.name == "duration" => duration(option, rest),
+        // `unmute @ana in 2h`
+        _ if option.name == "in" => (word == "in").then(|| duration(option, after)).flatten(),
         _ if !option.choices.is_empty() => option.choices.contains(&word).then_some((json!(word), after)),
         _ => Some((json!(rest), "")),
     }
@@ -201,6 +204,20 @@ mod tests {
                 ("duration", json!("2h")),
                 ("reason", json!("too  loud")),
             ],
+        );
+        check(
+            &format!("unmute {ana} in 2h sorry"),
+            "unmute",
+            &[
+                ("user", json!(ana)),
+                ("in", json!("2h")),
+                ("reason", json!("sorry")),
+            ],
+        );
+        check(
+            &format!("unmute {ana} in error"),
+            "unmute",
+            &[("user", json!(ana)), ("reason", json!("in error"))],
         );
         check(
             &format!("/Ban {ana} spam"),

@@ -35,7 +35,7 @@ impl Commands {
         };
         let mut offers: Vec<(String, Value)> = match name {
             "duration" if input.path == "slowmode" => plain(typed, &SLOW),
-            "duration" => self.durations(input, typed),
+            "duration" | "in" => self.durations(input, typed),
             "delete" => plain(typed, &WINDOWS),
             "reason" => self.reasons(input, typed).await,
             "number" => self.numbers(input, typed).await,

@@ -1,6 +1,7 @@
 //! Channels, their overwrites and roles. What is written back stays as it was read: bits that nobody knows yet, too.
 
 use super::Discord;
+use crate::intake::role_ids;
 use crate::rest::{Ask, Priority, RestError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -90,6 +91,16 @@ impl Discord {
             .body(&json!({ "rate_limit_per_user": seconds }))
             .audit(audit);
         self.rest.call(ask.priority(Priority::Sanction)).await.map(drop)
+    }
+
+    /// The roles that somebody has now.
+    pub(crate) async fn roles_of(&self, guild: u64, user: u64) -> Result<Vec<u64>, RestError> {
+        let route = Route::GuildMember {
+            guild_id: guild.into(),
+            user_id: user.into(),
+        };
+        let ask = Ask::get(route, guild).priority(Priority::Sanction);
+        self.rest.call(ask).await.map(|member| role_ids(&member))
     }
 
     pub(crate) async fn set_role(

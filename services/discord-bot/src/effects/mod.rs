@@ -5,6 +5,7 @@ mod closing;
 mod delete;
 mod done;
 mod errors;
+mod lent;
 mod locks;
 mod orders;
 mod rank;
@@ -12,6 +13,7 @@ mod removals;
 mod silence;
 
 pub(crate) use channels::SLOWEST;
+pub(crate) use lent::{Lent, LentRoles};
 pub(crate) use locks::{Ended, LockError, Locked, Locks, Wanted};
 pub(crate) use orders::Orders;
 pub(crate) use rank::permissions;

@@ -1,17 +1,16 @@
 //! What rules want of channels and roles: slowmode, roles given and taken, a lockdown.
 //!
 //! Each is done as a moderator's command does it, and told as a `moderation:deed`; what Discord refuses is told as one that
-//! failed, with the reason. A role for a time lies on a board of the bus until that is over: the next process takes it
-//! back. To carry out one more word of the rule language: its arm in [`Orders::one`].
+//! failed, with the reason. To carry out one more word of the rule language: its arm in [`Orders::one`].
 
 use super::channels::SLOWEST;
+use super::lent::{AGAIN, Lent, LentRoles};
 use super::locks::{LockError, Locks};
 use super::{Discord, discord_id};
 use crate::rest::RestError;
-use lockdown_bus::{Bus, ConsumerOptions, GroupName, Handler, HandlerError, Posted, Received, Start};
+use lockdown_bus::{Bus, ConsumerOptions, EngineError, GroupName, Handler, HandlerError, Received, Start};
 use lockdown_events::{
-    ChannelId, Event, GuildId, ModerationDeed, ModerationEvent, Platform, RoleId, UserId, Verdict,
-    VerdictAct, VerdictMode,
+    ChannelId, Event, ModerationDeed, ModerationEvent, Platform, RoleId, Verdict, VerdictAct, VerdictMode,
 };
 use lockdown_moderation::Span;
 use lockdown_moderation::hands::follow_modes;
@@ -20,10 +19,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const GROUP: &str = "discord.orders";
-const SWEEP: Duration = Duration::from_secs(2);
-/// What could not be taken back is tried again after so long.
-const AGAIN: Duration = Duration::from_secs(60);
-const AT_ONCE: usize = 100;
 
 /// Carries out what rules want beside deletions and cases. Cheap to clone.
 #[derive(Clone)]
@@ -31,7 +26,7 @@ pub(crate) struct Orders {
     bus: Bus,
     pub(super) discord: Discord,
     pub(super) locks: Locks,
-    board: Arc<str>,
+    lent: LentRoles,
 }
 
 /// Why something was not done.
@@ -52,22 +47,13 @@ struct Order<'a> {
     received: &'a Received,
 }
 
-/// A role that somebody has, or lacks, for a time.
-struct Lent {
-    guild: u64,
-    user: u64,
-    role: u64,
-    /// What is done when the time is up.
-    give: bool,
-}
-
 // === impl Orders ===
 
 impl Orders {
     /// Carries out what comes, and takes back what is over, until the process stops.
     pub(crate) async fn start(ctx: &Context, bus: Bus, discord: Discord, locks: Locks) -> anyhow::Result<()> {
         let orders = Self {
-            board: format!("discord/roles/{}", discord.guilds.own()).into(),
+            lent: LentRoles::new(bus.clone(), discord.clone()),
             bus: bus.clone(),
             discord,
             locks,
@@ -84,11 +70,7 @@ impl Orders {
         bus.consume(GroupName::new(GROUP)?, &Start::Oldest, vec![handler], options)
             .await?;
         follow_modes(&bus, Platform::Discord, Arc::new(orders.clone())).await?;
-        let stopping = ctx.shutdown.soft_token();
-        ctx.tasks.spawn("lent-roles", async move {
-            stopping.run_until_cancelled(orders.keep_sweeping()).await;
-            Ok(())
-        });
+        orders.lent.keep_sweeping(ctx);
         Ok(())
     }
 
@@ -188,7 +170,8 @@ impl Orders {
         };
         // First, so that a process which dies now leaves nobody with it for ever; not due before it is done.
         if let Some(lasts) = lasts {
-            self.lend(&lent, order, lasts.saturating_add(AGAIN)).await?;
+            let later = lasts.saturating_add(AGAIN);
+            self.lent.lend(&lent, &order.audit, later).await?;
         }
         let set = self
             .discord
@@ -197,24 +180,18 @@ impl Orders {
         if let Err(error) = set {
             let trouble = Trouble::from(error);
             if matches!(trouble, Trouble::Refused(_)) && lasts.is_some() {
-                self.forget(&lent.item()).await;
+                self.lent.forget(&lent).await;
             }
             return Err(trouble);
         }
         if let Some(lasts) = lasts {
-            self.lend(&lent, order, lasts).await?;
+            self.lent.lend(&lent, &order.audit, lasts).await?;
         }
         Ok(Some(ModerationDeed {
             user_id: Some(order.verdict.user_id.clone()),
             role_id: RoleId::new(&role.to_string()).ok(),
             ..order.deed(if give { "role_give" } else { "role_take" })
         }))
-    }
-
-    async fn lend(&self, lent: &Lent, order: &Order<'_>, lasts: Duration) -> Result<(), Trouble> {
-        let (engine, item) = (self.bus.engine(), lent.item());
-        let posted = engine.post(&self.board, &item, &order.audit, lasts).await;
-        posted.map(drop).map_err(|error| Trouble::Again(chain(&error)))
     }
 
     async fn close(&self, order: &Order<'_>) -> Result<Option<ModerationDeed>, Trouble> {
@@ -230,87 +207,6 @@ impl Orders {
             after: until.map(|at| at.to_rfc3339()),
             ..order.deed("lockdown_start")
         }))
-    }
-
-    /// Takes back what was lent for a time.
-    async fn keep_sweeping(&self) {
-        loop {
-            tokio::time::sleep(SWEEP).await;
-            match self.bus.engine().take_due(&self.board, AT_ONCE).await {
-                Ok(due) => {
-                    for posted in due {
-                        self.take_back(&posted).await;
-                    }
-                }
-                Err(error) => {
-                    tracing::debug!("Could not look for roles whose time is over: {}", chain(&error));
-                }
-            }
-        }
-    }
-
-    async fn take_back(&self, posted: &Posted) {
-        let Some(lent) = Lent::of(&posted.item) else {
-            tracing::warn!("Something on the board of lent roles cannot be read");
-            return;
-        };
-        // Taken off it would be forgotten if this process died now.
-        let kept = self
-            .bus
-            .engine()
-            .post(&self.board, &posted.item, &posted.text, AGAIN)
-            .await;
-        if let Err(error) = kept {
-            tracing::warn!(
-                "Could not put down a role that is still to be taken back: {}",
-                chain(&error)
-            );
-        }
-        let Lent {
-            guild,
-            user,
-            role,
-            give,
-        } = lent;
-        let set = self
-            .discord
-            .set_role(guild, (user, role), give, &posted.text)
-            .await;
-        let why = match set.map_err(Trouble::from) {
-            Ok(()) => None,
-            Err(Trouble::Again(why)) => {
-                tracing::info!(guild, "A role is taken back later: {why}");
-                return;
-            }
-            Err(Trouble::Refused(why)) => Some(why),
-        };
-        let (Ok(guild), Ok(user)) = (GuildId::new(&guild.to_string()), UserId::new(&user.to_string())) else {
-            return;
-        };
-        let done = if give { "role_give" } else { "role_take" };
-        let word = why
-            .as_ref()
-            .map_or_else(|| done.to_owned(), |_| format!("{done}_failed"));
-        let deed = ModerationDeed {
-            user_id: Some(user),
-            role_id: RoleId::new(&role.to_string()).ok(),
-            reason: Some(why.unwrap_or_else(|| format!("its time is over ({})", posted.text))),
-            ..ModerationDeed::new(Platform::Discord, guild, &word)
-        };
-        if let Err(error) = self.bus.publish(&ModerationEvent::Deed(deed).into()).await {
-            tracing::warn!(
-                "What a timer did is told again with its next try: {}",
-                chain(&error)
-            );
-            return;
-        }
-        self.forget(&posted.item).await;
-    }
-
-    async fn forget(&self, item: &str) {
-        if let Err(error) = self.bus.engine().unpost(&self.board, item).await {
-            tracing::debug!("Could not take a lent role off its board: {}", chain(&error));
-        }
     }
 }
 
@@ -353,33 +249,13 @@ impl Order<'_> {
     }
 }
 
-// === impl Lent ===
+// === impl Trouble ===
 
-impl Lent {
-    fn item(&self) -> String {
-        let word = if self.give { "give" } else { "take" };
-        format!("{}/{}/{}/{word}", self.guild, self.user, self.role)
-    }
-
-    fn of(item: &str) -> Option<Self> {
-        let mut parts = item.split('/');
-        let mut number = || parts.next()?.parse().ok();
-        let (guild, user, role) = (number()?, number()?, number()?);
-        let give = match parts.next()? {
-            "give" => true,
-            "take" => false,
-            _ => return None,
-        };
-        Some(Self {
-            guild,
-            user,
-            role,
-            give,
-        })
+impl From<EngineError> for Trouble {
+    fn from(error: EngineError) -> Self {
+        Self::Again(chain(&error))
     }
 }
-
-// === impl Trouble ===
 
 impl From<RestError> for Trouble {
     fn from(error: RestError) -> Self {

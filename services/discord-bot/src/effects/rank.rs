@@ -25,6 +25,7 @@ pub(crate) mod permissions {
     pub(crate) const READ_MESSAGE_HISTORY: u64 = Permissions::READ_MESSAGE_HISTORY.bits();
     pub(crate) const VIEW_AUDIT_LOG: u64 = Permissions::VIEW_AUDIT_LOG.bits();
     pub(crate) const EMBED_LINKS: u64 = Permissions::EMBED_LINKS.bits();
+    pub(crate) const ATTACH_FILES: u64 = Permissions::ATTACH_FILES.bits();
     pub(crate) const SEND_MESSAGES: u64 = Permissions::SEND_MESSAGES.bits();
     /// Every way to say something in a channel.
     pub(crate) const SPEAK: u64 = SEND_MESSAGES
@@ -42,10 +43,11 @@ pub(crate) mod permissions {
         | MODERATE_MEMBERS;
 
     /// What is needed of them, under the names that the files of words have for them.
-    pub(crate) const NAMES: [(u64, &str); 12] = [
+    pub(crate) const NAMES: [(u64, &str); 13] = [
         (VIEW_CHANNEL, "view_channel"),
         (SEND_MESSAGES, "send_messages"),
         (EMBED_LINKS, "embed_links"),
+        (ATTACH_FILES, "attach_files"),
         (READ_MESSAGE_HISTORY, "read_message_history"),
         (MANAGE_MESSAGES, "manage_messages"),
         (BAN_MEMBERS, "ban_members"),

@@ -1,6 +1,7 @@
 //! What the rules took away, as it was: its words, and what hung on it.
 
 use super::{ModLog, embed, of};
+use crate::effects::permissions::ATTACH_FILES;
 use crate::intake::{Attached, Said};
 use crate::rest::{Ask, File, Priority};
 use crate::words::WORDS;
@@ -12,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 /// Of the attachments of one removal, no more than so many are kept, and no more bytes together.
 const KEPT_FILES: usize = 10;
-const KEPT_BYTES: usize = 8 << 20;
+pub(super) const KEPT_BYTES: usize = 8 << 20;
 
 // === impl ModLog ===
 
@@ -58,7 +59,16 @@ impl ModLog {
                 files.push(File { name, bytes });
             }
         }
+        // With files that Discord does not take, it would take nothing of it.
+        let log = self.channel(guild, &settings);
+        files.retain(|_| log.is_some_and(|log| self.takes_files(guild, log)));
         files
+    }
+
+    /// Whether we may attach files there.
+    pub(super) fn takes_files(&self, guild: u64, channel: u64) -> bool {
+        let held = self.discord.guilds.own_permissions_in(guild, channel);
+        held.is_none_or(|held| held & ATTACH_FILES != 0)
     }
 
     /// Shows the moderators what the rules took away, as it was.

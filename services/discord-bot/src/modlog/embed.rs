@@ -1,11 +1,11 @@
 //! What the log's message looks like.
 
-use super::Report;
-use crate::case::{Recorded, links, shorten, time};
+use super::{Proof, Report};
+use crate::case::{Recorded, capital, links, shorten, time};
 use crate::intake::{Attached, Said};
 use crate::words::escape;
-use lockdown_events::{Action, DirectMessage, GuildId};
-use lockdown_moderation::words::Tongue;
+use lockdown_events::{Action, DirectMessage, GuildId, MessageFlagged};
+use lockdown_moderation::words::{Tongue, With};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -13,6 +13,8 @@ use std::fmt::Write as _;
 const REASON: usize = 500;
 /// In a description it takes 4,096.
 const ARCHIVE: usize = 3_900;
+/// Of what AutoMod stopped.
+const STOPPED: usize = 200;
 
 /// The whole message about a case.
 pub(super) fn body(
@@ -112,22 +114,11 @@ pub(super) fn report(tongue: &Tongue, report: &Report<'_>) -> Value {
 
 /// Messages that were taken away.
 pub(super) fn archive(tongue: &Tongue, channel: u64, why: &str, said: &[(u64, Option<Said>)]) -> Value {
-    let (mut text, mut shown) = (String::new(), 0);
-    for (message, said) in said {
-        let line = match said {
-            Some(said) => line(*message, said),
-            None => tongue.say("archive.unknown", &[("message", message)]),
-        };
-        if text.chars().count() + line.chars().count() >= ARCHIVE {
-            break;
-        }
-        text.push_str(&line);
-        text.push('\n');
-        shown += 1;
-    }
-    if shown < said.len() {
-        text.push_str(&tongue.say("and_more", &[("count", &(said.len() - shown))]));
-    }
+    let lines = said.iter().map(|(message, said)| match said {
+        Some(said) => line(*message, said),
+        None => tongue.say("archive.unknown", &[("message", message)]),
+    });
+    let text = together(tongue, lines);
     let title = tongue.count("archive.title", said.len() as u64, &[]);
     let field = |name: &str, value: String| json!({ "name": tongue.say(&format!("field.{name}"), &[]), "value": value, "inline": true });
     let fields = [
@@ -138,6 +129,75 @@ pub(super) fn archive(tongue: &Tongue, channel: u64, why: &str, said: &[(u64, Op
     json!({ "embeds": [embed], "allowed_mentions": { "parse": [] } })
 }
 
+/// What Discord's AutoMod acted on: who wanted to say what where, and which rule that was against.
+pub(super) fn stopped(tongue: &Tongue, stopped: &[(&MessageFlagged, String)]) -> Value {
+    let lines = stopped.iter().map(|(flagged, rule)| {
+        let (user, none) = (format!("<@{}>", flagged.author_id), || "–".to_owned());
+        let channel = flagged.channel_id.as_ref();
+        let channel = channel.map_or_else(none, |channel| format!("<#{channel}>"));
+        // Without the intent for contents, only the word is told.
+        let said = Some(&flagged.content).filter(|said| !said.is_empty());
+        let said = said.or(flagged.keyword.as_ref()).map_or_else(none, |said| {
+            let words: Vec<&str> = said.split_whitespace().collect();
+            escape(&shorten(&words.join(" "), STOPPED))
+        });
+        let rule = escape(&shorten(rule, 100));
+        let with: With<'_> = &[
+            ("user", &user),
+            ("channel", &channel),
+            ("rule", &rule),
+            ("text", &said),
+        ];
+        tongue.say("stopped.line", with)
+    });
+    let text = together(tongue, lines);
+    let title = tongue.count("stopped.title", stopped.len() as u64, &[]);
+    let embed = json!({ "title": title, "description": text, "color": 0x95_a5_a6 });
+    json!({ "embeds": [embed], "allowed_mentions": { "parse": [] } })
+}
+
+/// As many of these lines as fit into a description, and how many there are beside.
+fn together(tongue: &Tongue, lines: impl ExactSizeIterator<Item = String>) -> String {
+    let (all, mut text, mut shown) = (lines.len(), String::new(), 0);
+    for line in lines {
+        if text.chars().count() + line.chars().count() >= ARCHIVE {
+            break;
+        }
+        text.push_str(&line);
+        text.push('\n');
+        shown += 1;
+    }
+    if shown < all {
+        text.push_str(&tongue.say("and_more", &[("count", &(all - shown))]));
+    }
+    text
+}
+
+/// What a moderator attached to a case.
+pub(super) fn evidence(tongue: &Tongue, proof: &Proof<'_>) -> Value {
+    let field = |name: &str, value: String| json!({ "name": tongue.say(&format!("field.{name}"), &[]), "value": value, "inline": true });
+    let mut named = String::new();
+    name_file(&mut named, proof.file);
+    let fields = [
+        field("person", format!("<@{0}> `{0}`", proof.user)),
+        field("by", format!("<@{0}>", proof.by)),
+        field("evidence", named),
+    ];
+    let title = tongue.say("evidence.title", &[("case", &proof.case)]);
+    let embed = json!({ "title": title, "color": 0x34_98_db, "fields": fields });
+    json!({ "embeds": [embed], "allowed_mentions": { "parse": [] } })
+}
+
+fn name_file(line: &mut String, file: &Attached) {
+    let Attached {
+        name, size, sha256, ..
+    } = file;
+    let _ = write!(line, "📎 {} ({size} B)", escape(&shorten(name, 100)));
+    if let Some(sha256) = sha256 {
+        let _ = write!(line, " sha256 `{sha256}`");
+    }
+}
+
 /// Who said what when, and what was attached.
 fn line(message: u64, said: &Said) -> String {
     let at = time(crate::read::time_of(message), 'T');
@@ -146,22 +206,11 @@ fn line(message: u64, said: &Said) -> String {
         said.author,
         escape(&shorten(&said.text, REASON))
     );
-    for Attached {
-        name, size, sha256, ..
-    } in &said.attachments
-    {
-        let _ = write!(line, "\n📎 {} ({size} B)", escape(&shorten(name, 100)));
-        if let Some(sha256) = sha256 {
-            let _ = write!(line, " sha256 `{sha256}`");
-        }
+    for attached in &said.attachments {
+        line.push('\n');
+        name_file(&mut line, attached);
     }
     line
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(letters).collect()
 }
 
 fn color(case: &Recorded) -> u32 {

@@ -6,7 +6,11 @@
 
 mod archive;
 mod embed;
+mod evidence;
 mod say;
+mod stopped;
+
+pub(crate) use evidence::{NotKept, Proof};
 
 use crate::case::Recorded;
 use crate::effects::Discord;
@@ -253,7 +257,7 @@ impl ModLog {
             Err(error) => return Err(error.into()),
         }
         if kept.as_ref() != Some(&place) {
-            self.keep(&news.guild, news.case, &place).await?;
+            self.keep_place(&news.guild, news.case, &place).await?;
         }
         Ok(Some(case))
     }
@@ -336,7 +340,7 @@ impl ModLog {
         Ok(found.and_then(|posted| serde_json::from_str(&posted.text).ok()))
     }
 
-    async fn keep(&self, guild: &GuildId, case: u64, place: &Place) -> Result<(), EngineError> {
+    async fn keep_place(&self, guild: &GuildId, case: u64, place: &Place) -> Result<(), EngineError> {
         let text = serde_json::to_string(place).unwrap_or_default();
         let engine = self.bus.engine();
         engine

@@ -17,6 +17,7 @@ sizes!(
     automod_follows_the_rules_and_leaves_those_of_people_alone,
     two_processes_make_no_doubles,
     what_automod_does_not_take_is_said,
+    what_automod_stops_is_in_the_log_together,
 );
 
 const MANAGE_GUILD: u64 = 1 << 5;
@@ -261,4 +262,50 @@ async fn two_processes_at_once_make_no_doubles() {
     ctx.shutdown.request("test");
     ctx.tasks.all_ended().await;
     town.stop().await;
+}
+
+async fn what_automod_stops_is_in_the_log_together(town: Town) {
+    let log = town.discord.channel(town.guild, "mod-logs");
+    town.discord
+        .automod_rule_by(town.owner, town.guild, "no *scams*", &["*scam*"]);
+    town.start().await;
+    let said = "@everyone\n**scam** [here](https://bad.test) discord.gg/bad";
+    for number in 0..60 {
+        town.discord.say(
+            town.ana,
+            town.channel,
+            &format!("{number} {said} {}", "x".repeat(500)),
+        );
+    }
+    town.heard("message:flagged", 60).await;
+    let board = "discord/stopped";
+    until("all are told", || async {
+        let told: u64 = town.discord.messages(log).iter().map(count).sum();
+        told == 60 && town.bus.engine().posted(board, 9).await.unwrap().is_empty()
+    })
+    .await;
+    let messages = town.discord.messages(log);
+    assert!(messages.len() < 30, "{}", messages.len());
+    let first = &messages[0];
+    let text = first["embeds"][0]["description"].as_str().unwrap();
+    let line = format!(
+        "<@{}> in <#{}>, no \\*scams\\*: 0 \\@everyone \\*\\*scam\\*\\* \\[here\\]\\(https:\u{200b}//bad.test\\) \
+         discord.gg/\u{200b}bad xxx",
+        town.ana, town.channel
+    );
+    assert!(text.starts_with(&line), "{text}");
+    assert!(
+        messages
+            .iter()
+            .all(|one| one["allowed_mentions"] == json!({ "parse": [] }))
+    );
+    assert_eq!(town.discord.invalid_requests(), 0);
+    town.stop().await;
+}
+
+/// How many messages it tells of.
+fn count(message: &Value) -> u64 {
+    let title = message["embeds"][0]["title"].as_str().unwrap_or_default();
+    let number = title.split(' ').find_map(|word| word.parse().ok());
+    number.unwrap_or(0)
 }

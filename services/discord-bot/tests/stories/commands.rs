@@ -151,7 +151,12 @@ pub(crate) fn place(channel: u64) -> Value {
     json!({ "name": "channel", "type": 7, "value": channel.to_string() })
 }
 
-async fn outcome(town: &Town, outcome: Outcome, error: Option<&str>, notified: Option<DirectMessage>) {
+pub(crate) async fn outcome(
+    town: &Town,
+    outcome: Outcome,
+    error: Option<&str>,
+    notified: Option<DirectMessage>,
+) {
     let log = ModerationLog {
         platform: lockdown_events::Platform::Discord,
         guild_id: town.guild.to_string().parse().unwrap(),

@@ -45,6 +45,7 @@ mod routes;
 mod shapes;
 mod shards;
 mod town;
+mod vocabulary;
 
 /// Runs each case in both sizes.
 #[macro_export]

@@ -12,7 +12,7 @@ sizes!(
     what_is_typed_is_completed,
 );
 
-async fn registered(town: &Town) {
+pub(crate) async fn registered(town: &Town) {
     until("the commands", || async {
         !town.discord.commands(town.bot).is_empty()
     })
@@ -20,7 +20,7 @@ async fn registered(town: &Town) {
 }
 
 /// What an interaction was answered with first.
-async fn first(town: &Town, token: &str) -> Value {
+pub(crate) async fn first(town: &Town, token: &str) -> Value {
     until("an answer", || async { !town.discord.replies(token).is_empty() }).await;
     town.discord.replies(token).remove(0)
 }

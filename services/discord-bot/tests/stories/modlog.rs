@@ -9,6 +9,7 @@ use lockdown_bus::{Answering, Asked};
 use lockdown_events::{
     Action, AuditLogged, CaseRequest, Decision, ModerationEvent, Outcome, Platform, RequestError, VerdictMode,
 };
+use lockdown_testkit::fakes::discord::permissions::ATTACH_FILES;
 use serde_json::{Value, json};
 use std::slice;
 use std::sync::{Arc, Mutex};
@@ -18,6 +19,7 @@ sizes!(
     its_buttons_work_in_a_new_process,
     without_a_channel_nothing_is_written,
     what_the_rules_take_away_is_shown_as_it_was,
+    where_no_files_may_be_attached_the_rest_is_shown,
 );
 
 type Records = Arc<Mutex<Vec<Value>>>;
@@ -235,5 +237,27 @@ async fn what_the_rules_take_away_is_shown_as_it_was(town: Town) {
     assert_eq!(embed["fields"][0]["value"], format!("<#{}>", town.channel));
     assert_eq!(embed["fields"][1]["value"], "rules:\u{200b} no-bad-words");
     assert_eq!(archive["allowed_mentions"], json!({ "parse": [] }));
+    town.stop().await;
+}
+
+async fn where_no_files_may_be_attached_the_rest_is_shown(town: Town) {
+    let log = town.discord.channel(town.guild, "mod-logs");
+    let deny =
+        json!({ "id": town.bot.to_string(), "type": 1, "allow": "0", "deny": ATTACH_FILES.to_string() });
+    town.discord.overwrite(log, vec![deny]);
+    judge(&town.bus, VerdictMode::Live).await;
+    town.start().await;
+    let attached = json!({ "attachments": [town.discord.upload("nitro.txt", b"come and get it")] });
+    town.discord
+        .say_with(town.ana, town.channel, "bad nitro", &attached);
+    until("the archive", || async { town.discord.messages(log).len() == 1 }).await;
+    let archive = town.discord.messages(log).remove(0);
+    assert!(archive["files"].is_null(), "{archive}");
+    let text = archive["embeds"][0]["description"].as_str().unwrap();
+    assert!(
+        text.contains("bad nitro\n📎 nitro.txt (15 B) sha256 `9fb2"),
+        "{text}"
+    );
+    assert_eq!(town.discord.invalid_requests(), 0);
     town.stop().await;
 }

@@ -44,10 +44,51 @@ impl FakeDiscord {
             .find(|command| command["name"] == first)
             .and_then(|command| command["id"].as_str());
         let command = command.unwrap_or("1").to_owned();
-        let resolved = world.resolved(user, channel, bot, &options);
+        let mut resolved = world.resolved(user, channel, bot, &options);
+        resolved["attachments"] = self.attached(&world, &options);
         let data =
             json!({ "id": command, "name": first, "type": 1, "options": options, "resolved": resolved });
         world.ask(bot, (user, channel), 2, &json!({ "data": data }))
+    }
+
+    /// Somebody uses a command where they are alone with the bot.
+    pub fn private_command(&self, bot: u64, user: u64, name: &str) -> String {
+        let mut world = lock(&self.world);
+        let (id, token) = world.begin(bot);
+        let body = json!({
+            "id": id.to_string(), "application_id": bot.to_string(), "type": 2, "token": token, "version": 1,
+            "channel_id": "1", "user": world.user_json(user), "locale": "en-US", "context": 1,
+            "data": { "id": "1", "name": name, "type": 1, "options": [] },
+        });
+        // It comes by the first connection, whatever guilds that hears of.
+        let guild = world.guilds.keys().next().copied().unwrap_or_default();
+        world.emit(guild, Audience::Bot(bot), "INTERACTION_CREATE", &body);
+        token
+    }
+
+    /// The files of [`FakeDiscord::upload`] that options name.
+    fn attached(&self, world: &World, options: &Value) -> Value {
+        let mut attached = json!({});
+        let mut left: Vec<&Value> = options.as_array().into_iter().flatten().collect();
+        while let Some(option) = left.pop() {
+            left.extend(option["options"].as_array().into_iter().flatten());
+            let Some(id) = option["value"].as_str().filter(|_| option["type"] == 11) else {
+                continue;
+            };
+            let found = world
+                .files
+                .iter()
+                .find_map(|(path, bytes)| Some((path.strip_prefix(id)?, bytes)));
+            if let Some((name, bytes)) = found {
+                let (name, url) = (
+                    name.trim_start_matches('/'),
+                    format!("{}/attachments/{id}{name}", self.url()),
+                );
+                attached[id] =
+                    json!({ "id": id, "filename": name, "size": bytes.len(), "url": url, "proxy_url": url });
+            }
+        }
+        attached
     }
 
     /// Somebody types an option of a command, the one that is `focused`; what they are offered is in the answer's `choices`.
@@ -163,8 +204,7 @@ impl World {
 
     /// Sends an interaction of this type to the bot.
     fn ask(&mut self, bot: u64, (user, channel): (u64, u64), kind: u8, rest: &Value) -> String {
-        let id = self.id();
-        let token = format!("interaction-{id}");
+        let (id, token) = self.begin(bot);
         let guild = self.channels.get(&channel).and_then(|channel| channel.guild);
         let guild = guild.unwrap_or_default();
         let mut member = self.member_json(guild, user).unwrap_or_default();
@@ -179,6 +219,14 @@ impl World {
         if let (Some(body), Some(rest)) = (body.as_object_mut(), rest.as_object()) {
             body.extend(rest.clone());
         }
+        self.emit(guild, Audience::Bot(bot), "INTERACTION_CREATE", &body);
+        token
+    }
+
+    /// An interaction that is to be answered, and its token.
+    fn begin(&mut self, bot: u64) -> (u64, String) {
+        let id = self.id();
+        let token = format!("interaction-{id}");
         let made = self.now();
         let interaction = Interaction {
             id,
@@ -189,8 +237,7 @@ impl World {
             follow_ups: Vec::new(),
         };
         self.interactions.insert(token.clone(), interaction);
-        self.emit(guild, Audience::Bot(bot), "INTERACTION_CREATE", &body);
-        token
+        (id, token)
     }
 
     /// What the options of a command name, in full.

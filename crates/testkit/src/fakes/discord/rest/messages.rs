@@ -2,7 +2,7 @@
 
 use super::super::gateway::Audience;
 use super::super::permissions::{
-    EMBED_LINKS, MANAGE_MESSAGES, READ_MESSAGE_HISTORY, SEND_MESSAGES, VIEW_CHANNEL,
+    ATTACH_FILES, EMBED_LINKS, MANAGE_MESSAGES, READ_MESSAGE_HISTORY, SEND_MESSAGES, VIEW_CHANNEL,
 };
 use super::super::world::{Channel, World, number, time_of};
 use super::{Answer, Call, Outcome, Refusal, ids, log, may_in, member_of};
@@ -105,6 +105,9 @@ pub(super) fn get(world: &World, bot: u64, channel: u64, message: u64) -> Outcom
 
 pub(super) fn create(world: &mut World, bot: u64, channel: u64, call: &Call) -> Outcome {
     let guild = may_in(world, bot, channel, SEND_MESSAGES)?;
+    if call.body["files"].is_array() {
+        may_in(world, bot, channel, ATTACH_FILES)?;
+    }
     let content = call.body["content"].as_str().unwrap_or_default().to_owned();
     if content.chars().count() > 2_000 {
         return Err(Refusal::form(
