@@ -105,7 +105,7 @@ const INTRODUCTION: &str = "\
 
 A community's rules are one YAML file. `lockdown rules check FILE` says what is wrong with it, at line and column;
 `lockdown rules test FILE --messages FILE.jsonl` says what it makes of messages, `lockdown rules replay` what it would have
-done with the past, and `lockdown rules fmt` gives it its one layout. [`rules.schema.json`](rules.schema.json) lets an editor
+done with the past (of a community here: `POST .../rules/replay` of the API), and `lockdown rules fmt` gives it its one layout. [`rules.schema.json`](rules.schema.json) lets an editor
 complete and check it: put `# yaml-language-server: $schema=rules.schema.json` into the first line.
 
 Rules to begin with:
