@@ -145,6 +145,9 @@ rules:
     let sample: Vec<_> = links.samples[0].rules().collect();
     assert_eq!(sample.len(), 1, "a sample tells of its own rule");
     assert_eq!(sample[0].conditions[0].seen[0].value.as_deref(), Some("1"));
+    assert_eq!(sample[0].rule, links.rule);
+    let other: Vec<_> = report.rules[1].samples[0].rules().collect();
+    assert_eq!((other.len(), other[0].rule), (1, report.rules[1].rule.as_str()));
     assert_eq!(report.rules[1].hits, 1);
     assert_eq!(report.rules[1].mode, "shadow");
 }

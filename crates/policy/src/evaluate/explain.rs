@@ -230,11 +230,15 @@ impl Explanation {
     }
 
     /// What it says of this one rule alone.
-    #[must_use]
     pub(crate) fn of_rule(&self, rule: usize) -> Self {
-        let mut one = self.clone();
-        one.rules.rules.retain(|note| usize::from(note.rule) == rule);
-        one
+        Self {
+            rule_set: self.rule_set.clone(),
+            event_id: self.event_id,
+            event: self.event,
+            rules: self.rules.of_rule(rule),
+            acts: self.acts.clone(),
+            ladder: self.ladder.clone(),
+        }
     }
 }
 
@@ -245,6 +249,39 @@ fn rules<S: Serializer>(noted: &Noted, serializer: S) -> Result<S::Ok, S::Error>
 // === impl Noted ===
 
 impl Noted {
+    fn of_rule(&self, rule: usize) -> Self {
+        let mut one = Self {
+            of: Arc::clone(&self.of),
+            kind: self.kind,
+            platform: self.platform,
+            rules: Vec::new(),
+            truths: Vec::new(),
+            seen: Vec::new(),
+            exemptions: Vec::new(),
+        };
+        if let Some(note) = self.rules.iter().find(|note| usize::from(note.rule) == rule) {
+            let (from, to) = note.truths;
+            let truths = &self.truths[from as usize..to as usize];
+            one.truths = truths
+                .iter()
+                .zip(0..)
+                .map(|((truth, _), place)| (*truth, place))
+                .collect();
+            one.seen = truths
+                .iter()
+                .map(|(_, seen)| self.seen[*seen as usize].clone())
+                .collect();
+            one.exemptions
+                .push(self.exemptions[usize::from(note.exemptions)].clone());
+            one.rules.push(Note {
+                truths: (0, to - from),
+                exemptions: 0,
+                ..note.clone()
+            });
+        }
+        one
+    }
+
     fn traces(&self) -> impl ExactSizeIterator<Item = RuleTrace<'_>> {
         self.rules.iter().map(|note| self.trace(note))
     }
