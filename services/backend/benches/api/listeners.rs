@@ -30,12 +30,22 @@ pub(crate) struct Heard {
 }
 
 pub(crate) async fn hear(served: &Served, events: usize) -> anyhow::Result<Heard> {
-    // One by one first, so that what the first of all costs is not counted.
     let client = Client::new();
-    ban(&client, served.addr).await?;
-    let before = served.memory()?;
     let (heard, mut hearing) = mpsc::unbounded_channel();
     let mut clients = JoinSet::new();
+    // What was done before is still on its way, and would be told to all of them; and what the first of all costs is not
+    // counted.
+    let first = clients.spawn(listen(open(served.addr).await?, heard.clone()));
+    let user = ban(&client, served.addr).await?;
+    let caught_up = async {
+        while hearing.recv().await.context("the first client ended")?.0 != user {}
+        anyhow::Ok(())
+    };
+    let caught_up = tokio::time::timeout(PATIENCE, caught_up).await;
+    caught_up.context("what was done before was not told")??;
+    first.abort();
+    let _ended = clients.join_next().await;
+    let before = served.memory()?;
     for first in (0..CLIENTS).step_by(50) {
         let mut opening = JoinSet::new();
         for _ in first..first + 50 {
