@@ -3,7 +3,7 @@
 use super::effect::{Counts, Effect, Person, Told};
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_bus::Received;
-use lockdown_events::{EventId, GuildId, Platform, UserId};
+use lockdown_events::{Envelope, Event, EventId, GuildConfig, GuildEvent, GuildId, Platform, Source, UserId};
 use lockdown_runtime::{Clock, Ids};
 use lockdown_store::activity::{GuildHour, UserDay};
 use lockdown_store::dbx::Json;
@@ -186,9 +186,10 @@ impl Page<'_> {
         {
             return Ok(*known);
         }
-        if let Some(to) = &news.moved_to {
-            tx.move_guild(platform, native, to).await?;
-        }
+        let moved = match &news.moved_to {
+            Some(to) => tx.move_guild(platform, native, to).await?,
+            None => false,
+        };
         let native = news.moved_to.as_ref().unwrap_or(native);
         let guild = match tx.guild(platform, native).await? {
             Some(guild) if quiet => guild,
@@ -205,8 +206,26 @@ impl Page<'_> {
                     .await?
             }
         };
+        if moved {
+            self.tell_moved(tx, &guild, at).await?;
+        }
         self.learned.guilds.insert((platform, native.clone()), guild.id);
         Ok(guild.id)
+    }
+
+    /// Who asked under the new id before was told what nobody chose, and goes by it until they hear of this.
+    async fn tell_moved(&self, tx: &mut Tx, guild: &Guild, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let version = tx.next_config_version(guild.id).await?;
+        let told = Event::Guild(GuildEvent::Config(GuildConfig {
+            platform: guild.platform,
+            guild_id: guild.native_id.clone(),
+            version: version.unwrap_or_default(),
+            rule_set_hash: None,
+            changed: vec!["rules".to_owned(), "settings".to_owned()],
+        }));
+        let id = EventId(self.book.ids.next());
+        let envelope = Envelope::new(id, at, Source::Backend, None, &told).expect("it is small");
+        tx.publish(guild.id, &envelope, at).await
     }
 
     async fn found(

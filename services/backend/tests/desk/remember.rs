@@ -1,6 +1,7 @@
 //! What the bots see is remembered, once.
 
 use crate::house::House;
+use lockdown_bus::{Glob, Key, Query};
 use lockdown_events::{
     Author, Envelope, Event, EventId, GuildChange, GuildEvent, GuildId, GuildUpdate, Message, MessageEvent,
     Names, Platform, Source, UserEvent, UserId, UserJoined, UserLeft,
@@ -182,6 +183,17 @@ async fn a_group_that_moves_keeps_what_is_its_own(house: House) {
     assert_eq!((after.id, after.title.as_str()), (before.id, "Small"));
     assert_eq!(house.known("-5").await, None);
     assert_eq!(house.hour("-1005").await.unwrap().messages, 1);
+    // Who asked there before goes by what it chose from now on.
+    let query = Query {
+        types: vec![Glob::new("guild:config")],
+        key: Some(Key::community(Platform::Telegram, &after.native_id)),
+        ..Query::default()
+    };
+    until("it is told", async || {
+        let told = house.bus.history().page(&query, None, 10).await.unwrap();
+        (told.entries.len() == 1).then_some(())
+    })
+    .await;
     // Something was said where it went before anybody told us that it had moved.
     house.publish(&house.seen(&update("-6", "name", "Smaller"))).await;
     let before = until("it is known", async || house.known("-6").await).await;
