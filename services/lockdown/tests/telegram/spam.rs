@@ -10,7 +10,7 @@ crate::town::sizes!(
 
 const SCAM: &str = "Нужны люди на удалённый заработок, от 18 лет, оплата каждый день, пиши в личку";
 const ALIKE: &str = "Нужны люди на удаленный заработок, возраст от 18, оплата каждый день, пиши мне в личку";
-const GIFT: &str = "free nitro giveaway for our members, claim it in the channel below before midnight";
+const GIFT: &str = "free discord nitro for our members, claim it here before midnight";
 
 const RULES: &str = "version: 1
 lists:
