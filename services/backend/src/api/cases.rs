@@ -6,10 +6,13 @@ use super::route::{Found, InGuild, Route};
 use super::sanctions::{EvidenceBody, MOST_EVIDENCE, example};
 use crate::problem::{Code, Problem};
 use axum::http::Method;
-use chrono::{DateTime, Utc};
-use lockdown_events::{Action, MessageRef, Origin, TraceId, UserId};
+use chrono::{DateTime, TimeDelta, Utc};
+use lockdown_bus::{Glob, Key, Query as Asked};
+use lockdown_events::{
+    Action, Envelope, Event, MessageRef, ModerationEvent, Origin, TraceId, UserId, Verdict,
+};
 use lockdown_moderation::desk::{AmendAsk, Amended, CaseFilter, CaseView, Explanation, Refused};
-use lockdown_moderation::{CaseNumber, Change, Reason, Right};
+use lockdown_moderation::{CaseNumber, Change, Reason, Right, StoreArchive};
 use lockdown_store::cases;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -117,6 +120,12 @@ struct Line {
     body: Value,
 }
 
+/// Around the time of a case, so much is looked through for the verdict that led to it.
+const BEFORE: TimeDelta = TimeDelta::minutes(30);
+const AFTER: TimeDelta = TimeDelta::minutes(1);
+const PAGE: usize = 200;
+const PAGES: usize = 20;
+
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "CaseExplanation")]
@@ -126,8 +135,11 @@ struct Explained {
     explanation: String,
     /// The version of the rules that judged.
     rule_set_hash: Option<String>,
-    /// The verdict in full.
+    /// Names the verdict.
     trace_id: Option<TraceId>,
+    /// The verdict in full, with what each rule asked and saw, for as long as events are kept; `null` where no rule
+    /// decided, and for those who may not read what people wrote.
+    verdict: Option<Verdict>,
     /// The case that it lifts or follows from.
     follows_case_number: Option<u64>,
     /// The cases that it ended.
@@ -260,7 +272,13 @@ async fn explain(asked: InGuild, _: Nothing) -> Result<Found<Explained>, Problem
     let explanation = explained(&asked).await?;
     let text = explanation.to_string();
     let record = explanation.record;
+    let may_read = asked.call.powers.need(Needs::AnyRight).is_ok();
+    let verdict = match record.trace.filter(|_| may_read) {
+        Some(trace) => verdict(&asked, trace, record.case.at).await?,
+        None => None,
+    };
     Ok(Found(Explained {
+        verdict,
         case: CaseView::from(&record.case),
         explanation: text,
         rule_set_hash: record.rule_set_hash,
@@ -268,6 +286,39 @@ async fn explain(asked: InGuild, _: Nothing) -> Result<Found<Explained>, Problem
         follows_case_number: record.parent.map(|number| number.0),
         ended_case_numbers: record.ended.iter().map(|number| number.0).collect(),
     }))
+}
+
+/// What was told of a verdict, shortly before there was a case of it.
+async fn verdict(asked: &InGuild, trace: TraceId, at: DateTime<Utc>) -> Result<Option<Verdict>, Problem> {
+    let api = &asked.call.api;
+    let query = Asked {
+        from: Some(at - BEFORE),
+        to: Some(at + AFTER),
+        types: vec![Glob::new("moderation:automod")],
+        key: Some(Key::community(asked.guild.platform, &asked.guild.native_id)),
+        classes: Vec::new(),
+    };
+    let archive = StoreArchive::new(api.store.clone());
+    let mut after = None;
+    for _ in 0..PAGES {
+        let history = api.bus.history();
+        let page = history
+            .page_of_all(&archive, &query, after.as_ref(), PAGE)
+            .await?;
+        for stored in &page.entries {
+            let event = Envelope::decode(&stored.envelope).and_then(|envelope| envelope.event());
+            if let Ok(Event::Moderation(ModerationEvent::Automod(verdict))) = event
+                && verdict.trace_id == trace
+            {
+                return Ok(Some(verdict));
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(None);
+        }
+    }
+    Ok(None)
 }
 
 async fn change(asked: InGuild, Body(wanted): Body<CaseChange>) -> Result<Found<CaseView>, Problem> {

@@ -1,6 +1,9 @@
 //! Sanctions, cases, members and the audit.
 
 use crate::house::{HERE, House, say};
+use lockdown_events::{Action, Event, EventId, GuildId, ModerationEvent, Origin, Platform, TraceId, UserId};
+use lockdown_moderation::desk::{Acted, Ask, Desk, Ranks};
+use lockdown_moderation::{Actor, GuildRef, Rank, UserRef};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -65,6 +68,65 @@ pub(crate) async fn a_ban_is_a_case_that_can_be_read_changed_and_lifted(house: H
         .get("viewer", &format!("{HERE}/cases/99"))
         .await
         .is_problem(404, "unknown_case");
+}
+
+pub(crate) async fn what_a_rule_saw_is_told_with_its_case(house: House) {
+    let (message, hash) = (EventId(house.ctx.ids.next()), "abc");
+    let trace = TraceId::of(message, hash);
+    let verdict = json!({
+        "platform": "discord", "guildId": "100", "subject": "message", "eventId": message, "userId": "666", "mode": "live",
+        "rules": [{ "rule": "scam" }], "actions": [{ "act": "ban" }], "ruleSetHash": hash, "traceId": trace,
+        "explanation": { "rules": [{ "rule": "scam", "outcome": "acts", "value": "free nitro" }] },
+    });
+    // Another one's verdict is not taken for it.
+    let mut other = verdict.clone();
+    other["traceId"] = json!(TraceId::of(message, "other"));
+    for verdict in [&other, &verdict] {
+        let verdict = serde_json::from_value(verdict.clone()).unwrap();
+        let event = Event::Moderation(ModerationEvent::Automod(verdict));
+        house.bus.publish(&event).await.unwrap();
+    }
+    let person = |id: &str| UserRef::new(Platform::Discord, UserId::new(id).unwrap());
+    let guild = GuildRef {
+        platform: Platform::Discord,
+        id: GuildId::new("100").unwrap(),
+    };
+    let now = house.ctx.clock.now();
+    let ask = Ask {
+        trace: Some(trace),
+        rule_set_hash: Some(hash.to_owned()),
+        ..Ask::new(
+            Actor::Rule("scam".into()),
+            guild,
+            person("666"),
+            Action::Ban,
+            Origin::Automod,
+            now,
+        )
+    };
+    let ranks = Ranks {
+        subject: Rank::PLAIN,
+        bot: Some(person("99")),
+        bot_rank: Rank::Owner,
+        ..Ranks::UNKNOWN
+    };
+    let desk = Desk::new(
+        house.store.clone(),
+        house.ctx.clock.clone(),
+        house.ctx.ids.clone(),
+    );
+    let Acted::Recorded(case) = desk.act(&ask, &ranks).await.unwrap() else {
+        panic!("nothing is recorded")
+    };
+    let path = format!("{HERE}/cases/{}/explanation", case.number.0);
+    let told = house.get("moderator", &path).await;
+    assert_eq!(told.is(200)["traceId"], json!(trace));
+    assert_eq!(told.body["verdict"]["explanation"], verdict["explanation"]);
+    assert_eq!(told.body["verdict"]["traceId"], json!(trace));
+    // What people wrote is not for everybody.
+    let told = house.get("viewer", &path).await;
+    assert_eq!(told.is(200)["verdict"], Value::Null);
+    assert_eq!(told.body["ruleSetHash"], hash);
 }
 
 pub(crate) async fn lists_are_filtered_and_go_on_where_they_ended(house: House) {

@@ -46,6 +46,7 @@ macro_rules! cases {
             roles: a_role_in_a_guild_adds_to_a_token;
             roles: a_role_is_given_and_taken_back;
             cases: a_ban_is_a_case_that_can_be_read_changed_and_lifted;
+            cases: what_a_rule_saw_is_told_with_its_case;
             cases: lists_are_filtered_and_go_on_where_they_ended;
             cases: warnings_notes_and_voids;
             cases: a_record_tells_of_a_person_and_of_nobody_unknown;
