@@ -21,7 +21,7 @@
 //!   end of that.
 //! - [`Desk::teach`], [`Desk::lessons`], [`Desk::forget_lessons`], [`Desk::opinion`]: what the classifier of spam learns there.
 //! - [`Desk::pause_rule`], [`Desk::paused_rules`], [`Desk::resume_rule`]: a rule that acted too often does nothing for a while.
-//! - [`Desk::intended`], [`Desk::repair`]: what the platform has to show, and what it has lost.
+//! - [`Desk::intended`], [`Desk::settle`]: what the platform has to show, and what it has lost.
 //! - [`Desk::cases`], [`Desk::case`], [`Desk::explain`]: pages of cases; one case, its history, and why it stands.
 //!
 //! To add a use case: a module here with the method, its refusals in `error.rs` with a code each, its tests in `tests/desk/`

@@ -1,7 +1,8 @@
 //! The spam and scam classifier: a linear model of fixed size, learnt from decisions, with a calibrated probability.
 //!
-//! What a community teaches beside is a [`Taught`]. It abstains outside its domain: where less of a text was met in training than of texts like those it learnt from. To learn
-//! from a moderator's decision, [`Classifier::learn`]; to learn from many at once, [`Classifier::train`], which calibrates too.
+//! What a community teaches beside is a [`Taught`]. It abstains outside its domain: where less of a text was met in training
+//! than of texts like those it learnt from. To learn from a moderator's decision, [`Classifier::learn`]; to learn from many
+//! at once, [`Classifier::train`], which calibrates too.
 
 use super::features::{Features, SIZE, STRETCHES, Scratch, WEIGHTS};
 use super::taught::Taught;
