@@ -209,7 +209,7 @@ uuid_ids! {
     TraceId;
 }
 
-// === impl EventId ===
+// === impl TraceId ===
 
 impl TraceId {
     /// The trace of what these rules made of an event: the same whenever they judge it.
@@ -217,6 +217,8 @@ impl TraceId {
         Self(event.follow_up(&format!("trace/{rule_set_hash}")).0)
     }
 }
+
+// === impl EventId ===
 
 impl EventId {
     /// The id of an event that `by` publishes because of this one: the same whenever this one is handled, so that what
