@@ -29,3 +29,9 @@ pub use ids::Ids;
 pub use lifecycle::{Shutdown, Tasks};
 pub use secret::{Secret, SecretUrl};
 pub use telemetry::{Metrics, Scrubber, chain};
+
+/// Of every process that is built on this crate. A process here makes and drops small things on all of its threads, which
+/// with the system's own allocator took a quarter of the processor time of an event on the bus.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
