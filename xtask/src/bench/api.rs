@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const API: Program = Program {
-    package: "lockdown-backend",
     bench: "api",
     figures: &[
         ("constant_per_s", "1/s", ToCompare),

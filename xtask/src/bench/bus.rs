@@ -9,7 +9,6 @@ use lockdown_testkit::provision::choice::Server;
 
 /// `embedded_eps` and everything in µs of CPU depend on the machine; the goals are those of two ordinary cores.
 pub(super) const BUS: Program = Program {
-    package: "lockdown-bus",
     bench: "bus",
     figures: &[
         ("xadd_eps", "1/s", ToCompare),

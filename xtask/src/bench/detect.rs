@@ -10,7 +10,6 @@ use std::path::PathBuf;
 const DATA: &str = "LOCKDOWN_DETECT_DATA";
 
 const DETECT: Program = Program {
-    package: "lockdown-policy",
     bench: "detect",
     figures: &[
         ("evasion_precision", "share", Goal::AtLeast(0.95)),

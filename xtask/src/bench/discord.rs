@@ -8,7 +8,6 @@ use anyhow::Result;
 use lockdown_testkit::provision::choice::Server;
 
 const DISCORD: Program = Program {
-    package: "lockdown",
     bench: "discord",
     figures: &[
         ("p50_ms", "ms", AtMost(10.0)),

@@ -10,7 +10,6 @@ use std::ffi::OsString;
 
 /// A `[[bench]]` of the workspace that measures by itself.
 pub(super) struct Program {
-    pub(super) package: &'static str,
     pub(super) bench: &'static str,
     /// In the order of the report: name, unit and goal.
     pub(super) figures: &'static [(&'static str, &'static str, Goal)],
@@ -53,8 +52,8 @@ impl Program {
         std::fs::create_dir_all(&data).with_context(|| format!("could not make {}", data.display()))?;
         let mut bench = workspace::cargo();
         bench
-            .args(["bench", "--quiet", "--package", self.package])
-            .args(["--bench", self.bench, "--"])
+            // Of the whole workspace, or each package would have the others built with features of its own choice.
+            .args(["bench", "--quiet", "--workspace", "--bench", self.bench, "--"])
             .args(words)
             .envs(servers.iter().map(|(name, value)| (name, value)))
             .env(names::TEST_DIR, &data);

@@ -9,7 +9,6 @@ use lockdown_testkit::provision::choice::Server;
 
 /// Two workers are more than one only where there are cores for them, the servers and whoever writes.
 const PIPELINE: Program = Program {
-    package: "lockdown-worker",
     bench: "pipeline",
     figures: &[
         ("p50_ms_2k", "ms", AtMost(2.0)),

@@ -6,7 +6,6 @@ use super::measured::Program;
 use anyhow::Result;
 
 pub(super) const POLICY: Program = Program {
-    package: "lockdown-policy",
     bench: "policy",
     figures: &[
         ("rules50_us", "us", AtMost(0.5)),

@@ -9,7 +9,6 @@ use lockdown_testkit::provision::choice::Server;
 
 /// What counts by the second depends on the disk: an fsync is a wait.
 const STORE: Program = Program {
-    package: "lockdown-backend",
     bench: "store",
     figures: &[
         ("pgbench_1_per_s", "1/s", ToCompare),

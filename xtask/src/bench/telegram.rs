@@ -7,7 +7,6 @@ use super::measured::Program;
 use anyhow::Result;
 
 const TELEGRAM: Program = Program {
-    package: "lockdown",
     bench: "telegram",
     figures: &[
         ("flood_s", "s", AtMost(5.0)),
