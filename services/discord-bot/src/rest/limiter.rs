@@ -23,10 +23,10 @@ pub(crate) enum Priority {
 
 /// Requests over all routes: Discord allows 50 in a second. Its second is not ours, and what was sent evenly may arrive
 /// together.
-const GLOBAL: usize = 45;
-const SECOND: Duration = Duration::from_millis(1_100);
+const GLOBAL: usize = 48;
+const SECOND: Duration = Duration::from_millis(1_050);
 /// From here on what matters less leaves room for what matters more.
-const SCARCE: usize = 35;
+const SCARCE: usize = 38;
 /// For how long a refused request counts, and how many of them stop what matters less, and everything. Discord's own
 /// limit is 10,000.
 const COUNTED: Duration = Duration::from_secs(600);
