@@ -104,7 +104,7 @@ async fn connection(
     let cut = Cut::default();
     let knife = cut.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        let at_once = api::at_once(&door, peer, &request);
+        let at_once = api::at_once(&door, peer, &mut request);
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(knife.clone());
         let mut router = router.clone();

@@ -26,27 +26,37 @@ const MOST: usize = 1_000;
 // === impl Facts ===
 
 impl Facts {
+    /// The types of events that rules judge.
+    pub const TYPES: [&str; 6] = [
+        "message:created",
+        "message:edited",
+        "message:flagged",
+        "reaction:added",
+        "user:joined",
+        "user:updated",
+    ];
+
     /// `None` for an event that rules do not judge, or that cannot be read.
     pub fn of_envelope(envelope: &Envelope) -> Option<Self> {
-        let at = envelope.timestamp.timestamp_millis();
-        match envelope.event().ok()? {
-            Event::Message(MessageEvent::Created(message)) => Some(Self::of_message(
-                envelope.event_id,
-                EventKind::Message,
-                at,
-                &message,
-            )),
+        Self::of_event(envelope, &envelope.event().ok()?)
+    }
+
+    /// As [`Facts::of_envelope`], of an event that was read from it already. [`Facts::TYPES`] are those that it knows.
+    pub fn of_event(envelope: &Envelope, event: &Event) -> Option<Self> {
+        let (id, at) = (envelope.event_id, envelope.timestamp.timestamp_millis());
+        match event {
+            Event::Message(MessageEvent::Created(message)) => {
+                Some(Self::of_message(id, EventKind::Message, at, message))
+            }
             Event::Message(MessageEvent::Edited(message)) => {
-                Some(Self::of_message(envelope.event_id, EventKind::Edit, at, &message))
+                Some(Self::of_message(id, EventKind::Edit, at, message))
             }
-            Event::Message(MessageEvent::Flagged(flagged)) => {
-                Some(Self::of_flagged(envelope.event_id, at, &flagged))
-            }
+            Event::Message(MessageEvent::Flagged(flagged)) => Some(Self::of_flagged(id, at, flagged)),
             Event::Message(MessageEvent::ReactionAdded(reaction)) => {
-                Some(Self::of_reaction(envelope.event_id, at, &reaction))
+                Some(Self::of_reaction(id, at, reaction))
             }
-            Event::User(UserEvent::Joined(join)) => Some(Self::of_join(envelope.event_id, at, &join)),
-            Event::User(UserEvent::Updated(update)) => Self::of_names(envelope.event_id, at, &update),
+            Event::User(UserEvent::Joined(joined)) => Some(Self::of_join(id, at, joined)),
+            Event::User(UserEvent::Updated(updated)) => Self::of_names(id, at, updated),
             _ => None,
         }
     }

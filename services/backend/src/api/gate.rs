@@ -60,16 +60,20 @@ struct Labels {
 pub(crate) fn at_once<B>(
     door: &Door,
     peer: SocketAddr,
-    request: &axum::http::Request<B>,
+    request: &mut axum::http::Request<B>,
 ) -> Option<Response> {
     let begun = Instant::now();
     let api = door.get()?;
-    let headers = request.headers();
-    let place = match *request.method() {
-        Method::GET => Place::of(&api.ctx, &api.store, headers, request.uri())?,
-        _ => return None,
+    if request.method() != Method::GET {
+        return None;
+    }
+    let place = Place::of(&api.ctx, &api.store, request.headers(), request.uri())?;
+    let Some(entry) = api.kept.find(&place) else {
+        // Where the answer will be kept, if its route keeps any.
+        request.extensions_mut().insert(place);
+        return None;
     };
-    let entry = api.kept.find(&place)?;
+    let headers = request.headers();
     // Who may not ask now is refused where everybody is.
     api.strangers.look(&address(Some(peer.ip())), begun).ok()?;
     let standing = api.rates.take(&entry.key, begun).ok()?;
@@ -180,12 +184,7 @@ async fn answer(
     let slot = slot.map_err(|_| Problem::of(Code::Overloaded))?;
     let (mut head, body) = request.into_parts();
     let peer = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
-    let keeps = route.is_kept && head.method == Method::GET;
-    let place = if keeps {
-        Place::of(&api.ctx, &api.store, &head.headers, &head.uri)
-    } else {
-        None
-    };
+    let place = head.extensions.remove::<Place>().filter(|_| route.is_kept);
     let params: Option<Vec<(String, String)>> = params.map(|params| {
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         params.iter().map(owned).collect()

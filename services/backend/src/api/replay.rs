@@ -28,14 +28,6 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use tokio::sync::mpsc;
 
-const TYPES: [&str; 6] = [
-    "message:created",
-    "message:edited",
-    "message:flagged",
-    "reaction:added",
-    "user:joined",
-    "user:updated",
-];
 /// When nobody says since when.
 const USUAL: TimeDelta = TimeDelta::days(1);
 const MOST: u64 = 100_000;
@@ -206,7 +198,7 @@ async fn read(
     let query = Asked {
         from: Some(from),
         to: which.to,
-        types: TYPES.map(Glob::new).to_vec(),
+        types: Facts::TYPES.map(Glob::new).to_vec(),
         key: Some(Key::community(asked.guild.platform, &asked.guild.native_id)),
         classes: Vec::new(),
     };

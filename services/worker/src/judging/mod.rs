@@ -26,13 +26,13 @@ use act::{Follow, Passed};
 use anyhow::Context as _;
 use counting::Counting;
 use lockdown_bus::{Backoff, Bus, ConsumerOptions, GroupName, Handler, HandlerError, Received, Start};
-use lockdown_events::{Event, GuildId, MessageEvent, Platform, TraceId, UserEvent};
+use lockdown_events::{GuildId, Platform, TraceId};
 use lockdown_moderation::GuildRef;
 use lockdown_moderation::desk::{Desk, DeskError, PauseAsk};
 use lockdown_policy::catalogue::Slot;
 use lockdown_policy::counter::Asked;
 use lockdown_policy::detect::spam::Classifier;
-use lockdown_policy::{EventKind, Facts, Judge, Learned, Outcome, RuleSet, Verdict};
+use lockdown_policy::{Facts, Judge, Learned, Outcome, RuleSet, Verdict};
 use lockdown_runtime::{Clock, Context, chain};
 use lockdown_store::{Store, StoreError};
 use person::People;
@@ -42,15 +42,6 @@ use std::time::Duration;
 
 /// The group by which every worker shares these events.
 const GROUP: &str = "rules";
-
-const TYPES: [&str; 6] = [
-    "message:created",
-    "message:edited",
-    "message:flagged",
-    "reaction:added",
-    "user:joined",
-    "user:updated",
-];
 
 /// A message that nobody judged is worth less from minute to minute, but an outage of the store is waited for all the same:
 /// what was said meanwhile still stands there.
@@ -93,7 +84,7 @@ pub(crate) async fn start(ctx: &Context, store: Store, bus: &Bus) -> anyhow::Res
     });
     lists::keep(ctx, Arc::clone(&judging)).await?;
     rules::listen(ctx, bus, Arc::clone(&judging)).await?;
-    let handler = Handler::new("judge", TYPES, move |received| {
+    let handler = Handler::new("judge", Facts::TYPES, move |received| {
         let judging = Arc::clone(&judging);
         async move { judging.take(&received).await }
     });
@@ -115,7 +106,7 @@ impl Judging {
         if rules.is_empty() {
             return Ok(());
         }
-        let Some(mut facts) = facts(received) else {
+        let Some(mut facts) = Facts::of_event(&received.envelope, event) else {
             return Ok(());
         };
         metrics::counter!("lockdown_rules_judged_total").increment(1);
@@ -257,25 +248,6 @@ impl Judging {
         }
         self.rules.forget(platform, guild);
         Ok(())
-    }
-}
-
-/// What the event itself says; `None` for what rules do not judge.
-fn facts(received: &Received) -> Option<Facts> {
-    let envelope = &received.envelope;
-    let (id, at) = (envelope.event_id, envelope.timestamp.timestamp_millis());
-    match &received.event {
-        Event::Message(MessageEvent::Created(message)) => {
-            Some(Facts::of_message(id, EventKind::Message, at, message))
-        }
-        Event::Message(MessageEvent::Edited(message)) => {
-            Some(Facts::of_message(id, EventKind::Edit, at, message))
-        }
-        Event::Message(MessageEvent::Flagged(flagged)) => Some(Facts::of_flagged(id, at, flagged)),
-        Event::Message(MessageEvent::ReactionAdded(reaction)) => Some(Facts::of_reaction(id, at, reaction)),
-        Event::User(UserEvent::Joined(joined)) => Some(Facts::of_join(id, at, joined)),
-        Event::User(UserEvent::Updated(updated)) => Facts::of_names(id, at, updated),
-        _ => None,
     }
 }
 
