@@ -17,6 +17,7 @@ use lockdown_events::CaseId;
 use lockdown_store::cases::CaseEventKind;
 use lockdown_store::guilds::Guild;
 use lockdown_store::notes::{Note, NoteId};
+use lockdown_store::notifications::Notification;
 use lockdown_store::points::{PointEntry, PointEntryId};
 use lockdown_store::reviews::Verdict;
 use lockdown_store::{Tx, in_read, in_tx};
@@ -86,6 +87,16 @@ impl Desk {
     /// Decides what somebody asks for, and records it. Refused, nothing is written. Where the commit's answer was lost, the
     /// same ask with its key finds out what became of it.
     pub async fn act(&self, ask: &Ask, facts: &dyn Facts) -> Result<Acted, DeskError> {
+        self.act_and_tell(ask, facts, |_, _| None).await
+    }
+
+    /// As [`Desk::act`]; what there is to say of a new case is kept together with it, or not at all.
+    pub(super) async fn act_and_tell(
+        &self,
+        ask: &Ask,
+        facts: &dyn Facts,
+        tell: impl Fn(&Guild, &Case) -> Option<Notification>,
+    ) -> Result<Acted, DeskError> {
         let wish = ask.check(self.clock.now())?;
         let profile = Profile::of(ask.action);
         let (guild, is_known) = in_read!(self.store, |conn| {
@@ -112,7 +123,14 @@ impl Desk {
             guild: &guild,
             proof: &proof,
         };
-        match in_tx!(self.store, |tx| { self.record(tx, &given).await }) {
+        let recorded = in_tx!(self.store, |tx| {
+            let case = self.record(tx, &given).await?;
+            if let Some(notification) = tell(&guild, &case) {
+                tx.insert_notification(&notification).await.map_err(Stop::from)?;
+            }
+            Ok::<_, End>(case)
+        });
+        match recorded {
             Ok(case) => Ok(Acted::Recorded(case)),
             Err(End::Nothing(acted)) => {
                 self.store.settled().await.map_err(DeskError::Store)?;

@@ -4,7 +4,7 @@ use super::error::{DeskError, Stop};
 use super::facts::Ranks;
 use super::rows::{self, Name};
 use super::tell::{Entry, Extra};
-use super::{Acted, Ask, Desk, guild};
+use super::{Acted, Ask, Desk};
 use crate::case::{Case, CaseState};
 use crate::sanction::Lasting;
 use crate::settings::Reconcile;
@@ -143,18 +143,14 @@ impl Desk {
                 self.clock.now(),
             )
         };
-        let Acted::Recorded(case) = self.act(&ask, &Ranks::UNKNOWN).await? else {
-            return Ok(Settled::Left);
-        };
-        in_tx!(self.store, |tx| {
-            let guild = guild(tx, &intended.guild).await?;
+        let told = |guild: &Guild, case: &Case| {
             let what = format!("{} says that it was lifted there.", case.number);
-            let now = self.clock.now();
-            tx.insert_notification(&difference(&guild, intended, &what, now))
-                .await?;
-            Ok::<_, Stop>(())
-        })?;
-        Ok(Settled::Recorded(case.number))
+            Some(difference(guild, intended, &what, self.clock.now()))
+        };
+        match self.act_and_tell(&ask, &Ranks::UNKNOWN, told).await? {
+            Acted::Recorded(case) => Ok(Settled::Recorded(case.number)),
+            _ => Ok(Settled::Left),
+        }
     }
 }
 
