@@ -16,7 +16,7 @@ pub use telegram::{
 use crate::duration::{Span, SpanError};
 use crate::escalation::{Ladder, LadderError, Step};
 pub use chrono_tz::Tz as Zone;
-use lockdown_events::{Action, ChannelId};
+use lockdown_events::{Action, ChannelId, RoleId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -74,6 +74,9 @@ pub struct DiscordSettings {
     /// Whether the rules are put into Discord's own AutoMod as far as it can do what they say, so that what it stops is never
     /// seen. It takes up keyword rules of the guild's, of which Discord has six.
     pub auto_mod: bool,
+    /// The role that whoever is muted has alone, until what they had is given back. Without, Discord's own timeouts mute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mute_role: Option<RoleId>,
 }
 
 /// A setting that cannot be.

@@ -24,7 +24,7 @@ use account::Account;
 use anyhow::Context as _;
 use automod::AutoMod;
 use commands::Commands;
-use effects::{Orders, Removals};
+use effects::{Holds, Orders, Removals};
 use gateway::Shards;
 use intake::{Guilds, Intake, Places, Recent};
 use lockdown_bus::Bus;
@@ -161,11 +161,12 @@ async fn begin(
     let guilds = Arc::new(Guilds::new(own));
     let places = Places::open(bus.clone(), own, ctx.clock.clone());
     let places = Arc::new(places.await.context("could not learn how far Discord was read")?);
-    let discord = Discord::new(Arc::clone(&rest), Arc::clone(&guilds), ctx.clock.clone());
+    let book = SettingsBook::open(ctx, &bus).await?;
+    let holds = Holds::new(bus.clone(), book.clone());
+    let discord = Discord::new(Arc::clone(&rest), Arc::clone(&guilds), ctx.clock.clone()).with(holds);
     hands::start(ctx, &bus, Arc::new(discord.clone())).await?;
     let (events, heard) = mpsc::channel(AHEAD);
     let (requests, asked) = mpsc::channel(REQUESTS);
-    let book = SettingsBook::open(ctx, &bus).await?;
     let log = ModLog::start(bus.clone(), discord.clone(), book.clone()).await?;
     log.tell_of_stopped(ctx, &bus).await?;
     let saying = Arc::new(log.clone());
@@ -180,6 +181,9 @@ async fn begin(
     )
     .await
     .context("could not consume verdicts")?;
+    effects::follow_held(&bus, &discord)
+        .await
+        .context("could not consume who comes back")?;
     let automod = AutoMod::start(ctx, bus.clone(), discord.clone(), book.clone()).await?;
     let commands = Commands::start(
         bus.clone(),

@@ -4,7 +4,7 @@ use super::Commands;
 use super::answers::Told;
 use super::input::Input;
 use crate::words::{WORDS, escape};
-use lockdown_events::ChannelId;
+use lockdown_events::{ChannelId, RoleId};
 use lockdown_moderation::Settings;
 use lockdown_moderation::words::Tongue;
 
@@ -43,6 +43,11 @@ impl Commands {
         if let Some(wanted) = input.flag("automod") {
             settings.discord.auto_mod = wanted;
         }
+        if let Some(role) = input.number("mute_role") {
+            // Everybody's role has the guild's number: who chooses it wants none.
+            let chosen = Some(role).filter(|role| *role != input.guild.number);
+            settings.discord.mute_role = chosen.and_then(|role| RoleId::new(&role.to_string()).ok());
+        }
         if settings == before {
             return Ok(shown(
                 input,
@@ -77,6 +82,10 @@ fn shown(input: &Input, settings: &Settings, told: Told) -> Told {
     let known = WORDS.tongues().iter().map(Tongue::tag).collect::<Vec<_>>();
     let steps = settings.ladder.as_ref().map_or(0, |ladder| ladder.steps.len());
     let automod = if settings.discord.auto_mod { "on" } else { "off" };
+    let mute_role = settings.discord.mute_role.as_ref().map_or_else(
+        || tongue.say("config.usual_mute", &[]),
+        |role| format!("<@&{role}>"),
+    );
     told.with_lines([
         line("log", log.unwrap_or_else(|| tongue.say("config.usual_log", &[]))),
         line(
@@ -87,5 +96,6 @@ fn shown(input: &Input, settings: &Settings, told: Told) -> Told {
         line("message_days", days),
         line("ladder", steps.to_string()),
         line("automod", tongue.say(&format!("config.{automod}"), &[])),
+        line("mute_role", mute_role),
     ])
 }

@@ -35,6 +35,11 @@ impl Commands {
             Naming::Mentions,
             log,
         ));
+        if let Some(role) = &settings.discord.mute_role
+            && self.discord.mute_role(&input.guild.id).await.is_none()
+        {
+            lines.push(tongue.say("doctor.mute_role", &[("role", &format!("<@&{role}>"))]));
+        }
         if let Some(native) = self.automod.shown(guild) {
             lines.extend(native.faults(tongue));
         }

@@ -243,6 +243,7 @@ const COMMANDS: &[Command] = &[
                     Opt::new("timezone", TEXT),
                     Opt::new("message_days", NUMBER).within(0, 3_650),
                     Opt::new("automod", FLAG),
+                    Opt::new("mute_role", ROLE),
                 ],
             ),
         ]),

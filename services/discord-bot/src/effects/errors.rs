@@ -12,6 +12,8 @@ pub(super) enum Deed {
     BanMany,
     Kick,
     Mute,
+    /// A mute by a role.
+    Hold,
     Delete,
     Message,
     Look,
@@ -26,6 +28,7 @@ impl Deed {
             Self::BanMany => permissions::BAN_MEMBERS | permissions::MANAGE_GUILD,
             Self::Kick => permissions::KICK_MEMBERS,
             Self::Mute => permissions::MODERATE_MEMBERS,
+            Self::Hold => permissions::MANAGE_ROLES,
             Self::Delete => permissions::MANAGE_MESSAGES,
             Self::Message | Self::Look => u64::MAX,
         }
@@ -35,7 +38,7 @@ impl Deed {
         match self {
             Self::Ban | Self::BanMany => Right::Ban,
             Self::Kick => Right::Kick,
-            Self::Mute => Right::Mute,
+            Self::Mute | Self::Hold => Right::Mute,
             Self::Delete => Right::Delete,
             Self::Message | Self::Look => Right::Configure,
         }

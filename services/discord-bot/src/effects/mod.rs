@@ -5,6 +5,7 @@ mod closing;
 mod delete;
 mod done;
 mod errors;
+mod holds;
 mod lent;
 mod locks;
 mod orders;
@@ -13,13 +14,14 @@ mod removals;
 mod silence;
 
 pub(crate) use channels::SLOWEST;
+pub(crate) use holds::{Holds, follow as follow_held};
 pub(crate) use lent::{Lent, LentRoles};
 pub(crate) use locks::{Ended, LockError, Locked, Locks, Wanted};
 pub(crate) use orders::Orders;
 pub(crate) use rank::permissions;
 pub(crate) use removals::Removals;
 
-use crate::intake::Guilds;
+use crate::intake::{Guilds, role_ids};
 use crate::rest::{Ask, Priority, Rest, RestError};
 use anyhow::Context as _;
 use async_trait::async_trait;
@@ -41,6 +43,8 @@ pub struct Discord {
     pub(crate) guilds: Arc<Guilds>,
     own: UserId,
     clock: Clock,
+    /// Without a bus there is nowhere to keep what mutes by a role take, so there are none.
+    holds: Option<Arc<Holds>>,
 }
 
 // === impl Discord ===
@@ -53,6 +57,15 @@ impl Discord {
             guilds,
             own,
             clock,
+            holds: None,
+        }
+    }
+
+    /// Mutes as guilds have chosen.
+    pub(crate) fn with(self, holds: Holds) -> Self {
+        Self {
+            holds: Some(Arc::new(holds)),
+            ..self
         }
     }
 
@@ -218,6 +231,10 @@ impl Platform for Discord {
         until: Term,
         audit: &str,
     ) -> Result<(), PlatformError> {
+        if let Some(role) = self.mute_role(guild).await {
+            let (guild, user) = (discord_id(guild.as_str())?, discord_id(user.as_str())?);
+            return self.hold(guild, user, role, audit).await;
+        }
         let now = self.clock.now();
         let piece = self.limits().mute.stretch(until, now).until;
         let Some(at) = piece.at() else {
@@ -235,6 +252,10 @@ impl Platform for Discord {
     }
 
     async fn unmute(&self, guild: &GuildId, user: &UserId, audit: &str) -> Result<(), PlatformError> {
+        let (number, id) = (discord_id(guild.as_str())?, discord_id(user.as_str())?);
+        if self.release(number, id, audit).await? {
+            return Ok(());
+        }
         self.silence(guild, user, Value::Null, audit).await
     }
 
@@ -274,6 +295,7 @@ impl Platform for Discord {
     }
 
     async fn member(&self, guild: &GuildId, user: &UserId) -> Result<Option<Member>, PlatformError> {
+        let id = guild;
         let (guild, user) = (discord_id(guild.as_str())?, discord_id(user.as_str())?);
         self.know(guild)
             .await
@@ -287,7 +309,11 @@ impl Platform for Discord {
             .call(Ask::get(route, guild).priority(Priority::Sanction))
             .await
         {
-            Ok(body) => Ok(self.member_of(guild, user, &body)),
+            Ok(body) => {
+                let has_roles = !role_ids(&body).is_empty();
+                let mute_role = if has_roles { self.mute_role(id).await } else { None };
+                Ok(self.member_of(guild, user, &body, mute_role))
+            }
             Err(error) if matches!(error.code(), 10_007 | 10_013) => Ok(None),
             Err(error) => Err(self.why(error, guild, Deed::Look)),
         }

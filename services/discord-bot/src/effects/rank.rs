@@ -145,12 +145,21 @@ impl Discord {
         }
     }
 
-    pub(super) fn member_of(&self, guild: u64, user: u64, body: &Value) -> Option<Member> {
+    pub(super) fn member_of(
+        &self,
+        guild: u64,
+        user: u64,
+        body: &Value,
+        mute_role: Option<u64>,
+    ) -> Option<Member> {
         let names = read::names(&body["user"], Some(body));
         let until = body["communication_disabled_until"]
             .as_str()
             .and_then(|text| text.parse().ok());
         let now = self.clock.now();
+        let roles = role_ids(body);
+        let is_held = mute_role.is_some_and(|role| roles.contains(&role));
+        let muted = until.filter(|until| *until > now).map(Term::Until);
         Some(Member {
             user: UserId::new(&user.to_string()).ok()?,
             name: names
@@ -159,9 +168,9 @@ impl Discord {
                 .or(names.username)
                 .unwrap_or_else(|| user.to_string()),
             bot: body["user"]["bot"] == true,
-            rank: self.rank_of(guild, user, &role_ids(body)),
+            rank: self.rank_of(guild, user, &roles),
             roles: read::roles(body),
-            muted: until.filter(|until| *until > now).map(Term::Until),
+            muted: muted.or(is_held.then_some(Term::Forever)),
         })
     }
 }

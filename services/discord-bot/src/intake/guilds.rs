@@ -36,6 +36,8 @@ pub(crate) struct Role {
     pub(crate) name: String,
     pub(crate) position: u32,
     pub(crate) permissions: u64,
+    /// Discord gives and takes it, and nobody else.
+    pub(crate) managed: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -246,6 +248,7 @@ impl Role {
                 .and_then(|position| position.try_into().ok())
                 .unwrap_or(0),
             permissions: read::id(&body["permissions"]).unwrap_or(0),
+            managed: body["managed"] == true,
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn decision(town: &Town, case: u64, user: u64, action: Action) -> Dec
 }
 
 /// A backend that stands by every decision that it is asked about.
-async fn backend(town: &Town, decisions: &[Decision]) -> Answering {
+pub(crate) async fn backend(town: &Town, decisions: &[Decision]) -> Answering {
     let decisions = decisions.to_vec();
     let answering = town.bus.requests().answer("case", move |asked: Asked<CaseRequest>| {
         let found = decisions.iter().find(|known| known.case_number == asked.data.case_number).cloned().unwrap();
@@ -50,7 +50,7 @@ async fn backend(town: &Town, decisions: &[Decision]) -> Answering {
     answering.await.unwrap()
 }
 
-async fn outcomes(town: &Town, count: usize) -> Vec<ModerationLog> {
+pub(crate) async fn outcomes(town: &Town, count: usize) -> Vec<ModerationLog> {
     let events = town.heard("moderation:log", count).await;
     let log = |event| match event {
         Event::Moderation(ModerationEvent::Log(log)) => log,

@@ -34,6 +34,7 @@ mod commands;
 mod doctor;
 mod gateway;
 mod hands;
+mod holds;
 mod intake;
 mod judge;
 mod menus;

@@ -94,6 +94,16 @@ impl FakeDiscord {
             .muted_until
     }
 
+    /// The roles that somebody has, in the order of their numbers.
+    pub fn roles(&self, guild: u64, user: u64) -> Vec<u64> {
+        let world = lock(&self.world);
+        let member = world
+            .guilds
+            .get(&guild)
+            .and_then(|guild| guild.members.get(&user));
+        member.map_or_else(Vec::new, |member| member.roles.iter().copied().collect())
+    }
+
     pub fn has_role(&self, guild: u64, user: u64, role: u64) -> bool {
         let world = lock(&self.world);
         let member = world

@@ -60,6 +60,7 @@ impl FakeDiscord {
             name: "@everyone".to_owned(),
             permissions: EVERYBODY,
             position: 0,
+            managed: false,
         };
         let now = world.now();
         world.guilds.insert(
@@ -112,6 +113,15 @@ impl FakeDiscord {
     }
 
     pub fn role(&self, guild: u64, name: &str, position: u32, permissions: u64) -> u64 {
+        self.make_role(guild, name, (position, permissions), false)
+    }
+
+    /// A role of an integration, which no bot can give or take.
+    pub fn managed_role(&self, guild: u64, name: &str, position: u32) -> u64 {
+        self.make_role(guild, name, (position, 0), true)
+    }
+
+    fn make_role(&self, guild: u64, name: &str, (position, permissions): (u32, u64), managed: bool) -> u64 {
         let mut world = lock(&self.world);
         let id = world.id();
         let role = Role {
@@ -119,6 +129,7 @@ impl FakeDiscord {
             name: name.to_owned(),
             permissions,
             position,
+            managed,
         };
         let body = json!({ "guild_id": guild.to_string(), "role": role.json() });
         if let Some(state) = world.guilds.get_mut(&guild) {

@@ -151,6 +151,8 @@ pub(super) struct Role {
     pub(super) name: String,
     pub(super) permissions: u64,
     pub(super) position: u32,
+    /// An integration gives it, and nobody else gives or takes it.
+    pub(super) managed: bool,
 }
 
 #[derive(Clone)]
@@ -301,7 +303,7 @@ impl Role {
         json!({
             "id": self.id.to_string(), "name": self.name, "permissions": self.permissions.to_string(),
             "position": self.position, "color": 0, "colors": { "primary_color": 0, "secondary_color": null, "tertiary_color": null },
-            "icon": null, "unicode_emoji": null, "hoist": false, "managed": false, "mentionable": false, "flags": 0,
+            "icon": null, "unicode_emoji": null, "hoist": false, "managed": self.managed, "mentionable": false, "flags": 0,
         })
     }
 }

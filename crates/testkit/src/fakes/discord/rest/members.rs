@@ -6,6 +6,7 @@ use super::super::world::World;
 use super::{Answer, Call, Outcome, Refusal, ids, log, may, member_of, reason};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 pub(super) fn list(world: &World, bot: u64, guild: u64, call: &Call) -> Outcome {
     member_of(world, bot, guild)?;
@@ -88,13 +89,21 @@ pub(super) fn change(world: &mut World, bot: u64, (guild, user): (u64, u64), cal
     if body.get("roles").is_some() {
         may(world, bot, guild, MANAGE_ROLES)?;
         below(world, bot, guild, user)?;
-        let wanted = ids(&body["roles"]);
+        let wanted: BTreeSet<u64> = ids(&body["roles"]).into_iter().collect();
+        let state = &world.guilds[&guild];
+        let has = state.members.get(&user).map(|member| member.roles.clone());
+        for changed in wanted.symmetric_difference(&has.unwrap_or_default()) {
+            let role = state.roles.get(changed).ok_or_else(|| Refusal::unknown(10_011))?;
+            if role.managed || role.position >= world.position(guild, bot) {
+                return Err(Refusal::permissions());
+            }
+        }
         if let Some(member) = world
             .guilds
             .get_mut(&guild)
             .and_then(|state| state.members.get_mut(&user))
         {
-            member.roles = wanted.into_iter().collect();
+            member.roles = wanted;
         }
         updated(world, guild, user);
         log(world, guild, bot, 25, Some(user), json!({ "reason": reason }));

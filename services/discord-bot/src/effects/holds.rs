@@ -1,0 +1,292 @@
+//! Mutes by a role: where a guild has chosen one, whoever is muted loses all other roles and has that one alone.
+//!
+//! What they had is put down on a board of the bus before anything is changed. So a second mute forgets none of it, another
+//! process gives back what this one took, and who leaves and comes back to be rid of it is given the role again.
+
+use super::errors::Deed;
+use super::rank::permissions::MANAGE_ROLES;
+use super::{Discord, discord_id, fault};
+use crate::intake::role_ids;
+use crate::modlog::of;
+use crate::rest::{Ask, Priority};
+use lockdown_bus::{Bus, ConsumerOptions, EngineError, GroupName, Handler, HandlerError, Received, Start};
+use lockdown_events::{Event, GuildId, Platform, UserEvent, UserId};
+use lockdown_moderation::hands::SettingsBook;
+use lockdown_moderation::{Missing, PlatformError};
+use lockdown_runtime::chain;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use serenity::http::Route;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Nothing takes an item off its board but we.
+const KEPT: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+/// More than are muted in one guild at the same time.
+const MOST: usize = 100_000;
+/// The group by which the bot's processes share who comes.
+const GROUP: &str = "discord.holds";
+/// Why somebody who came back is given the role, for Discord's own audit log.
+const CAME_BACK: &str = "still muted";
+
+/// Where mutes by a role are chosen, and what they took is kept.
+pub(crate) struct Holds {
+    bus: Bus,
+    book: SettingsBook,
+}
+
+/// What somebody who is muted had, and has instead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Held {
+    role: u64,
+    taken: BTreeSet<u64>,
+}
+
+// === impl Holds ===
+
+impl Holds {
+    pub(crate) fn new(bus: Bus, book: SettingsBook) -> Self {
+        Self { bus, book }
+    }
+
+    async fn of(&self, board: &str, user: u64) -> Result<Option<Held>, EngineError> {
+        let posted = self.bus.engine().posted(board, MOST).await?;
+        let item = user.to_string();
+        let found = posted.iter().find(|posted| posted.item == item);
+        Ok(found.and_then(|posted| match serde_json::from_str(&posted.text) {
+            Ok(held) => Some(held),
+            Err(error) => {
+                tracing::error!(
+                    user,
+                    "What a mute took cannot be read, give it back by hand: {error}"
+                );
+                None
+            }
+        }))
+    }
+
+    async fn keep(&self, board: &str, user: u64, held: &Held) -> Result<(), EngineError> {
+        let text = serde_json::to_string(held).unwrap_or_default();
+        let engine = self.bus.engine();
+        engine.post(board, &user.to_string(), &text, KEPT).await.map(drop)
+    }
+
+    async fn forget(&self, board: &str, user: u64) {
+        if let Err(error) = self.bus.engine().unpost(board, &user.to_string()).await {
+            tracing::warn!(user, "Could not forget what a mute took: {}", chain(&error));
+        }
+    }
+}
+
+/// Gives the role again to whoever left with it and comes back, until the process stops.
+pub(crate) async fn follow(bus: &Bus, discord: &Discord) -> anyhow::Result<()> {
+    let discord = discord.clone();
+    let handler = Handler::new("held", ["user:joined"], move |received: Arc<Received>| {
+        let discord = discord.clone();
+        async move {
+            let Event::User(UserEvent::Joined(joined)) = &received.event else {
+                return Ok(());
+            };
+            if joined.platform != Platform::Discord {
+                return Ok(());
+            }
+            match discord.hold_again(&joined.guild_id, &joined.user_id).await {
+                Ok(()) | Err(PlatformError::NotFound(_)) => Ok(()),
+                Err(error) if error.is_permanent() => {
+                    tracing::warn!(
+                        guild = %joined.guild_id,
+                        "Somebody who is muted came back, and is not given the role: {}",
+                        chain(&error)
+                    );
+                    Ok(())
+                }
+                Err(error) => Err(HandlerError::Again(chain(&error))),
+            }
+        }
+    });
+    let group = GroupName::new(GROUP)?;
+    bus.consume(
+        group,
+        &Start::Now,
+        vec![handler.by_person()],
+        ConsumerOptions::default(),
+    )
+    .await?;
+    Ok(())
+}
+
+// === impl Discord ===
+
+impl Discord {
+    fn holds_of(&self, guild: u64) -> String {
+        format!("discord/held/{}/{guild}", self.guilds.own())
+    }
+
+    /// The role by which a guild mutes, if it has chosen one that the bot can give. Where the bot cannot, Discord's own
+    /// timeouts are better than nothing, and `/doctor` says what is wrong.
+    pub(crate) async fn mute_role(&self, guild: &GuildId) -> Option<u64> {
+        let holds = self.holds.as_deref()?;
+        let settings = holds.book.of(&of(guild)).await;
+        let chosen = settings.discord.mute_role.as_ref()?;
+        let (role, guild) = (chosen.as_str().parse().ok()?, guild.as_str().parse().ok()?);
+        self.know(guild).await.ok()?;
+        let known = self.guilds.get(guild)?;
+        let wanted = known.roles.get(&role)?;
+        let held = self.guilds.own_permissions(guild).unwrap_or(0);
+        if held & MANAGE_ROLES == 0 || known.position(&known.own_roles) <= wanted.position {
+            tracing::warn!(
+                guild,
+                role,
+                "The role for mutes is out of the bot's reach: Discord's own timeout is used"
+            );
+            return None;
+        }
+        Some(role)
+    }
+
+    /// Takes all roles of somebody and gives them this one.
+    pub(super) async fn hold(
+        &self,
+        guild: u64,
+        user: u64,
+        role: u64,
+        audit: &str,
+    ) -> Result<(), PlatformError> {
+        let Some(holds) = self.holds.as_deref() else {
+            return Err(fault("there is nowhere to keep what a mute takes"));
+        };
+        let board = self.holds_of(guild);
+        let has: BTreeSet<u64> = role_ids(&self.body_of(guild, user).await?).into_iter().collect();
+        let before = holds.of(&board, user).await.map_err(|error| away(&error))?;
+        let known = self.guilds.get(guild).unwrap_or_default();
+        let own = known.position(&known.own_roles);
+        let stays = |id: &u64| known.roles.get(id).is_none_or(|role| role.managed);
+        if let Some(above) = has.iter().find(|id| {
+            let position = known.roles.get(id).map(|role| role.position);
+            !stays(id) && position.is_some_and(|position| position >= own)
+        }) {
+            tracing::debug!(guild, user, role = above, "A role stands above the bot");
+            return Err(PlatformError::Rank);
+        }
+        let mut held = before.clone().unwrap_or(Held {
+            role,
+            taken: BTreeSet::new(),
+        });
+        let takes = has
+            .iter()
+            .filter(|id| !stays(id) && **id != role && **id != held.role);
+        held.taken.extend(takes.copied());
+        held.role = role;
+        if before.as_ref() != Some(&held) {
+            holds
+                .keep(&board, user, &held)
+                .await
+                .map_err(|error| away(&error))?;
+        }
+        let mut wanted: BTreeSet<u64> = has.iter().copied().filter(stays).collect();
+        wanted.insert(role);
+        if wanted == has {
+            return Ok(());
+        }
+        let put = self.put_roles(guild, user, &wanted, false, audit).await;
+        // Nothing was taken of whom Discord did not let us touch.
+        let is_refused = put.as_ref().is_err_and(PlatformError::is_permanent);
+        if is_refused && before.is_none() {
+            holds.forget(&board, user).await;
+        }
+        put
+    }
+
+    /// Gives back what a mute took; `false` where none did.
+    pub(super) async fn release(&self, guild: u64, user: u64, audit: &str) -> Result<bool, PlatformError> {
+        let Some(holds) = self.holds.as_deref() else {
+            return Ok(false);
+        };
+        let board = self.holds_of(guild);
+        let Some(held) = holds.of(&board, user).await.map_err(|error| away(&error))? else {
+            return Ok(false);
+        };
+        let body = match self.body_of(guild, user).await {
+            Ok(body) => body,
+            Err(error) => {
+                // Who comes back after this comes like anybody else.
+                if matches!(error, PlatformError::NotFound(_)) {
+                    holds.forget(&board, user).await;
+                }
+                return Err(error);
+            }
+        };
+        let has: BTreeSet<u64> = role_ids(&body).into_iter().collect();
+        let known = self.guilds.get(guild).unwrap_or_default();
+        let own = known.position(&known.own_roles);
+        let is_there = |id: &&u64| {
+            let role = known.roles.get(id);
+            role.is_some_and(|role| !role.managed && role.position < own)
+        };
+        let mut wanted: BTreeSet<u64> = has.iter().copied().filter(|id| *id != held.role).collect();
+        wanted.extend(held.taken.iter().filter(is_there));
+        let speaks = body["communication_disabled_until"].is_null();
+        if wanted != has || !speaks {
+            self.put_roles(guild, user, &wanted, !speaks, audit).await?;
+        }
+        holds.forget(&board, user).await;
+        Ok(true)
+    }
+
+    /// Gives the role again to whoever left with it and comes back.
+    pub(crate) async fn hold_again(&self, guild: &GuildId, user: &UserId) -> Result<(), PlatformError> {
+        let (Some(holds), Some(role)) = (self.holds.as_deref(), self.mute_role(guild).await) else {
+            return Ok(());
+        };
+        let (number, user) = (discord_id(guild.as_str())?, discord_id(user.as_str())?);
+        let held = holds
+            .of(&self.holds_of(number), user)
+            .await
+            .map_err(|error| away(&error))?;
+        match held {
+            Some(_) => self.hold(number, user, role, CAME_BACK).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn body_of(&self, guild: u64, user: u64) -> Result<Value, PlatformError> {
+        self.know(guild)
+            .await
+            .map_err(|error| self.why(error, guild, Deed::Look))?;
+        let route = Route::GuildMember {
+            guild_id: guild.into(),
+            user_id: user.into(),
+        };
+        let ask = Ask::get(route, guild).priority(Priority::Sanction);
+        self.rest.call(ask).await.map_err(|error| match error.code() {
+            10_007 | 10_013 => PlatformError::NotFound(Missing::Member),
+            _ => self.why(error, guild, Deed::Look),
+        })
+    }
+
+    async fn put_roles(
+        &self,
+        guild: u64,
+        user: u64,
+        roles: &BTreeSet<u64>,
+        speaks_again: bool,
+        audit: &str,
+    ) -> Result<(), PlatformError> {
+        let route = Route::GuildMember {
+            guild_id: guild.into(),
+            user_id: user.into(),
+        };
+        let ids: Vec<String> = roles.iter().map(u64::to_string).collect();
+        let mut body = json!({ "roles": ids });
+        if speaks_again {
+            body["communication_disabled_until"] = Value::Null;
+        }
+        let ask = Ask::patch(route, guild).body(&body).audit(audit);
+        self.act(ask, guild, Deed::Hold).await.map(drop)
+    }
+}
+
+fn away(error: &EngineError) -> PlatformError {
+    fault(format!("what a mute takes could not be kept: {}", chain(error)))
+}
