@@ -38,6 +38,7 @@ use crate::platform::Platform;
 use crate::who::CaseNumber;
 use anyhow::Context as _;
 use carry::{Carried, Order};
+use futures_util::future::{Either, select};
 use lockdown_bus::{
     Answering, AskError, Backoff, Bus, ConsumerOptions, Did, GroupName, Handler, HandlerError, OnceError,
     Received, Start,
@@ -48,6 +49,7 @@ use lockdown_events::{
 };
 use lockdown_runtime::{Clock, Context, chain};
 use serde::Deserialize;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +68,8 @@ const OPTIONS: ConsumerOptions = ConsumerOptions {
 };
 /// How long the backend may take to say what became of a case.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// For so long a removal waits for the message to whoever is removed.
+const TELLING: Duration = Duration::from_secs(3);
 
 const DECISIONS: [&str; 8] = [
     "ban:created",
@@ -152,7 +156,7 @@ impl Hands {
         let first = limits.removed_are_out_of_reach && order.removes();
         let mut notified = None;
         if first {
-            notified = self.notify(&received.envelope, &order).await?;
+            notified = self.notify_in_time(&received.envelope, &order).await;
         }
         let done = order
             .carry_out(&*self.platform, self.clock.now(), received.again)
@@ -235,6 +239,22 @@ impl Hands {
             Err(OnceError::Effect(error)) => Err(HandlerError::Again(chain(&error))),
             Err(error @ (OnceError::Busy | OnceError::Engine(_))) => Err(HandlerError::Again(chain(&error))),
         }
+    }
+
+    /// As [`Hands::notify`], before the person is out of reach: what is decided does not wait for a message that does not
+    /// come through.
+    async fn notify_in_time(&self, envelope: &Envelope, order: &Order<'_>) -> Option<DirectMessage> {
+        let (telling, late) = (
+            pin!(self.notify(envelope, order)),
+            pin!(self.clock.sleep(TELLING)),
+        );
+        let why = match select(telling, late).await {
+            Either::Left((Ok(notified), _)) => return notified,
+            Either::Left((Err(HandlerError::Again(why) | HandlerError::Never(why)), _)) => why,
+            Either::Right(_) => format!("it takes longer than {TELLING:?}"),
+        };
+        tracing::info!("Somebody is not told before they are removed: {why}");
+        Some(DirectMessage::Failed)
     }
 
     async fn say(

@@ -4,14 +4,18 @@ use crate::sizes;
 use crate::town::{Town, until};
 use lockdown_bus::{Answering, Asked};
 use lockdown_events::{
-    Action, CaseId, CaseRequest, Decision, Envelope, Event, EventId, ModerationEvent, ModerationLog, Origin,
-    Outcome, Platform, Source,
+    Action, CaseId, CaseRequest, Decision, DirectMessage, Envelope, Event, EventId, ModerationEvent,
+    ModerationLog, Origin, Outcome, Platform, Source,
 };
 use lockdown_testkit::fakes::discord::Fault;
 use serde_json::{Value, json};
+use std::time::Duration;
 use uuid::Uuid;
 
-sizes!(a_decision_is_carried_out_once_and_its_outcome_told);
+sizes!(
+    a_decision_is_carried_out_once_and_its_outcome_told,
+    a_removal_does_not_wait_for_its_message,
+);
 
 pub(crate) fn decision(town: &Town, case: u64, user: u64, action: Action) -> Decision {
     Decision {
@@ -121,5 +125,45 @@ async fn a_decision_is_carried_out_once_and_its_outcome_told(town: Town) {
     .await;
     assert!(town.events("moderation:action").await.is_empty());
     assert_eq!(town.discord.direct_messages(town.ana).len(), 1);
+    town.stop().await;
+}
+
+async fn a_removal_does_not_wait_for_its_message(town: Town) {
+    let (ben, cara) = (town.discord.person("Ben"), town.discord.person("Cara"));
+    town.discord.join(town.guild, ben);
+    town.discord.join(town.guild, cara);
+    let decisions = [
+        decision(&town, 1, ben, Action::Ban),
+        decision(&town, 2, cara, Action::Kick),
+    ];
+    let _answering = backend(&town, &decisions).await;
+    town.start().await;
+    let [ban, kick] = decisions;
+    // It would take minutes.
+    let long = Fault::Delay(Duration::from_secs(600));
+    town.discord.fail("POST", "users/@me/channels", 1, long);
+    town.bus
+        .publish(&ModerationEvent::BanCreated(ban).into())
+        .await
+        .unwrap();
+    let first = outcomes(&town, 1).await;
+    assert_eq!(
+        (first[0].outcome, first[0].notified),
+        (Outcome::Applied, Some(DirectMessage::Failed))
+    );
+    assert!(town.discord.is_banned(town.guild, ben));
+    // It fails again and again.
+    town.discord
+        .fail("POST", "users/@me/channels", 1_000, Fault::Status(503));
+    town.bus
+        .publish(&ModerationEvent::KickExecuted(kick).into())
+        .await
+        .unwrap();
+    let both = outcomes(&town, 2).await;
+    assert_eq!(
+        (both[1].outcome, both[1].notified),
+        (Outcome::Applied, Some(DirectMessage::Failed))
+    );
+    assert!(!town.discord.is_member(town.guild, cara));
     town.stop().await;
 }
