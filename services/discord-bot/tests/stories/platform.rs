@@ -304,6 +304,19 @@ async fn many_people_are_banned_together_and_each_has_a_result() {
     assert!(people.iter().all(|person| discord.is_banned(town.guild, *person)));
     assert_eq!(discord.requests_to("POST guilds/{}/bulk-ban").len(), 2);
 
+    // An answer without a word is no reason to say that anybody was not banned.
+    let silent: Vec<UserId> = (0..3).map(|n| user(discord.person(&format!("S{n}")))).collect();
+    discord.fail("POST", "bulk-ban", 1, Fault::EmptyAfter);
+    let result = hand.ban_many(&id, &silent, None, "raid").await;
+    assert!(
+        result.results.iter().all(|(_, result)| result.is_ok()),
+        "{result:?}"
+    );
+    assert_eq!(
+        (result.results.len(), result.left.len(), result.stopped_by),
+        (3, 0, None)
+    );
+
     // Where Discord wants us to wait, it is said who is left.
     let more: Vec<UserId> = (0..3).map(|n| user(discord.person(&format!("Q{n}")))).collect();
     discord.fail("POST", "bulk-ban", 1, Fault::Limited(Duration::from_secs(600)));

@@ -9,6 +9,8 @@ pub enum Fault {
     Status(u16),
     /// This status, although it has happened.
     StatusAfter(u16),
+    /// It has happened, and the answer is 200 without a body.
+    EmptyAfter,
     /// It has happened, and the connection is cut before the answer.
     CutAfter,
     /// The connection is cut, and nothing happens.

@@ -216,7 +216,7 @@ fn answered(world: &mut World, call: &Call) -> Sent {
             let wait = world.limits.wait(within(after), true, None);
             return limited(&wait, "global");
         }
-        Some(Fault::StatusAfter(_) | Fault::CutAfter | Fault::Delay(_)) | None => {}
+        Some(Fault::StatusAfter(_) | Fault::EmptyAfter | Fault::CutAfter | Fault::Delay(_)) | None => {}
     }
     let sent = match rest::answer(world, bot.unwrap_or_default(), call) {
         Ok(Answer { status, body }) => Sent {
@@ -230,6 +230,10 @@ fn answered(world: &mut World, call: &Call) -> Sent {
     };
     match fault {
         Some(Fault::StatusAfter(status)) => html(status),
+        Some(Fault::EmptyAfter) => Sent {
+            body: String::new(),
+            ..sent
+        },
         Some(Fault::CutAfter) => Sent { cut: true, ..sent },
         Some(Fault::Delay(delay)) => Sent {
             delay: Some(delay),
