@@ -15,8 +15,9 @@ pub use telegram::{
 
 use crate::duration::{Span, SpanError};
 use crate::escalation::{Ladder, LadderError, Step};
+use crate::platform::Limits;
 pub use chrono_tz::Tz as Zone;
-use lockdown_events::{Action, ChannelId, RoleId};
+use lockdown_events::{Action, ChannelId, Platform, RoleId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -77,6 +78,9 @@ pub struct DiscordSettings {
     /// The role that whoever is muted has alone, until what they had is given back. Without, Discord's own timeouts mute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mute_role: Option<RoleId>,
+    /// How far back a ban removes messages where whoever bans says nothing of it; 0 is none.
+    #[schemars(range(max = 604_800))]
+    pub delete_message_seconds: u32,
 }
 
 /// A setting that cannot be.
@@ -203,6 +207,15 @@ impl Settings {
         }
         if self.message_days > MOST_MESSAGE_DAYS {
             return bad("messageDays", "messages are kept for at most 3650 days");
+        }
+        let longest = Limits::of(Platform::Discord)
+            .delete_window
+            .map_or(0, Span::as_seconds);
+        if u64::from(self.discord.delete_message_seconds) > longest {
+            return bad(
+                "discord.deleteMessageSeconds",
+                "a ban removes messages of at most 604800 seconds: seven days",
+            );
         }
         self.telegram.check()?;
         Ladder::of(self).map_err(|error| BadSetting {

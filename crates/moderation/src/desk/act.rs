@@ -5,7 +5,7 @@ use super::facts::{Facts, scene};
 use super::review;
 use super::rows::{self, Kept};
 use super::tell::{Entry, Extra};
-use super::{Ask, Desk, guild};
+use super::{Ask, Desk, guild, settings};
 use crate::authority::{Authorized, Rank};
 use crate::case::{Case, Lift};
 use crate::decide::{Ending, Follows, Moot, decide};
@@ -13,7 +13,7 @@ use crate::sanction::{Effect, Profile};
 use crate::who::CaseNumber;
 use crate::wish::Wish;
 use chrono::{DateTime, Utc};
-use lockdown_events::CaseId;
+use lockdown_events::{Action, CaseId, Origin, Platform};
 use lockdown_store::cases::CaseEventKind;
 use lockdown_store::guilds::Guild;
 use lockdown_store::notes::{Note, NoteId};
@@ -234,8 +234,11 @@ impl Desk {
                 json!({ "user": ask.subject.id, "reason": kept.row.reason }),
             )),
         };
-        self.tell(tx, &kept, Extra::of(ask), ask.chain.as_ref(), now)
-            .await?;
+        let extra = Extra {
+            delete_message_seconds: window(tx, ask, guild).await?,
+            ..Extra::of(ask)
+        };
+        self.tell(tx, &kept, extra, ask.chain.as_ref(), now).await?;
         self.audit(tx, guild, entry, ask.chain.as_ref(), now).await?;
         Ok(kept.case)
     }
@@ -305,6 +308,23 @@ impl Desk {
         };
         Ok(tx.insert_note(&note).await?)
     }
+}
+
+/// How far back messages are removed: as whoever asks says, or else as the guild has chosen for its bans.
+async fn window(tx: &mut Tx, ask: &Ask, guild: &Guild) -> Result<Option<u32>, Stop> {
+    let chosen = match ask.delete_message_seconds {
+        None if ask.action == Action::Ban
+            && ask.origin != Origin::Native
+            && guild.platform == Platform::Discord =>
+        {
+            let kept = tx.guild_settings(guild.id).await?;
+            // A ban does not wait for settings that nobody can read.
+            let settings = kept.and_then(|kept| settings::read(&kept).ok());
+            settings.map(|settings| settings.discord.delete_message_seconds)
+        }
+        said => said,
+    };
+    Ok(chosen.filter(|seconds| *seconds > 0))
 }
 
 /// The case that this ask became the first time.

@@ -103,7 +103,7 @@ impl Desk {
 }
 
 /// As they are kept, with the defaults of what was never chosen.
-fn read(kept: &GuildSettings) -> Result<Settings, Refused> {
+pub(super) fn read(kept: &GuildSettings) -> Result<Settings, Refused> {
     let settings: Settings = serde_json::from_value(kept.settings.0.clone())
         .map_err(|error| Refused::BadSettings(error.to_string()))?;
     Ok(Settings {

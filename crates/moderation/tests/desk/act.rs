@@ -3,7 +3,7 @@
 use crate::fixture::{ANA, BOB, MALLORY, Town, moderator, rank, refused, user};
 use chrono::TimeDelta;
 use lockdown_events::{Action, MessageRef, ModerationAction, Origin, Source};
-use lockdown_moderation::desk::{Acted, Ask, Ranks, Refused};
+use lockdown_moderation::desk::{Acted, Ask, Ranks, Refused, Seen, SettingsAsk};
 use lockdown_moderation::{Actor, CaseNumber, CaseState, Rights, Why};
 use lockdown_store::cases::CaseEventKind;
 use lockdown_store::in_read;
@@ -91,6 +91,44 @@ pub(crate) async fn what_is_so_already_writes_nothing(town: Town) {
     town.act(Action::Unban).await;
     let again = town.try_act(&town.ask(Action::Unban)).await.unwrap();
     assert!(matches!(again, Acted::Already(Some(case)) if case.number == CaseNumber(2)));
+}
+
+pub(crate) async fn a_ban_removes_messages_as_the_guild_has_chosen(town: Town) {
+    let mut settings = town.desk.settings(&town.guild).await.unwrap().0;
+    settings.discord.delete_message_seconds = 700_000;
+    assert_eq!(settings.check().unwrap_err().path, "discord.deleteMessageSeconds");
+    settings.discord.delete_message_seconds = 3_600;
+    settings.check().unwrap();
+    let ask = SettingsAsk {
+        by: moderator(BOB),
+        guild: town.guild.clone(),
+        seen: Seen::Whatever,
+        chain: None,
+    };
+    town.desk.change_settings(&ask, &settings).await.unwrap();
+    for (action, said) in [
+        (Action::Ban, None),
+        (Action::Unban, None),
+        (Action::Ban, Some(0)),
+        (Action::Unban, None),
+        (Action::Ban, Some(60)),
+        (Action::Unban, None),
+        (Action::Softban, None),
+        (Action::Mute, None),
+    ] {
+        let mut ask = town.ask(action);
+        ask.delete_message_seconds = said;
+        let acted = town.try_act(&ask).await.unwrap();
+        assert!(matches!(acted, Acted::Recorded(_)), "{acted:?}");
+    }
+    let windows: Vec<_> = (town.decisions().await.into_iter())
+        .map(|(_, decision)| decision.delete_message_seconds)
+        .collect();
+    assert_eq!(
+        windows,
+        [Some(3_600), None, None, None, Some(60), None, None, None]
+    );
+    town.check().await;
 }
 
 pub(crate) async fn what_was_seen_by_hand_needs_no_rank(town: Town) {

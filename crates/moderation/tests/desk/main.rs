@@ -33,6 +33,7 @@ macro_rules! town {
             act: every_action_becomes_a_case_with_its_event_and_its_entry;
             act: a_ban_that_is_lifted_makes_room_for_another;
             act: what_is_so_already_writes_nothing;
+            act: a_ban_removes_messages_as_the_guild_has_chosen;
             act: what_was_seen_by_hand_needs_no_rank;
             act: a_rule_does_not_act_on_staff;
             act: what_was_seen_late_is_history;

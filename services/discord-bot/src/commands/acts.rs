@@ -57,7 +57,9 @@ impl Commands {
             );
         }
         // A ban takes messages away by itself.
-        if let (Action::Kick, Came::Done(..), Some(window)) = (action, &came, self.window(input)?) {
+        if let (Action::Kick, Came::Done(..), Some(window)) = (action, &came, self.window(input)?)
+            && window > TimeDelta::zero()
+        {
             lines.extend(self.clean_up(input, window).await);
         }
         Ok(came.told(tongue, &wish.user_id).with_lines(lines))
@@ -102,6 +104,10 @@ impl Commands {
         let Some((text, longest)) = input.text("delete").zip(longest) else {
             return Ok(None);
         };
+        // Said expressly, it is none whatever the guild has chosen.
+        if text.trim() == "0" {
+            return Ok(Some(TimeDelta::zero()));
+        }
         let now = self.clock.now();
         let window = term(input, &text, now, longest, "delete.wrong")?;
         Ok(window.at().map(|at| at - now))

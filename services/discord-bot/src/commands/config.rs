@@ -48,6 +48,10 @@ impl Commands {
             let chosen = Some(role).filter(|role| *role != input.guild.number);
             settings.discord.mute_role = chosen.and_then(|role| RoleId::new(&role.to_string()).ok());
         }
+        if let Some(hours) = input.number("delete_hours") {
+            let seconds = hours.saturating_mul(3_600);
+            settings.discord.delete_message_seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        }
         if settings == before {
             return Ok(shown(
                 input,
@@ -86,6 +90,10 @@ fn shown(input: &Input, settings: &Settings, told: Told) -> Told {
         || tongue.say("config.usual_mute", &[]),
         |role| format!("<@&{role}>"),
     );
+    let delete_hours = match settings.discord.delete_message_seconds {
+        0 => tongue.say("config.no_deletes", &[]),
+        seconds => (seconds / 3_600).to_string(),
+    };
     told.with_lines([
         line("log", log.unwrap_or_else(|| tongue.say("config.usual_log", &[]))),
         line(
@@ -97,5 +105,6 @@ fn shown(input: &Input, settings: &Settings, told: Told) -> Told {
         line("ladder", steps.to_string()),
         line("automod", tongue.say(&format!("config.{automod}"), &[])),
         line("mute_role", mute_role),
+        line("delete_hours", delete_hours),
     ])
 }

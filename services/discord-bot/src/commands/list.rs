@@ -244,6 +244,7 @@ const COMMANDS: &[Command] = &[
                     Opt::new("message_days", NUMBER).within(0, 3_650),
                     Opt::new("automod", FLAG),
                     Opt::new("mute_role", ROLE),
+                    Opt::new("delete_hours", NUMBER).within(0, 168),
                 ],
             ),
         ]),
