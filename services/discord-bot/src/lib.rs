@@ -194,7 +194,7 @@ async fn begin(
         automod.clone(),
     )
     .await?;
-    Orders::start(ctx, bus.clone(), discord, commands.locks())
+    Orders::start(ctx, bus.clone(), discord.clone(), commands.locks())
         .await
         .context("could not consume what rules want")?;
     ctx.tasks.spawn("commands", commands.run(asked, ctx.clone()));
@@ -212,6 +212,7 @@ async fn begin(
     let intake = Intake {
         bus,
         rest,
+        discord,
         guilds,
         places: Arc::clone(&places),
         recent,

@@ -10,7 +10,9 @@ use crate::intake::role_ids;
 use crate::modlog::of;
 use crate::rest::{Ask, Priority};
 use lockdown_bus::{Bus, ConsumerOptions, EngineError, GroupName, Handler, HandlerError, Received, Start};
-use lockdown_events::{Event, GuildId, Platform, UserEvent, UserId};
+use lockdown_events::{
+    Action, Event, GuildId, ModerationAction, ModerationEvent, Origin, Platform, UserEvent, UserId,
+};
 use lockdown_moderation::hands::SettingsBook;
 use lockdown_moderation::{Missing, PlatformError};
 use lockdown_runtime::chain;
@@ -29,11 +31,17 @@ const MOST: usize = 100_000;
 const GROUP: &str = "discord.holds";
 /// Why somebody who came back is given the role, for Discord's own audit log.
 const CAME_BACK: &str = "still muted";
+/// Why somebody is given back what they had when a moderator took the role from them.
+const BY_HAND: &str = "not muted any more";
 
 /// Where mutes by a role are chosen, and what they took is kept.
 pub(crate) struct Holds {
     bus: Bus,
     book: SettingsBook,
+}
+
+fn is_lift_by_hand(action: &ModerationAction) -> bool {
+    action.origin == Origin::Native && action.action == Action::Unmute
 }
 
 /// What somebody who is muted had, and has instead.
@@ -79,26 +87,31 @@ impl Holds {
     }
 }
 
-/// Gives the role again to whoever left with it and comes back, until the process stops.
+/// Gives the role again to whoever left with it and comes back, and the others to whom a moderator took it from by hand,
+/// until the process stops.
 pub(crate) async fn follow(bus: &Bus, discord: &Discord) -> anyhow::Result<()> {
     let discord = discord.clone();
-    let handler = Handler::new("held", ["user:joined"], move |received: Arc<Received>| {
+    let types = ["user:joined", "moderation:action"];
+    let handler = Handler::new("held", types, move |received: Arc<Received>| {
         let discord = discord.clone();
         async move {
-            let Event::User(UserEvent::Joined(joined)) = &received.event else {
-                return Ok(());
-            };
-            if joined.platform != Platform::Discord {
+            if received.event.platform() != Platform::Discord {
                 return Ok(());
             }
-            match discord.hold_again(&joined.guild_id, &joined.user_id).await {
+            let done = match &received.event {
+                Event::User(UserEvent::Joined(joined)) => {
+                    discord.hold_again(&joined.guild_id, &joined.user_id).await
+                }
+                Event::Moderation(ModerationEvent::Action(action)) if is_lift_by_hand(action) => {
+                    discord.release_by_hand(&action.guild_id, &action.user_id).await
+                }
+                _ => return Ok(()),
+            };
+            match done {
                 Ok(()) | Err(PlatformError::NotFound(_)) => Ok(()),
                 Err(error) if error.is_permanent() => {
-                    tracing::warn!(
-                        guild = %joined.guild_id,
-                        "Somebody who is muted came back, and is not given the role: {}",
-                        chain(&error)
-                    );
+                    let guild = received.event.guild_id();
+                    tracing::warn!(%guild, "The roles of somebody who is or was muted stay as they are: {}", chain(&error));
                     Ok(())
                 }
                 Err(error) => Err(HandlerError::Again(chain(&error))),
@@ -204,8 +217,19 @@ impl Discord {
             return Ok(false);
         };
         let board = self.holds_of(guild);
-        let Some(held) = holds.of(&board, user).await.map_err(|error| away(&error))? else {
-            return Ok(false);
+        let kept = holds.of(&board, user).await.map_err(|error| away(&error))?;
+        let is_kept = kept.is_some();
+        // Where nothing was taken, a moderator may have given the role by hand.
+        let by_hand = async || {
+            let (role, taken) = (self.mute_role_of(guild).await?, BTreeSet::new());
+            Some(Held { role, taken })
+        };
+        let held = match kept {
+            Some(held) => held,
+            None => match by_hand().await {
+                Some(held) => held,
+                None => return Ok(false),
+            },
         };
         let body = match self.body_of(guild, user).await {
             Ok(body) => body,
@@ -218,6 +242,9 @@ impl Discord {
             }
         };
         let has: BTreeSet<u64> = role_ids(&body).into_iter().collect();
+        if !is_kept && !has.contains(&held.role) {
+            return Ok(false);
+        }
         let known = self.guilds.get(guild).unwrap_or_default();
         let own = known.position(&known.own_roles);
         let is_there = |id: &&u64| {
@@ -232,6 +259,16 @@ impl Discord {
         }
         holds.forget(&board, user).await;
         Ok(true)
+    }
+
+    async fn mute_role_of(&self, guild: u64) -> Option<u64> {
+        self.mute_role(&GuildId::new(&guild.to_string()).ok()?).await
+    }
+
+    /// Gives back what a mute took to whom a moderator took the role from.
+    async fn release_by_hand(&self, guild: &GuildId, user: &UserId) -> Result<(), PlatformError> {
+        let (guild, user) = (discord_id(guild.as_str())?, discord_id(user.as_str())?);
+        self.release(guild, user, BY_HAND).await.map(drop)
     }
 
     /// Gives the role again to whoever left with it and comes back.

@@ -351,7 +351,7 @@ impl Intake {
             return Vec::new();
         };
         let seen = Seen::Audit { guild, entry };
-        let Some(action) = native::action(guild, body, self.guilds.own()) else {
+        let Some(action) = native::by_hand(guild, body, self.guilds.own()) else {
             return vec![Work::Pass(seen)];
         };
         let action = Box::new(action);

@@ -23,6 +23,7 @@ pub(crate) use recent::{Attached, Recent, Said};
 
 use crate::automod::AutoMod;
 use crate::commands::Request;
+use crate::effects::Discord;
 use crate::gateway::Dispatch;
 use crate::read;
 use crate::rest::Rest;
@@ -31,9 +32,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesOrdered;
 use lockdown_bus::{Bus, EventError, PublishError};
-use lockdown_events::{
-    ChannelId, Envelope, Event, EventId, GuildId, MessageFlagged, ModerationAction, Source,
-};
+use lockdown_events::{ChannelId, Envelope, Event, EventId, GuildId, MessageFlagged, Source};
 use lockdown_runtime::{Clock, Tasks, chain};
 use serde_json::Value;
 use std::sync::Arc;
@@ -72,7 +71,7 @@ enum Work {
     },
     /// Done by somebody else than us, and to be completed first.
     Observe {
-        action: Box<ModerationAction>,
+        action: Box<native::ByHand>,
         guild: u64,
         entry: u64,
     },
@@ -92,6 +91,7 @@ struct Reread {
 pub(crate) struct Intake {
     pub(crate) bus: Bus,
     pub(crate) rest: Arc<Rest>,
+    pub(crate) discord: Discord,
     pub(crate) guilds: Arc<Guilds>,
     pub(crate) places: Arc<Places>,
     pub(crate) recent: Arc<Recent>,

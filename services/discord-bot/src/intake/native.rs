@@ -10,16 +10,25 @@ use serenity::http::Route;
 use serenity::model::id as serenity_id;
 
 const MEMBER_UPDATE: u64 = 24;
+const MEMBER_ROLES: u64 = 25;
 /// A time-out by Discord's own AutoMod.
 const AUTO_TIME_OUT: u64 = 145;
 
+/// Something that was done to somebody by hand.
+pub(super) struct ByHand {
+    action: ModerationAction,
+    /// The roles that were given (`true`) and taken: one of them may be that by which the guild mutes.
+    roles: Vec<(u64, bool)>,
+}
+
 /// What an entry of the audit log says was done to somebody; `None` when it is nothing of that kind, or our own doing.
-pub(super) fn action(guild: u64, entry: &Value, own: u64) -> Option<ModerationAction> {
+pub(super) fn by_hand(guild: u64, entry: &Value, own: u64) -> Option<ByHand> {
     let doer = read::id(&entry["user_id"]);
     if doer == Some(own) {
         return None;
     }
     let target = UserId::new(&read::id(&entry["target_id"])?.to_string()).ok()?;
+    let mut roles = Vec::new();
     let (action, until) = match entry["action_type"].as_u64()? {
         KICK => (Action::Kick, None),
         BAN => (Action::Ban, None),
@@ -35,11 +44,22 @@ pub(super) fn action(guild: u64, entry: &Value, own: u64) -> Option<ModerationAc
                 None => (Action::Unmute, None),
             }
         }
+        MEMBER_ROLES => {
+            for change in entry["changes"].as_array().into_iter().flatten() {
+                let given = change["key"] == "$add";
+                if given || change["key"] == "$remove" {
+                    let of = change["new_value"].as_array().into_iter().flatten();
+                    roles.extend(of.filter_map(|role| Some((read::id(&role["id"])?, given))));
+                }
+            }
+            // Which of both it is, is said by the role.
+            (Action::Mute, None)
+        }
         _ => return None,
     };
     let by_rule = entry["action_type"].as_u64() == Some(AUTO_TIME_OUT);
     let rule = entry["options"]["auto_moderation_rule_name"].as_str();
-    Some(ModerationAction {
+    let action = ModerationAction {
         platform: Platform::Discord,
         guild_id: guild_id(guild),
         action,
@@ -59,14 +79,25 @@ pub(super) fn action(guild: u64, entry: &Value, own: u64) -> Option<ModerationAc
         rule: None,
         rule_set_hash: None,
         evidence: Vec::new(),
-    })
+    };
+    let is_of_roles = entry["action_type"].as_u64() == Some(MEMBER_ROLES);
+    (!is_of_roles || !roles.is_empty()).then_some(ByHand { action, roles })
 }
 
 // === impl Intake ===
 
 impl Intake {
-    /// A time-out without its end is looked up; `None` when it is over already, or cannot be looked up.
-    pub(super) async fn complete(&self, action: ModerationAction) -> Option<ModerationAction> {
+    /// A time-out without its end is looked up, and of roles whether one of them is that by which the guild mutes; `None`
+    /// when it is over already or none of them, or cannot be looked up.
+    pub(super) async fn complete(&self, ByHand { action, roles }: ByHand) -> Option<ModerationAction> {
+        if !roles.is_empty() {
+            let mutes = self.discord.mute_role(&action.guild_id).await?;
+            let (_, given) = roles.into_iter().find(|(role, _)| *role == mutes)?;
+            return Some(ModerationAction {
+                action: if given { Action::Mute } else { Action::Unmute },
+                ..action
+            });
+        }
         if action.action != Action::Mute || action.expires_at.is_some() {
             return Some(action);
         }
@@ -112,7 +143,7 @@ mod tests {
             (25, Value::Null, None),
             (145, timed(json!("2026-11-20T09:06:00+00:00")), Some(Action::Mute)),
         ] {
-            let found = action(8, &entry(kind, changes), 9);
+            let found = by_hand(8, &entry(kind, changes), 9).map(|found| found.action);
             assert_eq!(found.as_ref().map(|found| found.action), expected, "{kind}");
             if let Some(found) = found {
                 assert_eq!(found.native_id.as_deref(), Some("1176523342000000001"));
@@ -123,6 +154,9 @@ mod tests {
                 assert_eq!(found.moderator_id.is_none(), kind == 145);
             }
         }
-        assert_eq!(action(8, &entry(22, Value::Null), 5), None);
+        assert!(by_hand(8, &entry(22, Value::Null), 5).is_none());
+        let roles = json!([{ "key": "$add", "new_value": [{ "id": "3", "name": "a" }] }, { "key": "$remove", "new_value": [{ "id": "4", "name": "b" }] }]);
+        let found = by_hand(8, &entry(25, roles), 9).unwrap();
+        assert_eq!(found.roles, [(3, true), (4, false)]);
     }
 }

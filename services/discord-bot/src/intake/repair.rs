@@ -230,7 +230,7 @@ impl Intake {
             after = *last;
             let whole = entries.len() < PAGE;
             for (entry, body) in entries {
-                let Some(action) = native::action(guild, body, self.guilds.own()) else {
+                let Some(action) = native::by_hand(guild, body, self.guilds.own()) else {
                     continue;
                 };
                 let action = self.complete(action).await;

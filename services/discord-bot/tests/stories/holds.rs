@@ -16,6 +16,7 @@ sizes!(
     a_mute_takes_all_roles_and_gives_them_back,
     a_mute_by_a_role_outlasts_process_and_departure,
     a_role_out_of_reach_is_no_way_to_mute,
+    who_gives_or_takes_the_role_by_hand_mutes_or_unmutes,
 );
 
 /// What the guild has chosen, for as long as it is kept.
@@ -197,6 +198,40 @@ async fn a_role_out_of_reach_is_no_way_to_mute(town: Town) {
     tell_of_change(&town).await;
     assert_eq!(decide(&town, &decisions[3]).await, Outcome::Failed);
     assert_eq!(discord.roles(guild, ana), sorted(vec![reader, chief]));
+    assert_eq!(discord.invalid_requests(), 0);
+    town.stop().await;
+}
+
+async fn who_gives_or_takes_the_role_by_hand_mutes_or_unmutes(town: Town) {
+    let (discord, guild, ana) = (&town.discord, town.guild, town.ana);
+    let (quiet, reader) = (
+        discord.role(guild, "quiet", 1, 0),
+        discord.role(guild, "reader", 2, EVERYBODY),
+    );
+    discord.give(guild, ana, reader);
+    let _chosen = choose(&town, quiet).await;
+    let decisions = decisions(&town);
+    let _answering = backend(&town, &decisions).await;
+    town.start().await;
+    assert_eq!(decide(&town, &decisions[0]).await, Outcome::Applied);
+    // A role that has nothing to do with it is nobody's mute.
+    discord.set_role_by(town.owner, guild, (ana, reader), true);
+    discord.set_role_by(town.owner, guild, (ana, quiet), false);
+    let seen = town.observed(1).await;
+    assert_eq!(
+        (seen[0].action, seen[0].moderator_id.as_ref().unwrap().as_str()),
+        (Action::Unmute, town.owner.to_string().as_str())
+    );
+    until("what the mute took", || async {
+        discord.roles(guild, ana) == [reader]
+    })
+    .await;
+    discord.set_role_by(town.owner, guild, (ana, quiet), true);
+    let seen = town.observed(2).await;
+    assert_eq!((seen[1].action, seen[1].expires_at), (Action::Mute, None));
+    // What was given by hand is taken by the unmute all the same.
+    assert_eq!(decide(&town, &decisions[2]).await, Outcome::Applied);
+    assert_eq!(discord.roles(guild, ana), [reader]);
     assert_eq!(discord.invalid_requests(), 0);
     town.stop().await;
 }

@@ -2,7 +2,9 @@
 
 use super::gateway::Audience;
 use super::permissions::{BOT, EVERYBODY};
-use super::rest::{automod_stops, carry_out_ban, kick_log, lift_ban, mute, remove_member, updated, write};
+use super::rest::{
+    automod_stops, carry_out_ban, kick_log, lift_ban, log, mute, remove_member, updated, write,
+};
 use super::world::{Channel, Guild, Member, Role, User, World, merge, number};
 use super::{FakeDiscord, lock};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -351,6 +353,33 @@ impl FakeDiscord {
         let mut world = lock(&self.world);
         remove_member(&mut world, guild, user);
         kick_log(&mut world, moderator, guild, user, reason);
+    }
+
+    /// A moderator gives a role, or takes it.
+    pub fn set_role_by(&self, moderator: u64, guild: u64, (user, role): (u64, u64), give: bool) {
+        let mut world = lock(&self.world);
+        if let Some(member) = world
+            .guilds
+            .get_mut(&guild)
+            .and_then(|state| state.members.get_mut(&user))
+        {
+            if give {
+                member.roles.insert(role);
+            } else {
+                member.roles.remove(&role);
+            }
+        }
+        updated(&mut world, guild, user);
+        let key = if give { "$add" } else { "$remove" };
+        let change = json!({ "key": key, "new_value": [{ "id": role.to_string(), "name": "role" }] });
+        log(
+            &mut world,
+            guild,
+            moderator,
+            25,
+            Some(user),
+            json!({ "reason": null, "changes": [change] }),
+        );
     }
 
     /// `None` ends the time-out.
