@@ -39,6 +39,12 @@ async fn run(ctx: Context, behaviour: String) -> anyhow::Result<()> {
                 });
             }
         }
+        // What it begins with is gone when it stops.
+        "begins" => {
+            println!("ready");
+            ctx.shutdown.soft().await;
+            return Err(anyhow!("the bus is closed")).context("could not begin");
+        }
         "fails" => ctx.tasks.spawn("dying", async {
             Err(anyhow!("no route")).context("could not reach the store")
         }),

@@ -146,6 +146,22 @@ fn a_task_that_ends_at_the_hard_stop_is_still_in_time() {
 }
 
 #[test]
+fn what_was_still_beginning_has_not_failed_when_it_is_stopped() {
+    let mut process = Process::start("begins", &[]);
+    process.line();
+    process.signal(Signal::TERM);
+    let ended = process.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.log);
+    assert!(
+        ended
+            .log
+            .contains("Stopped before all had begun: could not begin: the bus is closed"),
+        "{}",
+        ended.log
+    );
+}
+
+#[test]
 fn a_second_signal_ends_it_at_once() {
     for behaviour in ["hangs", "blocks"] {
         let mut process = Process::start(behaviour, &[]);

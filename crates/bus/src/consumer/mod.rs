@@ -58,6 +58,12 @@ pub struct Received {
     pub again: bool,
 }
 
+/// The pauses between the tries to join a group.
+const OPENING: Backoff = Backoff {
+    first: Duration::from_millis(100),
+    cap: Duration::from_secs(2),
+};
+
 /// Why a handler did not handle an event.
 #[derive(Debug, thiserror::Error)]
 pub enum HandlerError {
@@ -154,11 +160,30 @@ impl Handler {
     }
 }
 
+/// Makes the group if it does not exist. An engine that is away is waited for: who begins now would not begin later.
+async fn open(engine: &dyn Engine, group: &Group, start: &Start) -> Result<(), EngineError> {
+    let mut failures = 0;
+    loop {
+        match engine.open_group(group, start).await {
+            Err(error @ EngineError::Away(_)) => {
+                failures += 1;
+                let pause = OPENING.pause(failures);
+                tracing::warn!(group = %group.name, failures, "Could not join the group, next try in {pause:?}: {error}");
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = engine.back() => {}
+                }
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 // === impl Consumer ===
 
 impl Consumer {
-    /// Joins the group, makes it if it does not exist, and begins to consume. The group reads the classes of the types
-    /// that the handlers want.
+    /// Joins the group, makes it if it does not exist, and begins to consume; an engine that is away is waited for. The
+    /// group reads the classes of the types that the handlers want.
     pub async fn start(
         engine: Arc<dyn Engine>,
         group: crate::place::GroupName,
@@ -181,7 +206,7 @@ impl Consumer {
             name: group,
             classes: classes.into_iter().collect(),
         };
-        engine.open_group(&group, start).await?;
+        open(&*engine, &group, start).await?;
 
         let stop = CancellationToken::new();
         let (grace, granted) = watch::channel(Duration::ZERO);

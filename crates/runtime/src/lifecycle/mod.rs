@@ -204,7 +204,13 @@ where
     let said = Arc::clone(&refused);
     tasks.spawn_finite(&name, async move {
         if kind == Kind::Service {
-            return body(ctx).await;
+            let begun = body(ctx).await;
+            if let (Err(error), true) = (&begun, ended.is_requested()) {
+                // What was still beginning has nothing to begin with any more.
+                tracing::info!("Stopped before all had begun: {}", telemetry::chain(&**error));
+                return Ok(());
+            }
+            return begun;
         }
         let scrubber = ctx.scrubber.clone();
         if let Err(error) = body(ctx).await {

@@ -3,7 +3,10 @@
 use super::*;
 use lockdown_bus::health;
 use lockdown_bus::redis::{Connection, Warning};
-use lockdown_bus::{Backoff, DeadReason, EngineError, Frame, Live, Publisher, PublisherOptions, Start};
+use lockdown_bus::{
+    Backoff, Consumer, ConsumerOptions, DeadReason, EngineError, Frame, Handler, Live, Publisher,
+    PublisherOptions, Start,
+};
 use lockdown_events::Envelope;
 use lockdown_runtime::health::Status;
 use lockdown_runtime::{Health, Metrics};
@@ -25,6 +28,37 @@ async fn said(live: &mut Box<dyn Live>) -> String {
         Frame::Said { text, .. } => text.to_string(),
         Frame::Gap => "gap".to_owned(),
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_that_begins_while_the_server_is_away_waits_for_it() {
+    let mut server = redis_private();
+    let engine: Arc<dyn Engine> = Arc::new(engine(&server.url()).await);
+    server.kill9().unwrap();
+    let beginning = Arc::clone(&engine);
+    let begun = tokio::spawn(async move {
+        let handler = Handler::new("see", ["ban:created"], |_| async { Ok(()) });
+        Consumer::start(
+            beginning,
+            readers().name,
+            ConsumerName::new("one").unwrap(),
+            &Start::Oldest,
+            vec![handler],
+            ConsumerOptions::default(),
+            Clock::system(),
+        )
+        .await
+    });
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert!(!begun.is_finished());
+    server.restart().unwrap();
+    let consumer = tokio::time::timeout(LIMIT, begun)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    assert!(engine.stats().await.unwrap().group(&readers().name).is_some());
+    consumer.stop(LIMIT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
