@@ -40,10 +40,6 @@ pub(crate) struct Holds {
     book: SettingsBook,
 }
 
-fn is_lift_by_hand(action: &ModerationAction) -> bool {
-    action.origin == Origin::Native && action.action == Action::Unmute
-}
-
 /// What somebody who is muted had, and has instead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Held {
@@ -148,11 +144,7 @@ impl Discord {
         let wanted = known.roles.get(&role)?;
         let held = self.guilds.own_permissions(guild).unwrap_or(0);
         if held & MANAGE_ROLES == 0 || known.position(&known.own_roles) <= wanted.position {
-            tracing::warn!(
-                guild,
-                role,
-                "The role for mutes is out of the bot's reach: Discord's own timeout is used"
-            );
+            tracing::debug!(guild, role, "The role for mutes is out of the bot's reach");
             return None;
         }
         Some(role)
@@ -219,15 +211,14 @@ impl Discord {
         let board = self.holds_of(guild);
         let kept = holds.of(&board, user).await.map_err(|error| away(&error))?;
         let is_kept = kept.is_some();
-        // Where nothing was taken, a moderator may have given the role by hand.
-        let by_hand = async || {
-            let (role, taken) = (self.mute_role_of(guild).await?, BTreeSet::new());
-            Some(Held { role, taken })
-        };
         let held = match kept {
             Some(held) => held,
-            None => match by_hand().await {
-                Some(held) => held,
+            // Where nothing was taken, a moderator may have given the role by hand.
+            None => match self.mute_role_of(guild).await {
+                Some(role) => Held {
+                    role,
+                    taken: BTreeSet::new(),
+                },
                 None => return Ok(false),
             },
         };
@@ -322,6 +313,10 @@ impl Discord {
         let ask = Ask::patch(route, guild).body(&body).audit(audit);
         self.act(ask, guild, Deed::Hold).await.map(drop)
     }
+}
+
+fn is_lift_by_hand(action: &ModerationAction) -> bool {
+    action.origin == Origin::Native && action.action == Action::Unmute
 }
 
 fn away(error: &EngineError) -> PlatformError {

@@ -54,7 +54,7 @@ pub(crate) async fn backend(town: &Town, decisions: &[Decision]) -> Answering {
     answering.await.unwrap()
 }
 
-pub(crate) async fn outcomes(town: &Town, count: usize) -> Vec<ModerationLog> {
+async fn outcomes(town: &Town, count: usize) -> Vec<ModerationLog> {
     let events = town.heard("moderation:log", count).await;
     let log = |event| match event {
         Event::Moderation(ModerationEvent::Log(log)) => log,

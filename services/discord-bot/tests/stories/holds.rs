@@ -1,11 +1,12 @@
 //! Mutes by a role, where a guild has chosen one: what somebody had is taken, and given back as it was.
 
-use crate::hands::{backend, decision, outcomes};
+use crate::hands::{backend, decision};
 use crate::sizes;
 use crate::town::{Town, until};
 use lockdown_bus::{Answering, Asked};
 use lockdown_events::{
-    Action, Decision, GuildConfig, GuildEvent, ModerationEvent, Outcome, Platform, RoleId, SettingsRequest,
+    Action, Decision, Event, GuildConfig, GuildEvent, ModerationEvent, Outcome, Platform, RoleId,
+    SettingsRequest,
 };
 use lockdown_moderation::Settings;
 use lockdown_moderation::hands::SettingsTold;
@@ -85,12 +86,15 @@ async fn decide(town: &Town, decision: &Decision) -> Outcome {
     };
     town.bus.publish(&event.into()).await.unwrap();
     let told = async || {
-        let count = town.events("moderation:log").await.len();
-        let logs = outcomes(town, count).await;
-        let of_case = logs
-            .into_iter()
-            .find(|log| log.case_number == decision.case_number);
-        of_case.map(|log| log.outcome)
+        let events = town.events("moderation:log").await;
+        events
+            .iter()
+            .find_map(|envelope| match envelope.event().unwrap() {
+                Event::Moderation(ModerationEvent::Log(log)) if log.case_number == decision.case_number => {
+                    Some(log.outcome)
+                }
+                _ => None,
+            })
     };
     until("an outcome", || async { told().await.is_some() }).await;
     told().await.unwrap()
