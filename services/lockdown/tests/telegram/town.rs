@@ -154,7 +154,7 @@ impl Town {
             .expect("the group becomes known");
     }
 
-    async fn ask_case(&self, case_number: u64) -> Result<Value, String> {
+    pub(crate) async fn ask_case(&self, case_number: u64) -> Result<Value, String> {
         let question = CaseRequest {
             platform: Platform::Telegram,
             guild_id: GuildId::new(&self.chat.to_string()).unwrap(),
