@@ -8,13 +8,13 @@ use super::rank::permissions::MANAGE_ROLES;
 use super::{Discord, discord_id, fault};
 use crate::intake::role_ids;
 use crate::modlog::of;
-use crate::rest::{Ask, Priority};
+use crate::rest::Ask;
 use lockdown_bus::{Bus, ConsumerOptions, EngineError, GroupName, Handler, HandlerError, Received, Start};
 use lockdown_events::{
     Action, Event, GuildId, ModerationAction, ModerationEvent, Origin, Platform, UserEvent, UserId,
 };
+use lockdown_moderation::PlatformError;
 use lockdown_moderation::hands::SettingsBook;
-use lockdown_moderation::{Missing, PlatformError};
 use lockdown_runtime::chain;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -276,21 +276,6 @@ impl Discord {
             Some(_) => self.hold(number, user, role, CAME_BACK).await,
             None => Ok(()),
         }
-    }
-
-    async fn body_of(&self, guild: u64, user: u64) -> Result<Value, PlatformError> {
-        self.know(guild)
-            .await
-            .map_err(|error| self.why(error, guild, Deed::Look))?;
-        let route = Route::GuildMember {
-            guild_id: guild.into(),
-            user_id: user.into(),
-        };
-        let ask = Ask::get(route, guild).priority(Priority::Sanction);
-        self.rest.call(ask).await.map_err(|error| match error.code() {
-            10_007 | 10_013 => PlatformError::NotFound(Missing::Member),
-            _ => self.why(error, guild, Deed::Look),
-        })
     }
 
     async fn put_roles(

@@ -295,28 +295,19 @@ impl Platform for Discord {
     }
 
     async fn member(&self, guild: &GuildId, user: &UserId) -> Result<Option<Member>, PlatformError> {
-        let id = guild;
-        let (guild, user) = (discord_id(guild.as_str())?, discord_id(user.as_str())?);
-        self.know(guild)
-            .await
-            .map_err(|error| self.why(error, guild, Deed::Look))?;
-        let route = Route::GuildMember {
-            guild_id: guild.into(),
-            user_id: user.into(),
+        let (number, user) = (discord_id(guild.as_str())?, discord_id(user.as_str())?);
+        let body = match self.body_of(number, user).await {
+            Ok(body) => body,
+            Err(PlatformError::NotFound(Missing::Member)) => return Ok(None),
+            Err(error) => return Err(error),
         };
-        match self
-            .rest
-            .call(Ask::get(route, guild).priority(Priority::Sanction))
-            .await
-        {
-            Ok(body) => {
-                let has_roles = !role_ids(&body).is_empty();
-                let mute_role = if has_roles { self.mute_role(id).await } else { None };
-                Ok(self.member_of(guild, user, &body, mute_role))
-            }
-            Err(error) if matches!(error.code(), 10_007 | 10_013) => Ok(None),
-            Err(error) => Err(self.why(error, guild, Deed::Look)),
-        }
+        let has_roles = !role_ids(&body).is_empty();
+        let mute_role = if has_roles {
+            self.mute_role(guild).await
+        } else {
+            None
+        };
+        Ok(self.member_of(number, user, &body, mute_role))
     }
 
     async fn is_banned(&self, guild: &GuildId, user: &UserId) -> Result<bool, PlatformError> {

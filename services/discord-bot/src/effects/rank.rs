@@ -1,11 +1,12 @@
 //! Where somebody stands in a guild.
 
 use super::Discord;
+use super::errors::Deed;
 use crate::intake::{Guilds, role_ids};
 use crate::read;
 use crate::rest::{Ask, Priority, RestError};
 use lockdown_events::UserId;
-use lockdown_moderation::{Member, Rank, Right, Rights, Term};
+use lockdown_moderation::{Member, Missing, PlatformError, Rank, Right, Rights, Term};
 use serde_json::Value;
 use serenity::http::Route;
 
@@ -143,6 +144,22 @@ impl Discord {
             administrator: held == u64::MAX,
             rights: rights(held),
         }
+    }
+
+    /// Somebody's member object, read now.
+    pub(super) async fn body_of(&self, guild: u64, user: u64) -> Result<Value, PlatformError> {
+        self.know(guild)
+            .await
+            .map_err(|error| self.why(error, guild, Deed::Look))?;
+        let route = Route::GuildMember {
+            guild_id: guild.into(),
+            user_id: user.into(),
+        };
+        let ask = Ask::get(route, guild).priority(Priority::Sanction);
+        self.rest.call(ask).await.map_err(|error| match error.code() {
+            10_007 | 10_013 => PlatformError::NotFound(Missing::Member),
+            _ => self.why(error, guild, Deed::Look),
+        })
     }
 
     pub(super) fn member_of(

@@ -3,7 +3,7 @@
 use super::gateway::Audience;
 use super::permissions::{BOT, EVERYBODY};
 use super::rest::{
-    automod_stops, carry_out_ban, kick_log, lift_ban, log, mute, remove_member, updated, write,
+    automod_stops, carry_out_ban, kick_log, lift_ban, log, mute, remove_member, set_role, updated, write,
 };
 use super::world::{Channel, Guild, Member, Role, User, World, merge, number};
 use super::{FakeDiscord, lock};
@@ -157,15 +157,7 @@ impl FakeDiscord {
     }
 
     pub fn give(&self, guild: u64, user: u64, role: u64) {
-        let mut world = lock(&self.world);
-        if let Some(member) = world
-            .guilds
-            .get_mut(&guild)
-            .and_then(|state| state.members.get_mut(&user))
-        {
-            member.roles.insert(role);
-        }
-        updated(&mut world, guild, user);
+        set_role(&mut lock(&self.world), guild, (user, role), true);
     }
 
     pub fn nick(&self, guild: u64, user: u64, nick: Option<&str>) {
@@ -358,18 +350,7 @@ impl FakeDiscord {
     /// A moderator gives a role, or takes it.
     pub fn set_role_by(&self, moderator: u64, guild: u64, (user, role): (u64, u64), give: bool) {
         let mut world = lock(&self.world);
-        if let Some(member) = world
-            .guilds
-            .get_mut(&guild)
-            .and_then(|state| state.members.get_mut(&user))
-        {
-            if give {
-                member.roles.insert(role);
-            } else {
-                member.roles.remove(&role);
-            }
-        }
-        updated(&mut world, guild, user);
+        set_role(&mut world, guild, (user, role), give);
         let key = if give { "$add" } else { "$remove" };
         let change = json!({ "key": key, "new_value": [{ "id": role.to_string(), "name": "role" }] });
         log(

@@ -170,6 +170,22 @@ pub(crate) fn updated(world: &mut World, guild: u64, user: u64) {
     }
 }
 
+/// Gives a role or takes it, and tells.
+pub(crate) fn set_role(world: &mut World, guild: u64, (user, role): (u64, u64), give: bool) {
+    if let Some(member) = world
+        .guilds
+        .get_mut(&guild)
+        .and_then(|state| state.members.get_mut(&user))
+    {
+        if give {
+            member.roles.insert(role);
+        } else {
+            member.roles.remove(&role);
+        }
+    }
+    updated(world, guild, user);
+}
+
 pub(super) fn role(
     world: &mut World,
     bot: u64,
@@ -188,18 +204,7 @@ pub(super) fn role(
     if position >= world.position(guild, bot) {
         return Err(Refusal::permissions());
     }
-    if let Some(member) = world
-        .guilds
-        .get_mut(&guild)
-        .and_then(|state| state.members.get_mut(&user))
-    {
-        if give {
-            member.roles.insert(role);
-        } else {
-            member.roles.remove(&role);
-        }
-    }
-    updated(world, guild, user);
+    set_role(world, guild, (user, role), give);
     log(world, guild, bot, 25, Some(user), json!({ "reason": reason }));
     Answer::nothing()
 }

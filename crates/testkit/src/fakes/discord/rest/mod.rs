@@ -10,7 +10,7 @@ mod messages;
 
 pub(super) use automod::{make as make_automod_rule, remove as remove_automod_rule, stops as automod_stops};
 pub(super) use bans::{carry_out as carry_out_ban, lift as lift_ban};
-pub(super) use members::{mute, remove as remove_member, updated};
+pub(super) use members::{mute, remove as remove_member, set_role, updated};
 pub(super) use messages::{amend, remove as remove_messages, write};
 
 use super::permissions;
