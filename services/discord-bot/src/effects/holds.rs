@@ -76,10 +76,10 @@ impl Holds {
         engine.post(board, &user.to_string(), &text, KEPT).await.map(drop)
     }
 
-    async fn forget(&self, board: &str, user: u64) {
-        if let Err(error) = self.bus.engine().unpost(board, &user.to_string()).await {
-            tracing::warn!(user, "Could not forget what a mute took: {}", chain(&error));
-        }
+    /// What stays put down would be done to somebody who comes back: who cannot forget it now has to try again.
+    async fn forget(&self, board: &str, user: u64) -> Result<(), PlatformError> {
+        let unposted = self.bus.engine().unpost(board, &user.to_string()).await;
+        unposted.map(drop).map_err(|error| away(&error))
     }
 }
 
@@ -198,7 +198,7 @@ impl Discord {
         // Nothing was taken of whom Discord did not let us touch.
         let is_refused = put.as_ref().is_err_and(PlatformError::is_permanent);
         if is_refused && before.is_none() {
-            holds.forget(&board, user).await;
+            holds.forget(&board, user).await?;
         }
         put
     }
@@ -227,7 +227,7 @@ impl Discord {
             Err(error) => {
                 // Who comes back after this comes like anybody else.
                 if matches!(error, PlatformError::NotFound(_)) {
-                    holds.forget(&board, user).await;
+                    holds.forget(&board, user).await?;
                 }
                 return Err(error);
             }
@@ -248,7 +248,7 @@ impl Discord {
         if wanted != has || !speaks {
             self.put_roles(guild, user, &wanted, !speaks, audit).await?;
         }
-        holds.forget(&board, user).await;
+        holds.forget(&board, user).await?;
         Ok(true)
     }
 
