@@ -29,6 +29,7 @@ pub mod hands;
 pub mod notices;
 mod platform;
 mod reason;
+mod record;
 mod sanction;
 mod settings;
 mod standing;
@@ -51,6 +52,7 @@ pub use platform::{
     Timer,
 };
 pub use reason::{Reason, ReasonError};
+pub use record::record;
 pub use sanction::{Effect, Lasting, Profile};
 pub use settings::{
     BadSetting, Captcha, CaptchaLate, CommandsOf, DigestSettings, DiscordSettings, Filter, JoinRequests,

@@ -171,10 +171,11 @@ sqls! {
     FIND = columns!("SELECT", "FROM cases WHERE id = $1");
     LOCK => columns!("SELECT", "FROM cases WHERE id = $1 FOR UPDATE"), columns!("SELECT", "FROM cases WHERE id = $1");
     BY_NUMBER = columns!("SELECT", "FROM cases WHERE guild_id = $1 AND number = $2");
-    BY_KEY = columns!("SELECT", "FROM cases WHERE guild_id = $1 AND idempotency_key = $2");
     // Of each kind that lasts: what holds, what waits for the platform's answer, and what was decided last or not before
-    // the time that is asked for.
-    STANDING = columns!(
+    // the time that is asked for. Beside them what was made when the same was asked before.
+    STANDING = concat!(
+        columns!("SELECT", "FROM cases WHERE guild_id = $1 AND idempotency_key = $4 AND $4 <> '' UNION ALL "),
+        columns!(
         "SELECT",
         "FROM cases WHERE guild_id = $1 AND subject_id = $2 AND state NOT IN ('failed', 'voided') \
             AND kind IN ('ban', 'unban', 'softban', 'mute', 'unmute') \
@@ -182,7 +183,9 @@ sqls! {
                 OR created_at = (SELECT MAX(b.created_at) FROM cases b WHERE b.guild_id = $1 AND b.subject_id = $2 \
                     AND b.state NOT IN ('failed', 'voided') AND b.kind IN ('ban', 'unban', 'softban')) \
                 OR created_at = (SELECT MAX(m.created_at) FROM cases m WHERE m.guild_id = $1 AND m.subject_id = $2 \
-                    AND m.state NOT IN ('failed', 'voided') AND m.kind IN ('mute', 'unmute'))) ORDER BY number"
+                    AND m.state NOT IN ('failed', 'voided') AND m.kind IN ('mute', 'unmute'))) \
+            AND (idempotency_key IS NULL OR idempotency_key <> $4) ORDER BY number"
+        )
     );
     WARNINGS = columns!(
         "SELECT",
@@ -203,6 +206,7 @@ sqls! {
     // Whoever adds to a history holds the case or its guild, so no two take the same place in it.
     ADD_EVENT = "INSERT INTO case_events (case_id, seq, at, actor, kind, body) \
         VALUES ($1, COALESCE((SELECT MAX(seq) FROM case_events WHERE case_id = $1), 0) + 1, $2, $3, $4, $5)";
+    BEGIN_HISTORY = "INSERT INTO case_events (case_id, seq, at, actor, kind, body) VALUES ($1, 1, $2, $3, $4, $5)";
     HISTORY = "SELECT seq, at, actor, kind, body FROM case_events WHERE case_id = $1 ORDER BY seq";
 }
 
@@ -219,15 +223,6 @@ impl Conn {
             return Ok(None);
         }
         self.query(&BY_NUMBER).bind(guild).bind(number).optional().await
-    }
-
-    /// The case that was made when this was asked the first time.
-    pub async fn case_by_idempotency_key(
-        &mut self,
-        guild: GuildKey,
-        key: &str,
-    ) -> Result<Option<Case>, StoreError> {
-        self.query(&BY_KEY).bind(guild).bind(key).optional().await
     }
 
     /// A page, newest first. It costs the same at either end: it begins where the last one ended.
@@ -258,17 +253,20 @@ impl Conn {
     }
 
     /// The cases that say how a person stands: what holds, what waits for the platform's answer, and what was decided last
-    /// or not before `since`.
+    /// or not before `since`; and the one that has this key, whoever it is about.
     pub async fn standing_cases(
         &mut self,
         guild: GuildKey,
         subject: IdentityId,
         since: DateTime<Utc>,
+        key: Option<&str>,
     ) -> Result<Vec<Case>, StoreError> {
         self.query(&STANDING)
             .bind(guild)
             .bind(subject)
             .bind(since)
+            // Nothing is not NULL, as in [`Tx::next_case`].
+            .bind(key.unwrap_or_default())
             .all()
             .await
     }
@@ -348,7 +346,7 @@ impl Tx {
         self.hold_guild(guild).await.map(drop)
     }
 
-    /// Adds a case. Its number is of [`Tx::next_case_number`], in the same transaction.
+    /// Adds a case. Its number is of [`Tx::next_case`], in the same transaction.
     pub async fn insert_case(&mut self, case: &Case) -> Result<(), StoreError> {
         let reason = case.reason.as_deref().map(storable);
         self.write(&INSERT)
@@ -382,11 +380,12 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes what may change in a case: its state and fate, reason, end and evidence, and whether lists have it.
+    /// Writes what may change in a case that is there: its state and fate, reason, end and evidence, and whether lists have
+    /// it.
     pub async fn save_case(&mut self, case: &Case) -> Result<(), StoreError> {
         let reason = case.reason.as_deref().map(storable);
-        let query = self
-            .query(&SAVE)
+        self.write(&SAVE)
+            .await?
             .bind(case.id)
             .bind(case.state)
             .bind(reason.as_deref())
@@ -401,10 +400,25 @@ impl Tx {
             .bind(case.fate.ended_why.as_deref().map(storable))
             .bind(case.fate.voided_by.as_deref())
             .bind(case.hidden_at);
-        match query.execute().await? {
-            0 => Err(StoreError::Missing { statement: SAVE.name }),
-            _ => Ok(()),
-        }
+        Ok(())
+    }
+
+    /// The first line of a new case's history.
+    pub async fn begin_case_history(
+        &mut self,
+        id: CaseId,
+        at: DateTime<Utc>,
+        actor: &str,
+        body: Value,
+    ) -> Result<(), StoreError> {
+        self.write(&BEGIN_HISTORY)
+            .await?
+            .bind(id)
+            .bind(at)
+            .bind(actor)
+            .bind(CaseEventKind::Opened)
+            .bind(Json(body));
+        Ok(())
     }
 
     /// Adds a line to the history of a case which, or whose guild, this transaction holds.

@@ -4,8 +4,9 @@ use crate::audit::Head;
 use crate::dbx::query::row;
 use crate::dbx::{Conn, Json, Tx, sqls, uuid_ids};
 use crate::error::StoreError;
+use crate::people::IdentityId;
 use chrono::{DateTime, Utc};
-use lockdown_events::{GuildId, Platform};
+use lockdown_events::{GuildId, Platform, UserId};
 use serde_json::Value;
 
 uuid_ids! {
@@ -63,20 +64,52 @@ sqls! {
     PUT_BACK = "UPDATE guilds SET native_id = $2, left_at = joined_at WHERE platform = $1 AND native_id = '~' || $3";
     GUILD = "SELECT id, community_id, platform, native_id, title, joined_at, left_at FROM guilds \
         WHERE platform = $1 AND native_id = $2";
+    HELD_GUILD =>
+        "SELECT id, community_id, platform, native_id, title, joined_at, left_at, audit_seq, audit_head FROM guilds \
+            WHERE platform = $1 AND native_id = $2 FOR NO KEY UPDATE",
+        "SELECT id, community_id, platform, native_id, title, joined_at, left_at, audit_seq, audit_head FROM guilds \
+            WHERE platform = $1 AND native_id = $2";
     GUILD_BY_KEY = "SELECT id, community_id, platform, native_id, title, joined_at, left_at FROM guilds WHERE id = $1";
     GUILDS = "SELECT id, community_id, platform, native_id, title, joined_at, left_at FROM guilds \
         ORDER BY platform, native_id";
     NEXT_CASE = "UPDATE guilds SET last_case = last_case + 1 WHERE id = $1 \
-        RETURNING last_case, audit_seq, audit_head";
+        RETURNING last_case, audit_seq, audit_head, \
+            (SELECT s.id FROM identities s WHERE s.platform = $2 AND s.native_id = $3) AS subject_id, \
+            (SELECT d.id FROM identities d WHERE d.platform = $4 AND d.native_id = $5) AS doer_id";
 }
 
 row! {
-    /// What a guild's row says once it is held.
-    Numbered {
-        last_case: u64,
+    HeldGuild {
         audit_seq: u64,
         audit_head: Vec<u8>,
+        .. guild: Guild
     }
+}
+
+row! {
+    /// What a guild's row says once it is held, and who the next case is about.
+    Opening {
+        last_case: u64,
+        subject_id: Option<IdentityId>,
+        doer_id: Option<IdentityId>,
+        .. head: Head
+    }
+}
+
+/// Whom a case is about, as their platform knows them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Parties<'a> {
+    pub subject: Option<(Platform, &'a UserId)>,
+    /// The moderator, where it is a person.
+    pub doer: Option<(Platform, &'a UserId)>,
+}
+
+/// The next case of a guild: its number, and the rows of those parties that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextCase {
+    pub number: u64,
+    pub subject: Option<IdentityId>,
+    pub doer: Option<IdentityId>,
 }
 
 // === impl Conn ===
@@ -178,24 +211,58 @@ impl Tx {
         Ok(moved)
     }
 
-    /// The number of the next case. Whoever has it holds the guild until the end of the transaction, and a
-    /// transaction that is rolled back gives it back: numbers have no gaps and are never used twice.
-    pub async fn next_case_number(&mut self, guild: GuildKey) -> Result<Option<u64>, StoreError> {
-        let numbered: Option<Numbered> = self.query(&NEXT_CASE).bind(guild).optional().await?;
-        Ok(numbered.map(|row| {
-            let Numbered {
-                last_case,
+    /// A guild, of which nobody else opens, changes or ends a case until this transaction ends.
+    pub async fn hold_guild_of(
+        &mut self,
+        platform: Platform,
+        native_id: &GuildId,
+    ) -> Result<Option<Guild>, StoreError> {
+        let query = self.query(&HELD_GUILD).bind(platform).bind(native_id.as_str());
+        let held: Option<HeldGuild> = query.optional().await?;
+        Ok(held.map(|row| {
+            let HeldGuild {
                 audit_seq,
                 audit_head,
-            } = row;
-            self.hold(
                 guild,
-                Head {
-                    audit_seq,
-                    audit_head,
-                },
-            );
-            last_case
+            } = row;
+            let head = Head {
+                audit_seq,
+                audit_head,
+            };
+            self.hold(guild.id, head);
+            guild
+        }))
+    }
+
+    /// The number of the next case. Whoever has it holds the guild until the end of the transaction, and a
+    /// transaction that is rolled back gives it back: numbers have no gaps and are never used twice.
+    pub async fn next_case(
+        &mut self,
+        guild: GuildKey,
+        parties: Parties<'_>,
+    ) -> Result<Option<NextCase>, StoreError> {
+        // Nobody has no name. As NULL they would have Postgres plan anew each time, which takes longer than all else here.
+        let name = |of: Option<(Platform, &'_ UserId)>| {
+            of.map_or((String::new(), String::new()), |(platform, id)| {
+                (platform.to_string(), id.to_string())
+            })
+        };
+        let (subject, doer) = (name(parties.subject), name(parties.doer));
+        let query = self
+            .query(&NEXT_CASE)
+            .bind(guild)
+            .bind(subject.0)
+            .bind(subject.1)
+            .bind(doer.0)
+            .bind(doer.1);
+        let opening: Option<Opening> = query.optional().await?;
+        Ok(opening.map(|row| {
+            self.hold(guild, row.head);
+            NextCase {
+                number: row.last_case,
+                subject: row.subject_id,
+                doer: row.doer_id,
+            }
         }))
     }
 }

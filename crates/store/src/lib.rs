@@ -100,6 +100,7 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
         policies::TEXTS,
         reports::TEXTS,
         roles::TEXTS,
+        roles::GIVEN_TEXTS,
         reviews::TEXTS,
         sanctions::TEXTS,
         sessions::TEXTS,

@@ -100,6 +100,9 @@ impl Conn {
         ids: impl IntoIterator<Item = IdentityId> + Send,
     ) -> Result<Vec<Identity>, StoreError> {
         let ids: Vec<String> = ids.into_iter().map(|id| id.to_string()).collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         self.query(&IDENTITIES_BY_ID).bind(Json(ids)).all().await
     }
 }

@@ -2,6 +2,11 @@
 //!
 //! Permissions are words. What they mean, and which there are, is known to whoever lets them in: here they are kept.
 
+mod given;
+
+pub(crate) use given::TEXTS as GIVEN_TEXTS;
+pub use given::{Given, OnePerson};
+
 use crate::accounts::AccountId;
 use crate::dbx::query::row;
 use crate::dbx::{Conn, Json, Tx, sqls, text_enum, uuid_ids};
@@ -34,16 +39,6 @@ pub enum Subject {
     Identity(IdentityId),
     /// What the platform calls its role. It means something in one guild only.
     PlatformRole(String),
-    Token(TokenId),
-}
-
-/// Who wants to do something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holder<'a> {
-    /// Somebody at the dashboard, with the roles that they have in this guild on its platform.
-    Account(AccountId, &'a [String]),
-    /// Somebody on the platform, with the same.
-    Identity(IdentityId, &'a [String]),
     Token(TokenId),
 }
 
@@ -91,6 +86,14 @@ row! {
     }
 }
 
+row! {
+    /// What a role lets its holder do.
+    Part {
+        permissions: Json<BTreeSet<String>>,
+        position: u64,
+    }
+}
+
 /// What subjects were given by name.
 macro_rules! given {
     ($subjects:literal) => {
@@ -112,19 +115,6 @@ macro_rules! by_platform {
              JOIN role_bindings b ON b.guild_id = m.guild_id AND b.subject_kind = 'platform_role' \
              JOIN roles r ON r.id = b.role_id WHERE l.account_id = $1 AND ",
             $has
-        )
-    };
-}
-
-macro_rules! held {
-    ($subjects:literal) => {
-        concat!(
-            "SELECT r.id, r.community_id, r.name, r.permissions, r.position, r.created_at \
-             FROM role_bindings b JOIN roles r ON r.id = b.role_id \
-             JOIN guilds g ON g.id = $1 AND g.community_id = r.community_id \
-             WHERE (b.guild_id IS NULL OR b.guild_id = g.id) AND (b.subject_kind, b.subject_id) IN (",
-            $subjects,
-            ")"
         )
     };
 }
@@ -155,9 +145,9 @@ sqls! {
     BY_PLATFORM =>
         by_platform!("m.roles @> to_jsonb(b.subject_id)"),
         by_platform!("EXISTS (SELECT 1 FROM json_each(m.roles) e WHERE e.value = b.subject_id)");
-    HELD =>
-        held!("SELECT e.value ->> 0, e.value ->> 1 FROM jsonb_array_elements($2) e"),
-        held!("SELECT json_extract(e.value, '$[0]'), json_extract(e.value, '$[1]') FROM json_each($2) e");
+    OF_TOKEN = "SELECT r.permissions, r.position FROM role_bindings b JOIN roles r ON r.id = b.role_id \
+        JOIN guilds g ON g.id = $1 AND g.community_id = r.community_id \
+        WHERE (b.guild_id IS NULL OR b.guild_id = g.id) AND b.subject_kind = 'token' AND b.subject_id = $2";
 }
 
 // === impl Subject ===
@@ -224,58 +214,46 @@ impl Conn {
         self.query(&BINDINGS).bind(role).all().await
     }
 
-    /// What somebody may do in a guild. An account and the identities that are linked to it are one person: what one of
-    /// them was given, the person may by whatever door they come, and a disabled account closes all of them. A token has
-    /// its scopes in its community, and what it was given beside them; one that is over has nothing.
-    pub async fn permissions(
+    /// What a token may do in a guild: its scopes in its community, and what it was given beside them; one that is over has
+    /// nothing.
+    pub async fn token_permissions(
         &mut self,
         guild: GuildKey,
-        holder: Holder<'_>,
+        token: TokenId,
         now: DateTime<Utc>,
     ) -> Result<Permissions, StoreError> {
         let mut all = Permissions::default();
-        let (account, mut subjects, platform_roles) = match holder {
-            Holder::Account(id, roles) => (self.account(id).await?, Vec::new(), roles),
-            Holder::Identity(id, roles) => (self.account_of(id).await?, vec![Subject::Identity(id)], roles),
-            Holder::Token(id) => {
-                let Some(token) = self.token(id).await? else {
-                    return Ok(all);
-                };
-                let Some(guild) = self.guild_by_key(guild).await? else {
-                    return Ok(all);
-                };
-                let elsewhere = token
-                    .community_id
-                    .is_some_and(|community| community != guild.community_id);
-                if elsewhere || token.state(now) != TokenState::Live {
-                    return Ok(all);
-                }
-                all.words = token.scopes.0;
-                (None, vec![Subject::Token(id)], &[][..])
-            }
+        let Some(token) = self.token(token).await? else {
+            return Ok(all);
         };
-        match account {
-            Some(account) if account.disabled_at.is_some() => return Ok(all),
-            Some(account) => {
-                let identities = self.identities_of(account.id).await?;
-                subjects.extend(identities.iter().map(|identity| Subject::Identity(identity.id)));
-                subjects.push(Subject::Account(account.id));
-            }
-            None if matches!(holder, Holder::Account(..)) => return Ok(all),
-            None => {}
+        let Some(guild) = self.guild_by_key(guild).await? else {
+            return Ok(all);
+        };
+        let elsewhere = token
+            .community_id
+            .is_some_and(|community| community != guild.community_id);
+        if elsewhere || token.state(now) != TokenState::Live {
+            return Ok(all);
         }
-        subjects.extend(platform_roles.iter().cloned().map(Subject::PlatformRole));
-        let subjects = subjects
-            .iter()
-            .map(|subject| (subject.kind(), subject.id()))
-            .map(|(kind, id)| [kind.as_str().to_owned(), id]);
-        let subjects: Vec<[String; 2]> = subjects.collect();
-        let held: Vec<Role> = self.query(&HELD).bind(guild).bind(Json(subjects)).all().await?;
-        for role in held {
-            all.position = all.position.max(role.position);
-            all.words.extend(role.permissions.0);
-        }
+        all.words = token.scopes.0;
+        let subject = Subject::Token(token.id);
+        let held: Vec<Part> = self
+            .query(&OF_TOKEN)
+            .bind(guild.id)
+            .bind(subject.id())
+            .all()
+            .await?;
+        held.into_iter().for_each(|role| all.add(role));
         Ok(all)
+    }
+}
+
+// === impl Permissions ===
+
+impl Permissions {
+    fn add(&mut self, role: Part) {
+        self.position = self.position.max(role.position);
+        self.words.extend(role.permissions.0);
     }
 }
 

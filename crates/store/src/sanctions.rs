@@ -95,8 +95,7 @@ macro_rules! claim {
 
 sqls! {
     INSERT = "INSERT INTO sanctions (id, case_id, guild_id, subject_id, kind, state, starts_at, expires_at, \
-            next_attempt_at, attempts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0) \
-        ON CONFLICT (guild_id, subject_id, kind) WHERE state = 'live' DO NOTHING";
+            next_attempt_at, attempts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)";
     LIVE = columns!("SELECT", "FROM sanctions WHERE guild_id = $1 AND subject_id = $2 AND kind = $3 AND state = 'live'");
     LOCK_LIVE =>
         columns!("SELECT", "FROM sanctions WHERE guild_id = $1 AND subject_id = $2 AND kind = $3 AND state = 'live' \
@@ -163,10 +162,10 @@ impl Conn {
 // === impl Tx ===
 
 impl Tx {
-    /// Adds a live sanction; `false` when the person has one of this kind already, which stays as it is.
-    pub async fn insert_sanction(&mut self, sanction: &Sanction) -> Result<bool, StoreError> {
-        let query = self
-            .write(&INSERT)
+    /// Adds a live sanction. A person has one of each kind: another one is [`StoreError::Duplicate`], at the latest with the
+    /// commit.
+    pub async fn insert_sanction(&mut self, sanction: &Sanction) -> Result<(), StoreError> {
+        self.write(&INSERT)
             .await?
             .bind(sanction.id)
             .bind(sanction.case_id)
@@ -177,7 +176,7 @@ impl Tx {
             .bind(sanction.starts_at)
             .bind(sanction.expires_at)
             .bind(sanction.next_attempt_at);
-        Ok(query.execute().await? == 1)
+        Ok(())
     }
 
     /// As [`Conn::live_sanction`]; nobody else changes it until this transaction ends.
@@ -207,17 +206,17 @@ impl Tx {
         Ok(query.execute().await? == 1)
     }
 
-    /// Brings the sanction of a case to where its case is by now, also back to life; `false` when the case has none.
-    pub async fn follow_case(&mut self, case: CaseId, to: &Followed<'_>) -> Result<bool, StoreError> {
-        let query = self
-            .query(&FOLLOW)
+    /// Brings the sanction of a case, if it has one, to where its case is by now, also back to life.
+    pub async fn follow_case(&mut self, case: CaseId, to: &Followed<'_>) -> Result<(), StoreError> {
+        self.write(&FOLLOW)
+            .await?
             .bind(case)
             .bind(to.state)
             .bind(to.next_attempt_at)
             .bind(to.ended_at)
             .bind(to.ended_by)
             .bind(to.error.map(storable));
-        Ok(query.execute().await? == 1)
+        Ok(())
     }
 
     /// Gives a live sanction another end, and takes it from whoever was at it; `false` when it had ended already.

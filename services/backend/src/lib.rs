@@ -151,7 +151,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let store = lockdown_store::open(&ctx).await?;
     let bus = lockdown_bus::open(&ctx, Source::Backend).await?;
     answer(&ctx, &bus).await?;
-    let ranks = AskedRanks::new(bus.clone(), store.clone(), ctx.clock.clone());
+    let ranks = AskedRanks::new(bus.clone(), store.clone());
     let facts: Arc<dyn Facts> = Arc::new(ranks);
     decide(&ctx, store.clone(), &bus, Arc::clone(&facts)).await?;
     remember(&ctx, store.clone(), &bus).await?;

@@ -54,7 +54,7 @@ enum Stands {
 pub(crate) async fn run(ctx: Context, store: Store, bus: Bus) {
     let notify = Notify {
         desk: Desk::new(store.clone(), ctx.clock.clone(), ctx.ids.clone()),
-        ranks: AskedRanks::new(bus.clone(), store.clone(), ctx.clock.clone()),
+        ranks: AskedRanks::new(bus.clone(), store.clone()),
         clock: ctx.clock.clone(),
         ids: ctx.ids.clone(),
         store,

@@ -3,7 +3,7 @@
 use super::error::{DeskError, Refused, Stop};
 use super::facts::{Facts, scene};
 use super::review;
-use super::rows::{self, Kept};
+use super::rows::{self, Kept, Name};
 use super::tell::{Entry, Extra};
 use super::{Ask, Desk, guild, settings};
 use crate::authority::{Authorized, Rank};
@@ -15,12 +15,12 @@ use crate::wish::Wish;
 use chrono::{DateTime, Utc};
 use lockdown_events::{Action, CaseId, Origin, Platform};
 use lockdown_store::cases::CaseEventKind;
-use lockdown_store::guilds::Guild;
+use lockdown_store::guilds::{Guild, Parties};
 use lockdown_store::notes::{Note, NoteId};
 use lockdown_store::notifications::Notification;
 use lockdown_store::points::{PointEntry, PointEntryId};
 use lockdown_store::reviews::Verdict;
-use lockdown_store::{Tx, in_read, in_tx};
+use lockdown_store::{Conn, Tx, in_read, in_tx};
 use serde_json::json;
 
 /// What came of an ask.
@@ -46,6 +46,8 @@ enum End {
 struct Given<'a> {
     ask: &'a Ask,
     guild: &'a Guild,
+    /// How far back messages are removed, in seconds.
+    window: Option<u32>,
     proof: &'a Authorized<Wish>,
 }
 
@@ -99,10 +101,16 @@ impl Desk {
     ) -> Result<Acted, DeskError> {
         let wish = ask.check(self.clock.now())?;
         let profile = Profile::of(ask.action);
-        let (guild, is_known) = in_read!(self.store, |conn| {
+        // A ban can come before the person does. Words about somebody whom nobody has ever seen are a slip.
+        let may_be_unknown = profile.on_platform;
+        let (guild, window, is_known) = in_read!(self.store, |conn| {
             let guild = guild(conn, &ask.guild).await?;
-            let subject = conn.identity(ask.subject.platform, &ask.subject.id).await?;
-            Ok::<_, Stop>((guild, subject.is_some()))
+            let window = window(conn, ask, &guild).await?;
+            let is_known = may_be_unknown || {
+                let subject = conn.identity(ask.subject.platform, &ask.subject.id).await?;
+                subject.is_some()
+            };
+            Ok::<_, Stop>((guild, window, is_known))
         })?;
         let scene = scene(
             facts,
@@ -113,14 +121,14 @@ impl Desk {
             ask.even_administrators,
         )
         .await;
-        // A ban can come before the person does. Words about somebody whom nobody has ever seen are a slip.
-        if !is_known && !profile.on_platform && scene.subject.rank == Rank::Absent {
+        if !is_known && scene.subject.rank == Rank::Absent {
             return Err(Refused::UnknownPerson(ask.subject.clone()).into());
         }
         let proof = scene.authorize(wish).map_err(Refused::from)?;
         let given = Given {
             ask,
             guild: &guild,
+            window,
             proof: &proof,
         };
         let recorded = in_tx!(self.store, |tx| {
@@ -141,18 +149,36 @@ impl Desk {
     }
 
     async fn record(&self, tx: &mut Tx, given: &Given<'_>) -> Result<Case, End> {
-        let Given { ask, guild, proof } = *given;
+        let Given {
+            ask,
+            guild,
+            window,
+            proof,
+        } = *given;
         let wish = proof.on();
+        let doer = ask.by.person();
+        let parties = Parties {
+            subject: Some((ask.subject.platform, &ask.subject.id)),
+            doer: doer.map(|who| (who.platform, &who.id)),
+        };
         // First of all, since it holds the guild: what is read from here on is not changed by others. Ended without a
         // commit, the number is the next one's.
-        let number = tx.next_case_number(guild.id).await?;
-        let number = CaseNumber(number.ok_or_else(|| Refused::UnknownGuild(ask.guild.clone()))?);
-        if let Some(before) = asked_before(tx, given).await? {
-            return Err(End::nothing(Acted::Again(before)));
-        }
+        let next = tx.next_case(guild.id, parties).await?;
+        let next = next.ok_or_else(|| Refused::UnknownGuild(ask.guild.clone()))?;
+        let number = CaseNumber(next.number);
         let now = self.clock.now();
-        let subject = rows::seen(tx, self, &ask.subject, now).await?;
-        let (standing, mut others) = rows::standing(tx, guild, subject, wish).await?;
+        let subject = match next.subject {
+            Some(known) => known,
+            None => rows::seen(tx, self, &ask.subject, now).await?,
+        };
+        let stands = rows::standing(tx, guild, subject, wish, ask.key.as_deref()).await?;
+        let (standing, mut others) = match stands {
+            Ok(stands) => stands,
+            Err(before) if (&before.subject, before.action) == (&ask.subject, ask.action) => {
+                return Err(End::nothing(Acted::Again(before)));
+            }
+            Err(other) => return Err(Refused::KeyReused(other.number).into()),
+        };
         let follows = decide(&standing, proof).map_err(Stop::from)?;
         let endings: &[Ending] = match &follows {
             Follows::Case { ends } => ends,
@@ -167,7 +193,10 @@ impl Desk {
             Follows::Moot(moot) => return Err(End::nothing(Acted::Moot(*moot))),
         };
 
-        let by = rows::name(tx, self, &ask.by, now).await?;
+        let by = match (doer, next.doer) {
+            (Some(_), None) => rows::name(tx, self, &ask.by, now).await?,
+            (_, known) => Name::of(&ask.by, known),
+        };
         let id = CaseId(self.ids.next());
         let case = Case::open(id, number, proof.clone(), &follows).expect("what follows is a case");
         let parent = match (case.lifts, ask.follows) {
@@ -181,8 +210,7 @@ impl Desk {
         let kept = Kept::new(case, guild, subject, &by, parent, ask, now);
         tx.insert_case(&kept.row).await?;
         let opened = json!({ "origin": ask.origin, "state": kept.row.state.as_str() });
-        tx.add_case_event(id, now, &by.text, CaseEventKind::Opened, opened)
-            .await?;
+        tx.begin_case_history(id, now, &by.text, opened).await?;
         for ending in endings {
             let (Ending::Superseded { case: number } | Ending::Lifted { case: number, .. }) = ending;
             let other = find(&mut others, *number)
@@ -212,11 +240,8 @@ impl Desk {
             }
         }
         if let Some(lasting) = kept.case.live() {
-            let sanction = rows::sanction(self, &kept, lasting, now);
-            if !tx.insert_sanction(&sanction).await? {
-                let what = format!("{} has a {lasting} that no case of theirs tells of", ask.subject);
-                return Err(Stop::Records(what).into());
-            }
+            tx.insert_sanction(&rows::sanction(self, &kept, lasting, now))
+                .await?;
         }
         self.count(tx, ask, &kept, now).await?;
         self.remark(tx, &kept, now).await?;
@@ -235,7 +260,7 @@ impl Desk {
             )),
         };
         let extra = Extra {
-            delete_message_seconds: window(tx, ask, guild).await?,
+            delete_message_seconds: window,
             ..Extra::of(ask)
         };
         self.tell(tx, &kept, extra, ask.chain.as_ref(), now).await?;
@@ -311,13 +336,13 @@ impl Desk {
 }
 
 /// How far back messages are removed: as whoever asks says, or else as the guild has chosen for its bans.
-async fn window(tx: &mut Tx, ask: &Ask, guild: &Guild) -> Result<Option<u32>, Stop> {
+async fn window(conn: &mut Conn, ask: &Ask, guild: &Guild) -> Result<Option<u32>, Stop> {
     let chosen = match ask.delete_message_seconds {
         None if ask.action == Action::Ban
             && ask.origin != Origin::Native
             && guild.platform == Platform::Discord =>
         {
-            let kept = tx.guild_settings(guild.id).await?;
+            let kept = conn.guild_settings(guild.id).await?;
             // A ban does not wait for settings that nobody can read.
             let settings = kept.and_then(|kept| settings::read(&kept).ok());
             settings.map(|settings| settings.discord.delete_message_seconds)
@@ -325,23 +350,6 @@ async fn window(tx: &mut Tx, ask: &Ask, guild: &Guild) -> Result<Option<u32>, St
         said => said,
     };
     Ok(chosen.filter(|seconds| *seconds > 0))
-}
-
-/// The case that this ask became the first time.
-async fn asked_before(tx: &mut Tx, given: &Given<'_>) -> Result<Option<Case>, Stop> {
-    let Given { ask, guild, .. } = *given;
-    let Some(key) = &ask.key else {
-        return Ok(None);
-    };
-    let row = tx.case_by_idempotency_key(guild.id, key).await?;
-    let kept = rows::kept(tx, &ask.guild, row.into_iter().collect()).await?;
-    let Some(Kept { case, .. }) = kept.into_iter().next() else {
-        return Ok(None);
-    };
-    if (&case.subject, case.action) != (&ask.subject, ask.action) {
-        return Err(Refused::KeyReused(case.number).into());
-    }
-    Ok(Some(case))
 }
 
 fn find(kept: &mut [Kept], number: CaseNumber) -> Option<&mut Kept> {

@@ -6,7 +6,7 @@ use super::facts::{Facts, scene};
 use super::review;
 use super::rows::{self, Kept};
 use super::tell::{Entry, Extra};
-use super::{Desk, guild};
+use super::{Desk, guild, held};
 use crate::authority::Authorized;
 use crate::case::{Amendment, Case, Change, Edit, EditError, Edited};
 use crate::reason::Reason;
@@ -49,8 +49,7 @@ impl Desk {
         })?;
         let scene = scene(facts, &ask.guild, &ask.by, &before.case.subject, None, false).await;
         let amended = in_tx!(self.store, |tx| {
-            let guild = guild(tx, &ask.guild).await?;
-            tx.hold_cases(guild.id).await?;
+            let guild = held(tx, &ask.guild).await?;
             let kept = find(rows::find(tx, &ask.guild, &guild, ask.case).await?, ask)?;
             let change = match ask.change.clone() {
                 Change::Ends(ends) => Change::Ends(whole(ends)),

@@ -43,6 +43,16 @@ impl Ranks {
         bot: None,
         bot_rank: Rank::Unknown,
     };
+
+    /// Whether the subject keeps order there, by the platform or by us; `None` when that could not be read.
+    pub fn subject_keeps_order(&self) -> Option<bool> {
+        let ours = self.subject_grant.is_some_and(|grant| grant.position > 0);
+        match self.subject {
+            _ if ours => Some(true),
+            Rank::Unknown => None,
+            rank => Some(rank.is_staff()),
+        }
+    }
 }
 
 #[async_trait]

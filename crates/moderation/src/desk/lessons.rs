@@ -2,7 +2,7 @@
 
 use super::error::{DeskError, Stop};
 use super::tell::Entry;
-use super::{Desk, guild, rows};
+use super::{Desk, guild, held, rows};
 use crate::who::{Actor, CaseNumber, GuildRef};
 use chrono::{DateTime, Utc};
 use lockdown_events::CorrelationId;
@@ -82,8 +82,7 @@ impl Desk {
 
     async fn learn(&self, tx: &mut Tx, ask: &LessonAsk) -> Result<Learnt, Stop> {
         let now = self.clock.now();
-        let guild = guild(tx, &ask.guild).await?;
-        tx.hold_cases(guild.id).await?;
+        let guild = held(tx, &ask.guild).await?;
         let mut reader = Reader::default();
         let (lesson, print) = taught::Lesson::of(&mut reader, &ask.text, ask.is_spam);
         let weights = weights(tx, &guild).await?;
@@ -137,8 +136,7 @@ impl Desk {
     pub async fn forget_lessons(&self, ask: &ForgetAsk) -> Result<u64, DeskError> {
         Ok(in_tx!(self.store, |tx| {
             let now = self.clock.now();
-            let guild = guild(tx, &ask.guild).await?;
-            tx.hold_cases(guild.id).await?;
+            let guild = held(tx, &ask.guild).await?;
             let forgotten = match ask.lesson {
                 Some(lesson) => u64::from(tx.remove_lesson(guild.id, lesson).await?),
                 None => tx.remove_lessons(guild.id).await?,

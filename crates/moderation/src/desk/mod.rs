@@ -75,7 +75,7 @@ use error::Stop;
 use lockdown_runtime::{Clock, Ids};
 use lockdown_store::guilds::Guild;
 use lockdown_store::people::IdentityId;
-use lockdown_store::{Conn, Store, in_tx};
+use lockdown_store::{Conn, Store, Tx, in_tx};
 
 /// Where decisions are made and recorded. Cheap to clone; any number of processes have one over the same store.
 #[derive(Clone)]
@@ -99,6 +99,12 @@ impl Desk {
             Ok::<_, Stop>(rows::seen(tx, self, who, now).await?)
         })?)
     }
+}
+
+/// The guild, of which nobody else opens, changes or ends a case until this transaction ends.
+async fn held(tx: &mut Tx, guild: &GuildRef) -> Result<Guild, Stop> {
+    let held = tx.hold_guild_of(guild.platform, &guild.id).await?;
+    held.ok_or_else(|| Refused::UnknownGuild(guild.clone()).into())
 }
 
 async fn guild(conn: &mut Conn, guild: &GuildRef) -> Result<Guild, Stop> {

@@ -2,7 +2,7 @@
 
 use super::error::{DeskError, Stop};
 use super::tell::Entry;
-use super::{Desk, guild, rows};
+use super::{Desk, guild, held, rows};
 use crate::who::{Actor, GuildRef};
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_events::CorrelationId;
@@ -80,8 +80,7 @@ impl Desk {
 
     async fn raise(&self, tx: &mut Tx, ask: &ModeAsk) -> Result<bool, Stop> {
         let now = self.clock.now();
-        let guild = guild(tx, &ask.guild).await?;
-        tx.hold_cases(guild.id).await?;
+        let guild = held(tx, &ask.guild).await?;
         let ends_at = ask.lasts.and_then(|lasts| now.checked_add_signed(lasts));
         let by = rows::name(tx, self, &ask.by, now).await?;
         let raised = GuildMode {
@@ -128,8 +127,7 @@ impl Desk {
     pub async fn end_mode(&self, ask: &EndModeAsk) -> Result<bool, DeskError> {
         Ok(in_tx!(self.store, |tx| {
             let now = self.clock.now();
-            let guild = guild(tx, &ask.guild).await?;
-            tx.hold_cases(guild.id).await?;
+            let guild = held(tx, &ask.guild).await?;
             let stands = tx.guild_mode(guild.id).await?;
             if !stands.is_some_and(|stands| stands.mode == ask.mode && !is_over(&stands, now)) {
                 return Ok(false);

@@ -3,9 +3,9 @@
 use super::error::{DeskError, Refused, Stop};
 use super::rows::{self, Kept, Name};
 use super::tell::Entry;
-use super::{Desk, guild};
+use super::{Desk, held};
 use crate::case::{Case, CaseState, MoveError, fail};
-use crate::who::{Actor, CaseNumber, GuildRef};
+use crate::who::{CaseNumber, GuildRef};
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_events::{
     CorrelationId, EventId, ModerationLog, NotificationId, NotificationKind, NotificationLevel, Origin,
@@ -56,8 +56,7 @@ impl Desk {
         };
         let number = CaseNumber(log.case_number);
         let answered = in_tx!(self.store, |tx| {
-            let guild = guild(tx, &of).await?;
-            tx.hold_cases(guild.id).await?;
+            let guild = held(tx, &of).await?;
             let kept = rows::find(tx, &of, &guild, number).await?;
             let kept = kept.ok_or_else(|| Refused::UnknownCase(of.clone(), number))?;
             let now = self.clock.now();
@@ -235,17 +234,3 @@ async fn call(tx: &mut Tx, guild: &Guild, kept: &Kept, error: &str, now: DateTim
 
 /// As rows name us.
 const SYSTEM: &str = "system";
-
-// === impl Name ===
-
-impl Name {
-    /// The name of what we do by ourselves.
-    pub(super) fn system() -> Self {
-        Self {
-            kind: lockdown_store::audit::ActorKind::System,
-            text: Actor::System.to_string(),
-            identity: None,
-            native: None,
-        }
-    }
-}

@@ -2,7 +2,7 @@
 
 use super::error::{DeskError, Stop};
 use super::tell::Entry;
-use super::{Desk, guild, rows, rules};
+use super::{Desk, guild, held, rows, rules};
 use crate::who::{Actor, GuildRef};
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_events::CorrelationId;
@@ -49,8 +49,7 @@ impl Desk {
     /// Pauses a rule and tells every worker; `false` when it is paused already.
     pub async fn pause_rule(&self, ask: &PauseAsk) -> Result<bool, DeskError> {
         let paused = in_tx!(self.store, |tx| {
-            let guild = guild(tx, &ask.guild).await?;
-            tx.hold_cases(guild.id).await?;
+            let guild = held(tx, &ask.guild).await?;
             let now = self.clock.now();
             let pause = RulePause {
                 guild_id: guild.id,
@@ -88,8 +87,7 @@ impl Desk {
     /// Has a paused rule act again before its time, and tells every worker; `false` when it is not paused.
     pub async fn resume_rule(&self, ask: &ResumeAsk) -> Result<bool, DeskError> {
         Ok(in_tx!(self.store, |tx| {
-            let guild = guild(tx, &ask.guild).await?;
-            tx.hold_cases(guild.id).await?;
+            let guild = held(tx, &ask.guild).await?;
             let now = self.clock.now();
             let paused = paused(tx, &guild, now).await?;
             let Some(pause) = paused.into_iter().find(|pause| pause.rule == ask.rule) else {

@@ -198,7 +198,7 @@ impl Desk {
                 return Ok(Some(!revoked));
             };
             let rows = conn
-                .standing_cases(guild.id, kept.row.subject_id, case.at)
+                .standing_cases(guild.id, kept.row.subject_id, case.at, None)
                 .await?;
             let others = rows::kept(conn, of, rows).await?;
             let standing = Standing::of(others.iter().map(|kept| &kept.case))?;

@@ -4,7 +4,7 @@ use super::error::{DeskError, Refused, Stop};
 use super::facts::{Facts, doer};
 use super::rows::{self, Kept, Name};
 use super::tell::Entry;
-use super::{Desk, guild};
+use super::{Desk, guild, held};
 use crate::authority::Right;
 use crate::reason::Reason;
 use crate::who::{Actor, CaseNumber, GuildRef};
@@ -37,8 +37,7 @@ impl Desk {
             .authorize(Right::EditOthers, ask.case)
             .map_err(Refused::from)?;
         let reviewed = in_tx!(self.store, |tx| {
-            let guild = guild(tx, &ask.guild).await?;
-            tx.hold_cases(guild.id).await?;
+            let guild = held(tx, &ask.guild).await?;
             let kept = rows::find(tx, &ask.guild, &guild, ask.case).await?;
             let kept = kept.ok_or_else(|| Refused::UnknownCase(ask.guild.clone(), ask.case))?;
             let now = self.clock.now();

@@ -90,6 +90,31 @@ pub(super) fn identity(text: &str) -> Option<IdentityId> {
     text.parse().ok().map(IdentityId)
 }
 
+// === impl Name ===
+
+impl Name {
+    /// Of an actor, with the row of one who is a person.
+    pub(super) fn of(by: &Actor, identity: Option<IdentityId>) -> Self {
+        let kind = match by {
+            Actor::Person(_) => ActorKind::Person,
+            Actor::Rule(_) => ActorKind::Rule,
+            Actor::Token(_) => ActorKind::Token,
+            Actor::System => ActorKind::System,
+        };
+        Self {
+            kind,
+            text: identity.map_or_else(|| by.to_string(), |id| id.to_string()),
+            identity,
+            native: by.person().map(|person| person.id.clone()),
+        }
+    }
+
+    /// Of what we do by ourselves.
+    pub(super) fn system() -> Self {
+        Self::of(&Actor::System, None)
+    }
+}
+
 // === impl Kept ===
 
 impl Kept {
@@ -285,21 +310,27 @@ pub(super) async fn find(
     Ok(kept(conn, guild, found.into_iter().collect()).await?.pop())
 }
 
-/// How a person stands, with the cases that say so.
+/// How a person stands, with the cases that say so; or the case that the wish became when it was asked with this key before.
 pub(super) async fn standing(
     conn: &mut Conn,
     guild: &Guild,
     subject: IdentityId,
     wish: &Wish,
-) -> Result<(Standing, Vec<Kept>), Stop> {
-    let mut rows = conn.standing_cases(guild.id, subject, wish.at).await?;
+    key: Option<&str>,
+) -> Result<Result<(Standing, Vec<Kept>), Case>, Stop> {
+    let mut rows = conn.standing_cases(guild.id, subject, wish.at, key).await?;
+    let asked = |row: &cases::Case| key.is_some() && row.idempotency_key.as_deref() == key;
+    if let Some(place) = rows.iter().position(asked) {
+        let before = kept(conn, &wish.guild, vec![rows.swap_remove(place)]).await?;
+        return Ok(Err(before.into_iter().next().expect("a row is a case").case));
+    }
     if Profile::of(wish.action).effect == Effect::Discounts {
         let asked = wish.case.map(|case| case.0);
         rows.extend(conn.warnings(guild.id, subject, asked).await?);
     }
     let kept = kept(conn, &wish.guild, rows).await?;
     let standing = Standing::of(kept.iter().map(|kept| &kept.case))?;
-    Ok((standing, kept))
+    Ok(Ok((standing, kept)))
 }
 
 /// The row of a person, which is made when they were never seen. Somebody seen long ago is not written to: the guild is
@@ -332,19 +363,11 @@ pub(super) async fn name(
     by: &Actor,
     at: DateTime<Utc>,
 ) -> Result<Name, StoreError> {
-    let (kind, identity) = match by {
-        Actor::Person(who) => (ActorKind::Person, Some(seen(tx, desk, who, at).await?)),
-        Actor::Rule(_) => (ActorKind::Rule, None),
-        Actor::Token(_) => (ActorKind::Token, None),
-        Actor::System => (ActorKind::System, None),
+    let identity = match by.person() {
+        Some(who) => Some(seen(tx, desk, who, at).await?),
+        None => None,
     };
-    let text = identity.map_or_else(|| by.to_string(), |id| id.to_string());
-    Ok(Name {
-        kind,
-        text,
-        identity,
-        native: by.person().map(|person| person.id.clone()),
-    })
+    Ok(Name::of(by, identity))
 }
 
 /// When somebody has to look at a sanction: its end, or the renewal of what the platform cannot keep so long.
@@ -412,5 +435,5 @@ pub(super) async fn save(
         ended_by,
         error,
     };
-    tx.follow_case(kept.case.id, &followed).await.map(drop)
+    tx.follow_case(kept.case.id, &followed).await
 }

@@ -5,7 +5,7 @@
 use super::error::{DeskError, Refused, Stop};
 use super::rows::{self, People};
 use super::tell::Entry;
-use super::{Desk, guild};
+use super::{Desk, guild, held};
 use crate::hands::{PausedRule, RulesTold};
 use crate::who::{Actor, GuildRef};
 use chrono::{DateTime, Utc};
@@ -239,9 +239,8 @@ impl Desk {
         restores: Option<u64>,
     ) -> Result<Ruled, Stop> {
         let now = self.clock.now();
-        let guild = guild(tx, &ask.guild).await?;
         // The policy is this guild's alone, so its lock is that of the policy.
-        tx.hold_cases(guild.id).await?;
+        let guild = held(tx, &ask.guild).await?;
         let policy = self.policy(tx, &guild, now).await?;
         let head = policy.head_version;
         if !ask.seen.holds(head) {

@@ -4,7 +4,7 @@ use super::error::{DeskError, Refused, Stop};
 use super::rows;
 use super::rules::Seen;
 use super::tell::Entry;
-use super::{Desk, guild};
+use super::{Desk, guild, held};
 use crate::settings::Settings;
 use crate::who::{Actor, GuildRef};
 use lockdown_events::{CorrelationId, Event, GuildConfig, GuildEvent};
@@ -48,8 +48,7 @@ impl Desk {
 
     async fn choose(&self, tx: &mut Tx, ask: &SettingsAsk, chosen: &Settings) -> Result<u64, Stop> {
         let now = self.clock.now();
-        let guild = guild(tx, &ask.guild).await?;
-        tx.hold_cases(guild.id).await?;
+        let guild = held(tx, &ask.guild).await?;
         let unknown = || Refused::UnknownGuild(ask.guild.clone());
         let kept = tx.guild_settings(guild.id).await?.ok_or_else(unknown)?;
         let current = kept.config_version;

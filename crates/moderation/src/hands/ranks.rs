@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use lockdown_bus::{Answering, Asked, Bus};
 use lockdown_events::{GuildId, RanksRequest, RequestError, RoleId, UserId};
-use lockdown_runtime::{Clock, chain};
-use lockdown_store::roles::Holder;
+use lockdown_runtime::chain;
+use lockdown_store::roles::{Given, OnePerson};
 use lockdown_store::{Store, StoreError, in_read};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -58,7 +58,13 @@ enum Place {
 pub struct AskedRanks {
     bus: Bus,
     store: Store,
-    clock: Clock,
+}
+
+/// What was given in a guild, and to whom of those who are asked about, in their order.
+#[derive(Default)]
+struct Ours {
+    given: Given,
+    people: Vec<OnePerson>,
 }
 
 /// Answers for this platform until it is stopped.
@@ -163,8 +169,8 @@ impl From<&Place> for Rank {
 // === impl AskedRanks ===
 
 impl AskedRanks {
-    pub fn new(bus: Bus, store: Store, clock: Clock) -> Self {
-        Self { bus, store, clock }
+    pub fn new(bus: Bus, store: Store) -> Self {
+        Self { bus, store }
     }
 
     async fn ask(&self, guild: &GuildRef, people: &[&UserRef]) -> Option<Told> {
@@ -198,37 +204,33 @@ impl AskedRanks {
         }
     }
 
-    /// What a person's roles of ours let them do there.
-    async fn grant(
-        &self,
-        guild: &GuildRef,
-        who: &UserRef,
-        roles: &[RoleId],
-    ) -> Result<Option<Grant>, StoreError> {
-        let roles: Vec<String> = roles.iter().map(|role| role.as_str().to_owned()).collect();
-        let now = self.clock.now();
-        let held = in_read!(self.store, |conn| {
-            let Some(guild) = conn.guild(guild.platform, &guild.id).await? else {
-                return Ok(None);
+    /// What our roles let these people do there, whichever roles they have on the platform.
+    async fn ours(&self, guild: &GuildRef, people: &[&UserRef]) -> Result<Ours, StoreError> {
+        in_read!(self.store, |conn| {
+            let mut ours = Ours {
+                given: conn.given_in(guild.platform, &guild.id).await?,
+                people: Vec::new(),
             };
-            let Some(identity) = conn.identity(who.platform, &who.id).await? else {
-                return Ok(None);
-            };
-            let holder = Holder::Identity(identity.id, &roles);
-            Ok::<_, StoreError>(Some(conn.permissions(guild.id, holder, now).await?))
-        })?;
-        Ok(held.and_then(|held| {
-            let rights = Rights::named(held.words.iter().map(String::as_str));
-            let position = u32::try_from(held.position).unwrap_or(u32::MAX);
-            (position > 0 || !rights.is_empty()).then_some(Grant { position, rights })
-        }))
-    }
-
-    async fn grant_or_none(&self, guild: &GuildRef, who: &UserRef, roles: &[RoleId]) -> Option<Grant> {
-        self.grant(guild, who, roles).await.unwrap_or_else(|error| {
-            tracing::warn!("Could not read somebody's roles: {}", chain(&error));
-            None
+            if !ours.given.is_empty() {
+                for who in people {
+                    ours.people.push(conn.one_person(who.platform, &who.id).await?);
+                }
+            }
+            Ok::<_, StoreError>(ours)
         })
+    }
+}
+
+// === impl Ours ===
+
+impl Ours {
+    fn grant(&self, place: usize, roles: &[RoleId]) -> Option<Grant> {
+        let held = self
+            .given
+            .to(self.people.get(place)?, roles.iter().map(RoleId::as_str));
+        let rights = Rights::named(held.words.iter().map(String::as_str));
+        let position = u32::try_from(held.position).unwrap_or(u32::MAX);
+        (position > 0 || !rights.is_empty()).then_some(Grant { position, rights })
     }
 }
 
@@ -237,30 +239,19 @@ impl Facts for AskedRanks {
     async fn ranks(&self, guild: &GuildRef, doer: &Actor, subject: &UserRef) -> Ranks {
         let person = doer.person();
         let asked: Vec<&UserRef> = std::iter::once(subject).chain(person).collect();
-        // Somebody with no role on the platform is looked up meanwhile: where there are none, nothing is waited for twice.
-        let nothing = async |who| match who {
-            Some(who) => self.grant_or_none(guild, who, &[]).await,
-            None => None,
-        };
-        let (told, without, doer_without) =
-            futures_util::join!(self.ask(guild, &asked), nothing(Some(subject)), nothing(person));
-        let mut stand = told.iter().flat_map(|told| &told.people);
-        let (of_subject, of_doer) = (stand.next(), stand.next());
-        let roles = |of: Option<&Standing>| of.map_or_else(Vec::new, |of| of.roles.clone());
+        let (told, ours) = futures_util::join!(self.ask(guild, &asked), self.ours(guild, &asked));
+        let ours = ours.unwrap_or_else(|error| {
+            tracing::warn!("Could not read who has roles of ours: {}", chain(&error));
+            Ours::default()
+        });
+        let stands = |place: usize| told.as_ref().and_then(|told| told.people.get(place));
         let rank = |of: Option<&Standing>| of.map_or(Rank::Unknown, |of| Rank::from(&of.place));
-        let with = async |who, roles: Vec<RoleId>, without| match who {
-            Some(who) if !roles.is_empty() => self.grant_or_none(guild, who, &roles).await,
-            _ => without,
-        };
-        let (subject_grant, doer_grant) = futures_util::join!(
-            with(Some(subject), roles(of_subject), without),
-            with(person, roles(of_doer), doer_without)
-        );
+        let grant = |place| ours.grant(place, stands(place).map_or(&[], |of| &of.roles));
         Ranks {
-            doer: rank(of_doer),
-            doer_grant,
-            subject: rank(of_subject),
-            subject_grant,
+            doer: rank(stands(1)),
+            doer_grant: grant(1),
+            subject: rank(stands(0)),
+            subject_grant: grant(0),
             bot: told
                 .as_ref()
                 .map(|told| UserRef::new(guild.platform, told.bot.user_id.clone())),

@@ -11,6 +11,7 @@ use lockdown_moderation::{
 };
 use lockdown_store::cases::{CaseQuery, Lift};
 use lockdown_store::in_read;
+use lockdown_store::people::IdentityId;
 use lockdown_store::sanctions::SanctionKind;
 
 const LIVES: u64 = 20;
@@ -172,15 +173,13 @@ impl Life {
         let Some(ask) = self.rng.choice(&self.asks).cloned() else {
             return;
         };
-        let is_case = {
-            let row = in_read!(self.town.store, |conn| {
-                conn.case_by_idempotency_key(self.town.key, ask.key.as_deref().unwrap())
-                    .await
-            });
-            row.unwrap()
-        };
+        let nobody = IdentityId(self.town.ids.next());
+        let found = in_read!(self.town.store, |conn| {
+            conn.standing_cases(self.town.key, nobody, self.town.now(), ask.key.as_deref())
+                .await
+        });
         // What became no case may become one by now; that is a wish like any other.
-        if let Some(row) = is_case {
+        if let Some(row) = found.unwrap().pop() {
             let acted = self.act(&ask).await.unwrap();
             assert!(matches!(acted, Acted::Again(case) if case.number.0 == row.number));
         }

@@ -72,10 +72,10 @@ impl Conn {
         filter.on(self)
     }
 
-    /// Lets what was written reach the engine; says how many rows the last statement changed.
-    pub(super) async fn flush(&mut self) -> Result<u64, StoreError> {
+    /// Lets what was written reach the engine.
+    pub(super) async fn flush(&mut self) -> Result<(), StoreError> {
         if self.pending.is_empty() {
-            return Ok(0);
+            return Ok(());
         }
         let next = Together::new(self.is_postgres());
         let together = std::mem::replace(&mut self.pending, next);
@@ -151,7 +151,7 @@ impl Tx {
         (*held == guild).then_some(head)
     }
 
-    /// A statement that is not asked about, or that is run with all that waits before it.
+    /// A statement that is not asked about.
     pub(crate) async fn write(&mut self, sql: &'static Sql) -> Result<Write<'_>, StoreError> {
         if self.conn.pending.has(sql) {
             self.conn.flush().await?;

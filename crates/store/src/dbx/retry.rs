@@ -46,9 +46,9 @@ impl Attempts {
 ///
 /// ```ignore
 /// let case = in_tx!(store, |tx| {
-///     let number = tx.next_case_number(guild).await?;
-///     tx.insert_case(&new.numbered(number)).await?;
-///     Ok::<_, StoreError>(number)
+///     let identity = tx.see(&seen, new).await?;
+///     tx.link_identity(account, identity.id, now).await?;
+///     Ok::<_, StoreError>(identity)
 /// })?;
 /// ```
 ///

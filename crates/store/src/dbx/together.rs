@@ -68,8 +68,7 @@ impl Together {
         });
     }
 
-    /// Runs it all; says how many rows the last statement changed.
-    pub(super) async fn run(self, conn: &mut Conn) -> Result<u64, StoreError> {
+    pub(super) async fn run(self, conn: &mut Conn) -> Result<(), StoreError> {
         let Self {
             mut parts,
             args,
@@ -82,7 +81,7 @@ impl Together {
             ..
         }) = parts.pop()
         else {
-            return Ok(0);
+            return Ok(());
         };
         if let Some(error) = fault {
             return Err(StoreError::Statement {
@@ -95,18 +94,15 @@ impl Together {
             match (conn.raw()?, args) {
                 (Raw::Postgres(conn), Args::Postgres(args)) => {
                     let query = sqlx::query_with(trusted(with(&parts, last)), args);
-                    Ok(query.execute(conn).await?.rows_affected())
+                    query.execute(conn).await.map(drop)
                 }
                 (Raw::Sqlite(conn), Args::Sqlite(args)) => {
                     let mut texts: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
                     texts.push(&last);
                     let query = sqlx::query_with(trusted(texts.join("; ")), args);
                     let mut each = conn.execute_many(query);
-                    let mut changed = 0;
-                    while let Some(done) = each.try_next().await? {
-                        changed = done.rows_affected();
-                    }
-                    Ok(changed)
+                    while each.try_next().await?.is_some() {}
+                    Ok(())
                 }
                 _ => unreachable!("the arguments were made for this connection"),
             }
@@ -152,11 +148,6 @@ impl<'c> Write<'c> {
             together.fault.get_or_insert(error);
         }
         self
-    }
-
-    /// Runs it with all that waits; says how many rows it changed.
-    pub(crate) async fn execute(self) -> Result<u64, StoreError> {
-        self.conn.flush().await
     }
 }
 

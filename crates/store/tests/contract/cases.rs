@@ -4,6 +4,7 @@ use crate::fixture::Fixture;
 use chrono::TimeDelta;
 use lockdown_events::Action;
 use lockdown_store::cases::{CaseEventKind, CaseQuery, CaseState};
+use lockdown_store::guilds::Parties;
 use lockdown_store::{StoreError, in_read, in_tx};
 use serde_json::json;
 use std::sync::Arc;
@@ -46,7 +47,8 @@ pub(crate) async fn numbers_count_up_under_many_writers(fixture: Fixture) {
 pub(crate) async fn a_number_that_was_rolled_back_is_used_next(fixture: Fixture) {
     for _ in 0..3 {
         let mut tx = fixture.store.begin().await.unwrap();
-        assert_eq!(tx.next_case_number(fixture.guild).await.unwrap(), Some(1));
+        let next = tx.next_case(fixture.guild, Parties::default()).await.unwrap();
+        assert_eq!(next.unwrap().number, 1);
         tx.rollback().await;
     }
     assert_eq!(fixture.record(fixture.case(0)).await.number, 1);
@@ -57,8 +59,10 @@ pub(crate) async fn guilds_count_for_themselves(mut fixture: Fixture) {
     fixture.guild = fixture.add_guild("200").await.id;
     assert_eq!(fixture.record(fixture.case(0)).await.number, 1);
     let unknown = lockdown_store::guilds::GuildKey(fixture.ids.next());
-    let number = in_tx!(fixture.store, |tx| { tx.next_case_number(unknown).await });
-    assert_eq!(number.unwrap(), None);
+    let next = in_tx!(fixture.store, |tx| {
+        tx.next_case(unknown, Parties::default()).await
+    });
+    assert_eq!(next.unwrap(), None);
 }
 
 pub(crate) async fn pages_have_no_gaps_and_no_doubles(fixture: Fixture) {
@@ -204,9 +208,11 @@ pub(crate) async fn the_same_question_twice_is_one_case(fixture: Fixture) {
     let second = in_tx!(fixture.store, |tx| { fixture.write_case(tx, case.clone()).await });
     assert!(matches!(second, Err(StoreError::Duplicate { .. })), "{second:?}");
     let found = in_read!(fixture.store, |conn| {
-        conn.case_by_idempotency_key(fixture.guild, "key-1").await
+        // Whoever it is about, and however others stand.
+        conn.standing_cases(fixture.guild, fixture.alice, fixture.now(), Some("key-1"))
+            .await
     });
-    assert_eq!(found.unwrap(), Some(first));
+    assert_eq!(found.unwrap(), [first]);
     // Without a key nothing is the same.
     fixture.record_many(2).await;
     assert_eq!(fixture.count("cases").await, 3);

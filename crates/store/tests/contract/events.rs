@@ -3,7 +3,7 @@
 use crate::fixture::Fixture;
 use chrono::TimeDelta;
 use lockdown_events::{Envelope, Event, EventId, ModerationEvent};
-use lockdown_store::guilds::GuildKey;
+use lockdown_store::guilds::{GuildKey, Parties};
 use lockdown_store::outbox::{Publish, Relay, Unpublished, lane};
 use lockdown_store::{StoreError, in_read, in_tx};
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,7 +86,8 @@ pub(crate) async fn events_go_out_in_order_by_many_relays(mut fixture: Fixture) 
             let case = fixture.case(0);
             let event = in_tx!(fixture.store, |tx| {
                 let mut case = case.clone();
-                case.number = tx.next_case_number(case.guild_id).await?.unwrap();
+                let next = tx.next_case(case.guild_id, Parties::default()).await?;
+                case.number = next.unwrap().number;
                 let event = fixture.event(&case);
                 tx.publish(case.guild_id, &event, fixture.now()).await?;
                 Ok::<_, StoreError>(event)

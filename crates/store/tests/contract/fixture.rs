@@ -7,9 +7,9 @@ use lockdown_events::{
 };
 use lockdown_runtime::{Clock, Ids, MockClock};
 use lockdown_store::audit::{ActorKind, NewEntry, Personal};
-use lockdown_store::cases::{Case, CaseEventKind, CaseState, Fate};
+use lockdown_store::cases::{Case, CaseState, Fate};
 use lockdown_store::dbx::Json;
-use lockdown_store::guilds::{Community, CommunityId, Guild, GuildKey};
+use lockdown_store::guilds::{Community, CommunityId, Guild, GuildKey, Parties};
 use lockdown_store::people::{Identity, IdentityId, PersonId, Seen};
 use lockdown_store::sanctions::{Sanction, SanctionId, SanctionKind, SanctionState};
 use lockdown_store::{PostgresOptions, Store, StoreError, Tx, in_tx};
@@ -208,16 +208,11 @@ impl Fixture {
 
     /// A case as the use cases make one: numbered, with its history, audit entry and event.
     pub(crate) async fn write_case(&self, tx: &mut Tx, mut case: Case) -> Result<Case, StoreError> {
-        case.number = tx.next_case_number(case.guild_id).await?.unwrap();
+        let next = tx.next_case(case.guild_id, Parties::default()).await?;
+        case.number = next.unwrap().number;
         tx.insert_case(&case).await?;
-        tx.add_case_event(
-            case.id,
-            case.created_at,
-            "system",
-            CaseEventKind::Opened,
-            json!({}),
-        )
-        .await?;
+        tx.begin_case_history(case.id, case.created_at, "system", json!({}))
+            .await?;
         tx.append_audit(&NewEntry {
             guild: case.guild_id,
             at: case.created_at,

@@ -12,12 +12,17 @@ const LEASE: TimeDelta = TimeDelta::seconds(30);
 /// Adds a sanction with its case, unless the person has one.
 async fn sanction(fixture: &Fixture, lasts: Option<TimeDelta>) -> Option<Sanction> {
     let end = lasts.map(|lasts| fixture.now() + lasts);
-    in_tx!(fixture.store, |tx| {
+    let added = in_tx!(fixture.store, |tx| {
         let case = fixture.write_case(tx, fixture.case(0)).await?;
         let sanction = fixture.sanction(&case, end);
-        Ok::<_, StoreError>(tx.insert_sanction(&sanction).await?.then_some(sanction))
-    })
-    .unwrap()
+        tx.insert_sanction(&sanction).await?;
+        Ok::<_, StoreError>(sanction)
+    });
+    match added {
+        Ok(sanction) => Some(sanction),
+        Err(StoreError::Duplicate { .. }) => None,
+        Err(error) => panic!("{error:?}"),
+    }
 }
 
 async fn live(fixture: &Fixture) -> Option<Sanction> {

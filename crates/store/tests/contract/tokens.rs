@@ -1,11 +1,11 @@
 //! What programs sign in with.
 
-use crate::access::{add_role, give, may, permissions};
+use crate::access::{add_role, give, permissions};
 use crate::fixture::Fixture;
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_store::dbx::Json;
-use lockdown_store::guilds::CommunityId;
-use lockdown_store::roles::{Holder, Permissions, Subject};
+use lockdown_store::guilds::{CommunityId, GuildKey};
+use lockdown_store::roles::{Permissions, Subject};
 use lockdown_store::tokens::{ApiToken, TokenId, TokenState};
 use lockdown_store::{Bearer, in_read, in_tx};
 use std::collections::BTreeSet;
@@ -38,6 +38,13 @@ async fn add(fixture: &Fixture, name: &str, community: Option<CommunityId>) -> (
     let (token, secret) = token(fixture, name, community, Some(fixture.now() + HOUR));
     assert!(in_tx!(fixture.store, |tx| { tx.insert_token(&token, &secret).await }).unwrap());
     (token, secret)
+}
+
+async fn token_may(fixture: &Fixture, guild: GuildKey, token: TokenId) -> Permissions {
+    in_read!(fixture.store, |conn| {
+        conn.token_permissions(guild, token, fixture.now()).await
+    })
+    .unwrap()
 }
 
 async fn opens(fixture: &Fixture, secret: &Bearer) -> Option<ApiToken> {
@@ -166,15 +173,15 @@ pub(crate) async fn a_token_does_what_it_was_given_where_it_belongs(fixture: Fix
         (&whole, there, &mine),
         (&whole, elsewhere.id, &scopes),
     ] {
-        let found = may(&fixture, guild, Holder::Token(token.id)).await;
+        let found = token_may(&fixture, guild, token.id).await;
         assert_eq!(&found, expected, "{} in {guild}", token.name);
     }
     revoke(&fixture, local.id).await;
-    assert_eq!(may(&fixture, there, Holder::Token(local.id)).await, none);
+    assert_eq!(token_may(&fixture, there, local.id).await, none);
     fixture.time.advance(HOUR);
-    assert_eq!(may(&fixture, there, Holder::Token(whole.id)).await, none);
-    let unknown = Holder::Token(TokenId(fixture.ids.next()));
-    assert_eq!(may(&fixture, there, unknown).await, none);
+    assert_eq!(token_may(&fixture, there, whole.id).await, none);
+    let unknown = TokenId(fixture.ids.next());
+    assert_eq!(token_may(&fixture, there, unknown).await, none);
 }
 
 pub(crate) async fn tokens_are_listed_page_by_page(fixture: Fixture) {

@@ -3,6 +3,7 @@
 use crate::fixture::Fixture;
 use chrono::{DateTime, Utc};
 use lockdown_store::dbx::Json;
+use lockdown_store::guilds::Parties;
 use lockdown_store::{StoreError, in_read, in_tx};
 use serde_json::json;
 use std::time::Duration;
@@ -29,7 +30,7 @@ async fn is_empty(fixture: &Fixture) {
 pub(crate) async fn what_was_rolled_back_leaves_no_trace(fixture: Fixture) {
     let mut tx = fixture.store.begin().await.unwrap();
     let case = fixture.write_case(&mut tx, fixture.case(0)).await.unwrap();
-    assert!(tx.insert_sanction(&fixture.sanction(&case, None)).await.unwrap());
+    tx.insert_sanction(&fixture.sanction(&case, None)).await.unwrap();
     tx.rollback().await;
     is_empty(&fixture).await;
     assert_eq!(fixture.record(fixture.case(0)).await.number, 1);
@@ -106,7 +107,8 @@ pub(crate) async fn a_transaction_can_be_spawned(fixture: Fixture) {
     let number = tokio::spawn(async move {
         in_tx!(store, |tx| {
             let mut case = case.clone();
-            case.number = tx.next_case_number(guild).await?.unwrap();
+            let next = tx.next_case(guild, Parties::default()).await?;
+            case.number = next.unwrap().number;
             tx.insert_case(&case).await?;
             Ok::<_, StoreError>(case.number)
         })

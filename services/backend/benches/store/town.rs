@@ -7,9 +7,9 @@ use lockdown_events::{
 };
 use lockdown_runtime::{Clock, Ids};
 use lockdown_store::audit::{ActorKind, NewEntry, Personal};
-use lockdown_store::cases::{Case, CaseEventKind, CaseState, Fate};
+use lockdown_store::cases::{Case, CaseState, Fate};
 use lockdown_store::dbx::Json;
-use lockdown_store::guilds::GuildKey;
+use lockdown_store::guilds::{GuildKey, Parties};
 use lockdown_store::people::IdentityId;
 use lockdown_store::sanctions::{Sanction, SanctionId, SanctionKind, SanctionState};
 use lockdown_store::{Store, StoreError, Tx, in_tx};
@@ -60,10 +60,8 @@ impl Town {
         let key = GuildKey(million::id(Kind::Guild, guild));
         // Each community has moderators of its own.
         let moderator = IdentityId(million::id(Kind::Identity, million::BANNED + guild));
-        let number = tx
-            .next_case_number(key)
-            .await?
-            .ok_or(StoreError::Missing { statement: "guild" })?;
+        let next = tx.next_case(key, Parties::default()).await?;
+        let number = next.ok_or(StoreError::Missing { statement: "guild" })?.number;
         let case = Case {
             id: CaseId(self.ids.next()),
             guild_id: key,
@@ -90,8 +88,7 @@ impl Town {
         };
         tx.insert_case(&case).await?;
         let actor = moderator.to_string();
-        tx.add_case_event(case.id, now, &actor, CaseEventKind::Opened, json!({}))
-            .await?;
+        tx.begin_case_history(case.id, now, &actor, json!({})).await?;
         let sanction = Sanction {
             id: SanctionId(self.ids.next()),
             case_id: case.id,
@@ -108,8 +105,7 @@ impl Town {
             ended_at: None,
             ended_by: None,
         };
-        let new = tx.insert_sanction(&sanction).await?;
-        assert!(new, "nobody is banned twice here");
+        tx.insert_sanction(&sanction).await?;
         tx.append_audit(&NewEntry {
             guild: key,
             at: now,

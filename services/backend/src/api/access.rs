@@ -14,7 +14,6 @@ use lockdown_runtime::Secret;
 use lockdown_store::audit::ActorKind;
 use lockdown_store::guilds::{CommunityId, Guild};
 use lockdown_store::hooks::Hook;
-use lockdown_store::roles::Holder;
 use lockdown_store::tokens::ApiToken;
 use lockdown_store::{Bearer, Store, StoreError, in_read, in_tx};
 use sha2::{Digest as _, Sha256};
@@ -435,7 +434,7 @@ impl Caller {
             Self::Token(token) => token,
         };
         let held = in_read!(store, |conn| {
-            conn.permissions(guild.id, Holder::Token(token.id), now).await
+            conn.token_permissions(guild.id, token.id, now).await
         })?;
         let position = u32::try_from(held.position).unwrap_or(u32::MAX);
         // A role of one community cannot make somebody the operator of all.

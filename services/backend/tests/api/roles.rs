@@ -4,8 +4,8 @@ use crate::browser::Browser;
 use crate::house::{HERE, House, ROLES, say};
 use lockdown_events::{GuildId, Platform, UserId};
 use lockdown_store::dbx::Json;
-use lockdown_store::roles::{Holder, Role, RoleId, Subject};
-use lockdown_store::{in_read, in_tx};
+use lockdown_store::roles::{Role, RoleId, Subject};
+use lockdown_store::{StoreError, in_read, in_tx};
 use reqwest::Method;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -308,12 +308,10 @@ pub(crate) async fn a_role_is_given_and_taken_back(house: House) {
     // They may what it holds, with their identity and only here.
     let permissions = async |guild: &str| {
         let (guild, user) = (GuildId::new(guild).unwrap(), UserId::new("777").unwrap());
-        let now = house.ctx.clock.now();
         let found = in_read!(house.store, |conn| {
-            let guild = conn.guild(Platform::Discord, &guild).await?.unwrap();
-            let of = conn.identity(Platform::Discord, &user).await?.unwrap();
-            conn.permissions(guild.id, Holder::Identity(of.id, &[]), now)
-                .await
+            let given = conn.given_in(Platform::Discord, &guild).await?;
+            let who = conn.one_person(Platform::Discord, &user).await?;
+            Ok::<_, StoreError>(given.to(&who, std::iter::empty()))
         });
         found.unwrap().words
     };

@@ -27,7 +27,7 @@ crate::house::sizes!(
 
 impl House {
     async fn with(&self, square: &Arc<Square>) {
-        let ranks = AskedRanks::new(self.bus.clone(), self.store.clone(), self.ctx.clock.clone());
+        let ranks = AskedRanks::new(self.bus.clone(), self.store.clone());
         self.decide(ranks).await;
         hands::start(&self.ctx, &self.bus, Arc::clone(square) as _)
             .await

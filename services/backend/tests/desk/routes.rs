@@ -50,7 +50,7 @@ impl House {
 
     async fn staffed(&self) -> Arc<Square> {
         let square = Square::new(&["20", "666"]);
-        let ranks = AskedRanks::new(self.bus.clone(), self.store.clone(), self.ctx.clock.clone());
+        let ranks = AskedRanks::new(self.bus.clone(), self.store.clone());
         self.decide(ranks).await;
         hands::start(&self.ctx, &self.bus, Arc::clone(&square) as _)
             .await

@@ -133,7 +133,7 @@ pub(crate) async fn behind(redis: &str, guilds: &[&str]) -> anyhow::Result<()> {
     for guild in guilds {
         found(&ctx, &store, guild).await?;
     }
-    let facts: Arc<dyn Facts> = Arc::new(AskedRanks::new(bus.clone(), store.clone(), ctx.clock.clone()));
+    let facts: Arc<dyn Facts> = Arc::new(AskedRanks::new(bus.clone(), store.clone()));
     let backend = ctx.service("backend");
     lockdown_backend::decide(&backend, store.clone(), &bus, facts).await?;
     lockdown_backend::relay(&backend, store.clone(), bus.clone());

@@ -46,7 +46,7 @@ pub(crate) async fn whole(url: &str) -> anyhow::Result<()> {
     let ctx = context(url, &folder)?;
     let store = lockdown_store::open(&ctx).await?;
     let bus = lockdown_bus::open(&ctx, Source::Backend).await?;
-    let ranks = Arc::new(AskedRanks::new(bus.clone(), store.clone(), ctx.clock.clone()));
+    let ranks = Arc::new(AskedRanks::new(bus.clone(), store.clone()));
     let backend = ctx.service("backend");
     lockdown_backend::decide(&backend, store.clone(), &bus, ranks).await?;
     lockdown_backend::remember(&backend, store.clone(), &bus).await?;

@@ -94,7 +94,7 @@ impl House {
             },
         );
         let ranks = answering.await.unwrap();
-        let facts = Arc::new(AskedRanks::new(bus.clone(), store.clone(), clock));
+        let facts = Arc::new(AskedRanks::new(bus.clone(), store.clone()));
         let backend = ctx.service("backend");
         lockdown_backend::decide(&backend, store.clone(), &bus, facts.clone())
             .await

@@ -93,7 +93,7 @@ impl Town {
         let ctx = Context::new("lockdown", "1.2.3", config, clock.clone(), ids, Metrics::local());
         let store = lockdown_store::open(&ctx).await.unwrap();
         let bus = lockdown_bus::open(&ctx, Source::Backend).await.unwrap();
-        let ranks = Arc::new(AskedRanks::new(bus.clone(), store.clone(), clock));
+        let ranks = Arc::new(AskedRanks::new(bus.clone(), store.clone()));
         let backend = ctx.service("backend");
         lockdown_backend::decide(&backend, store.clone(), &bus, ranks)
             .await

@@ -27,8 +27,8 @@ use anyhow::Context as _;
 use counting::Counting;
 use lockdown_bus::{Backoff, Bus, ConsumerOptions, GroupName, Handler, HandlerError, Received, Start};
 use lockdown_events::{GuildId, Platform, TraceId};
-use lockdown_moderation::GuildRef;
 use lockdown_moderation::desk::{Desk, DeskError, PauseAsk};
+use lockdown_moderation::{GuildRef, record};
 use lockdown_policy::catalogue::Slot;
 use lockdown_policy::counter::Asked;
 use lockdown_policy::detect::spam::Classifier;
@@ -59,6 +59,7 @@ const OPTIONS: ConsumerOptions = ConsumerOptions {
 };
 
 struct Judging {
+    store: Store,
     rules: Rules,
     people: People,
     counting: Counting,
@@ -73,6 +74,7 @@ struct Judging {
 pub(crate) async fn start(ctx: &Context, store: Store, bus: &Bus) -> anyhow::Result<()> {
     let group = GroupName::new(GROUP).context("the group has no name")?;
     let judging = Arc::new(Judging {
+        store: store.clone(),
         rules: Rules::new(store.clone(), ctx.clock.clone()),
         people: People::new(store.clone(), bus.clone(), ctx.clock.clone()),
         counting: Counting::new(bus.clone()),
@@ -124,9 +126,13 @@ impl Judging {
 
     async fn judge(&self, received: &Received, mut facts: Facts, set: &Set) -> Result<(), HandlerError> {
         let of = (facts.platform, received.event.guild_id());
-        if person::is_asked_by(&set.rules) {
-            let record = self.people.record(of, &facts, &set.rules).await;
-            facts.add_record(&record.map_err(|error| told(&error))?);
+        let guild = GuildRef {
+            platform: facts.platform,
+            id: of.1.clone(),
+        };
+        let known = record(&self.store, &guild, &facts, &set.rules, self.clock.now()).await;
+        if let Some(known) = known.map_err(|error| told(&error))? {
+            facts.add_record(&known);
         }
         let mut judge = Judge::new(Asked::default());
         for rule in set.paused(self.clock.now()) {
