@@ -8,9 +8,10 @@ use crate::escalation::{Due, Ladder, Strike};
 use crate::sanction::{Effect, Profile};
 use crate::who::{Actor, CaseNumber, GuildRef, UserRef};
 use chrono::{DateTime, Utc};
-use lockdown_events::{CorrelationId, Origin};
-use lockdown_store::in_read;
+use lockdown_events::{CorrelationId, EventId, NotificationId, NotificationKind, NotificationLevel, Origin};
+use lockdown_store::notifications::Notification;
 use lockdown_store::points;
+use lockdown_store::{in_read, in_tx};
 use std::collections::BTreeMap;
 
 /// A step that a person stands on.
@@ -66,6 +67,7 @@ impl Desk {
             return Ok(None);
         };
         if due.step.needs_approval {
+            self.propose(of, &due, now).await?;
             return Ok(Some(Escalated { due, acted: None }));
         }
         let ask = Ask {
@@ -91,6 +93,34 @@ impl Desk {
         };
         let acted = Some(self.act(&ask, facts).await?);
         Ok(Some(Escalated { due, acted }))
+    }
+
+    /// Asks those who moderate there for a step that is theirs to do: once, however often it is reached.
+    async fn propose(&self, of: &GuildRef, due: &Due, now: DateTime<Utc>) -> Result<(), DeskError> {
+        let Due { key, points, step } = due;
+        let lasts = step
+            .lasts
+            .map_or_else(String::new, |lasts| format!(" for {lasts}"));
+        Ok(in_tx!(self.store, |tx| {
+            let guild = guild(tx, of).await?;
+            let notification = Notification {
+                id: NotificationId(EventId(guild.id.0).follow_up(&key.to_string()).0),
+                recipient_id: None,
+                guild_id: Some(guild.id),
+                level: NotificationLevel::Warning,
+                kind: NotificationKind::Approval,
+                title: format!("The ladder asks for: {}{lasts}", step.action.as_str()),
+                body: format!(
+                    "By {} somebody has {points} points, which reaches the step of {}. It is not done before a moderator \
+                     does it.",
+                    key.reached_by, step.points
+                ),
+                link: None,
+                at: now,
+            };
+            tx.insert_notification(&notification).await?;
+            Ok::<_, Stop>(())
+        })?)
     }
 
     /// All that is kept against a person, also what counts no more.

@@ -5,7 +5,6 @@ use chrono::TimeDelta;
 use lockdown_events::{Action, Origin, Outcome};
 use lockdown_moderation::{Actor, CaseNumber};
 use lockdown_store::in_read;
-use lockdown_store::notifications::{Mailbox, ReaderId};
 use lockdown_store::sanctions::SanctionKind;
 use std::collections::BTreeSet;
 
@@ -106,17 +105,10 @@ pub(crate) async fn an_expiry_that_fails_is_tried_again_later_and_later(town: To
     }
     assert_eq!(town.states().await, ["applied", "failed", "failed", "failed"]);
     // Whoever moderates is told once.
-    let mailbox = Mailbox {
-        reader: ReaderId(town.ids.next()),
-        identities: Vec::new(),
-        guilds: vec![town.key],
-    };
-    let told = in_read!(town.store, |conn| {
-        conn.notifications(&mailbox, false, None, 10).await
-    })
-    .unwrap();
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(told[0].title, "The end of case 1 could not be carried out");
+    assert_eq!(
+        town.notified().await,
+        ["The end of case 1 could not be carried out"]
+    );
     town.check().await;
 }
 

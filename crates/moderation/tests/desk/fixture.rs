@@ -10,6 +10,7 @@ use lockdown_moderation::{Actor, Case, CaseNumber, Grant, GuildRef, Rank, Right,
 use lockdown_runtime::{Clock, Ids, MockClock};
 use lockdown_store::dbx::Json;
 use lockdown_store::guilds::{Community, CommunityId, Guild, GuildKey};
+use lockdown_store::notifications::{Mailbox, ReaderId};
 use lockdown_store::people::IdentityId;
 use lockdown_store::sanctions::SanctionKind;
 use lockdown_store::{PostgresOptions, Store, StoreError, in_read, in_tx};
@@ -247,6 +248,20 @@ impl Town {
     pub(crate) async fn read(&self, number: u64) -> Record {
         let record = self.desk.case(&self.guild, CaseNumber(number)).await.unwrap();
         record.unwrap_or_else(|| panic!("there is no case {number}"))
+    }
+
+    /// The titles of what those who moderate there were told.
+    pub(crate) async fn notified(&self) -> Vec<String> {
+        let mailbox = Mailbox {
+            reader: ReaderId(self.ids.next()),
+            identities: Vec::new(),
+            guilds: vec![self.key],
+        };
+        let told = in_read!(self.store, |conn| {
+            conn.notifications(&mailbox, false, None, 10).await
+        });
+        let told = told.unwrap().into_iter();
+        told.map(|notification| notification.title).collect()
     }
 
     /// The states of the cases, from the first on.
