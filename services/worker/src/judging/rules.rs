@@ -244,14 +244,27 @@ impl Rules {
     ) -> Result<Sets, StoreError> {
         let now = self.clock.now();
         let last = before.map(|before| before.lessons.clone()).unwrap_or_default();
+        let lists = Arc::clone(&self.lists.lock().unwrap_or_else(PoisonError::into_inner));
+        let known = |policy: &InForce| {
+            let sets = before.map_or(&[][..], |before| &before.sets);
+            sets.iter().find(|set| {
+                (&set.name, set.mode, &set.place) == (&policy.name, policy.mode, &policy.channel_native_id)
+            })
+        };
+        let still = |policy: &InForce| {
+            known(policy).filter(|last| last.sha256 == policy.sha256 && Arc::ptr_eq(&last.lists, &lists))
+        };
         let (found, pauses, mode, lessons) = in_read!(self.store, |conn| {
             let Some(guild) = conn.guild(platform, guild).await? else {
                 return Ok((Vec::new(), Vec::new(), None, Lessons::default()));
             };
             let mut found = Vec::new();
             for policy in conn.policies_in_force(guild.id).await? {
-                let version = conn.policy_version(policy.policy_id, policy.version).await?;
-                found.push((policy, version.map(|version| version.body)));
+                let body = match still(&policy) {
+                    Some(_) => None,
+                    None => conn.policy_version(policy.policy_id, policy.version).await?,
+                };
+                found.push((policy, body.map(|version| version.body)));
             }
             let pauses = conn.paused_rules(guild.id, now).await?;
             // Its end is told by whoever ends it.
@@ -259,24 +272,12 @@ impl Rules {
             let lessons = last.renewed(conn, guild.id).await?;
             Ok::<_, StoreError>((found, pauses, mode, lessons))
         })?;
-        let known = |policy: &InForce| {
-            let sets = before.map_or(&[][..], |before| &before.sets);
-            sets.iter()
-                .find(|set| set.name == policy.name && set.mode == policy.mode)
-        };
-        let lists = Arc::clone(&self.lists.lock().unwrap_or_else(PoisonError::into_inner));
         let mut sets = Vec::with_capacity(found.len());
         for (policy, body) in found {
-            let last = known(&policy);
-            let rules = match (last, body) {
-                (Some(last), _) if last.sha256 == policy.sha256 && Arc::ptr_eq(&last.lists, &lists) => {
-                    Some(Arc::clone(&last.rules))
-                }
-                (_, Some(body)) => compile(&policy.name, &body, &lists, platform, guild),
-                (_, None) => None,
-            };
+            let compiled = body.and_then(|body| compile(&policy.name, &body, &lists, platform, guild));
             // What does not compile never was in force here, or was by an older release: the last good one judges on.
-            let Some(rules) = rules.or_else(|| last.map(|last| Arc::clone(&last.rules))) else {
+            let last = || known(&policy).map(|last| Arc::clone(&last.rules));
+            let Some(rules) = compiled.or_else(last) else {
                 continue;
             };
             let of_this =
