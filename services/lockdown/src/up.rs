@@ -16,12 +16,14 @@ pub(crate) fn run() -> ExitCode {
 
 /// Starts every service, and says where they are.
 pub(crate) async fn up(ctx: Context) -> anyhow::Result<Bus> {
+    // What has begun answers already while the rest does not: it is ready when all of it has.
+    let start = ctx.health.component("start", true);
     let front = lockdown_backend::start(ctx.service("backend")).await?;
     let store = lockdown_store::open(&ctx).await?;
     let bus = lockdown_bus::open(&ctx, Source::Backend).await?;
     let backend = ctx.service("backend");
     lockdown_backend::answer(&backend, &bus).await?;
-    let ranks = AskedRanks::new(bus.clone(), store.clone(), ctx.clock.clone());
+    let ranks = AskedRanks::new(bus.clone(), store.clone());
     let facts: Arc<dyn Facts> = Arc::new(ranks);
     lockdown_backend::decide(&backend, store.clone(), &bus, Arc::clone(&facts)).await?;
     lockdown_backend::remember(&backend, store.clone(), &bus).await?;
@@ -45,6 +47,7 @@ pub(crate) async fn up(ctx: Context) -> anyhow::Result<Bus> {
     if telegram {
         lockdown_telegram_bot::run(ctx.service("telegram-bot"), bus.of(Source::TelegramBot)).await?;
     }
+    start.up();
     // For the person at the terminal; the log, on stderr, is for whoever keeps it.
     println!("LOCKDOWN {} is up: http://{}/", ctx.version(), front.addr);
     if let Some(token) = first_token {

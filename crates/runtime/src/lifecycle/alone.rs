@@ -34,12 +34,16 @@ where
         "a service of a fleet needs the bus"
     );
     Process::service(name, version).requires(required).run(move |ctx| async move {
+        // What has begun answers already while the rest does not: it is ready when all of it has.
+        let start = ctx.health.component("start", true);
         if http == Http::Ops {
             let listener = ops::bind(ctx.config.http.addr).await.context("could not serve health and metrics")?;
             let serving = ops::serve(listener, ctx.health.clone(), ctx.metrics.clone(), ctx.shutdown.clone());
             tracing::info!(addr = %ctx.config.http.addr, "Health and metrics on http://{}", ctx.config.http.addr);
             ctx.tasks.spawn("ops", serving);
         }
-        body(ctx).await
+        body(ctx).await?;
+        start.up();
+        Ok(())
     })
 }

@@ -228,7 +228,8 @@ mod fleet {
             "{detail}"
         );
         server.restart().unwrap();
-        running.ready(200).await;
+        let report = running.ready(200).await;
+        assert_eq!(part(&report, "start")["status"], "up", "{report}");
 
         // Another process asks how it is.
         let clock = Clock::system();
