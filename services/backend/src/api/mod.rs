@@ -20,6 +20,7 @@ mod gate;
 mod guilds;
 mod hooks;
 mod input;
+mod judge;
 mod kept;
 mod knowing;
 mod labels;
@@ -40,6 +41,7 @@ pub(crate) mod roles;
 mod route;
 mod rule_modes;
 mod rules;
+mod said;
 mod sanctions;
 mod sessions;
 mod settings;
@@ -137,6 +139,7 @@ pub(crate) fn routes() -> Vec<Route> {
         rules::routes(),
         rule_modes::routes(),
         replay::routes(),
+        judge::routes(),
         modes::routes(),
         settings::routes(),
         spam::routes(),

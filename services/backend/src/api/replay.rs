@@ -168,14 +168,14 @@ async fn replay(asked: InGuild, tried: Tried) -> Result<Found<Told>, Problem> {
 }
 
 /// What is in force, if it is good still.
-async fn in_force(asked: &InGuild) -> Result<Option<GoodRules>, Problem> {
+pub(super) async fn in_force(asked: &InGuild) -> Result<Option<GoodRules>, Problem> {
     match asked.call.api.desk.rules(&asked.guild_ref(), None).await? {
         None => Ok(None),
         Some(found) => Ok(judged(asked, found.text).await?.ok()),
     }
 }
 
-async fn taught(call: &Call, guild: GuildKey) -> Result<Option<Taught>, Problem> {
+pub(super) async fn taught(call: &Call, guild: GuildKey) -> Result<Option<Taught>, Problem> {
     let kept = in_read!(call.api.store, |conn| {
         match conn.spam_model_version(guild).await? {
             Some(version) => conn.spam_model(guild, version).await,

@@ -3,33 +3,23 @@
 use super::access::Needs;
 use super::input::{Body, Nothing};
 use super::route::{Done, Found, InGuild, Made, Route};
+use super::said::said;
 use super::undo::{UndoneBody, undone};
 use crate::problem::{Code, Problem};
 use axum::http::Method;
-use chrono::{DateTime, TimeDelta, Utc};
-use lockdown_bus::{Glob, Key, Query};
-use lockdown_events::{Envelope, Event, MessageEvent, MessageId};
+use chrono::{DateTime, Utc};
+use lockdown_events::MessageId;
 use lockdown_moderation::desk::{ForgetAsk, Learnt, Lesson, LessonAsk, ReviewAsk};
 use lockdown_moderation::{CaseNumber, Right};
-use lockdown_policy::catalogue::Slot;
 use lockdown_policy::detect::spam::Opinion;
-use lockdown_policy::{EventKind, Facts};
 use lockdown_store::lessons::LessonId;
 use lockdown_store::reviews::Verdict as Review;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::collections::BTreeMap;
 
 /// Bytes of a text: more than either platform lets anybody write.
 const LONGEST: usize = 32_768;
-/// How long before and after a time that is told a message is looked for.
-const AROUND: TimeDelta = TimeDelta::hours(1);
-/// How far back without one.
-const BACK: TimeDelta = TimeDelta::hours(48);
-/// Where more was said than this many pages have, its text has to be sent.
-const PAGES: usize = 60;
-const PAGE: usize = 1_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -240,14 +230,9 @@ async fn teach(asked: InGuild, Body(new): Body<New>) -> Result<Made<LearntBody>,
     let text = match (new.text, new.message_id) {
         (Some(text), None) => fitting(text)?,
         (None, Some(message)) => {
-            let now = asked.call.now();
-            let (from, to) = match new.said_at {
-                Some(at) => (at - AROUND, at + AROUND),
-                None => (now - BACK, now + AROUND),
-            };
-            let mut said = said(&asked, std::slice::from_ref(&message), from, to).await?;
-            said.remove(&message)
-                .ok_or_else(|| Problem::of(Code::UnknownMessage))?
+            let mut said = said(&asked, std::slice::from_ref(&message), new.said_at).await?;
+            let found = said.remove(&message).and_then(|said| said.text());
+            found.ok_or_else(|| Problem::of(Code::UnknownMessage))?
         }
         _ => {
             let problem = Problem::new(Code::Invalid, "Send `text` or `messageId`.");
@@ -338,10 +323,11 @@ async fn not_spam(asked: InGuild, Body(why): Body<Why>) -> Result<Found<NotSpam>
         .iter()
         .map(|shown| shown.message_id.clone())
         .collect();
-    let said = said(&asked, &shown, case.at - AROUND, case.at + AROUND).await?;
+    let said = said(&asked, &shown, Some(case.at)).await?;
+    let said: Vec<String> = said.into_values().filter_map(|said| said.text()).collect();
     let lost = shown.len().saturating_sub(said.len());
     let mut learned = Vec::new();
-    for text in said.into_values() {
+    for text in said {
         learned.push(learn(&asked, text, false, Some(number)).await?.into());
     }
     Ok(Found(NotSpam {
@@ -350,53 +336,4 @@ async fn not_spam(asked: InGuild, Body(why): Body<Why>) -> Result<Found<NotSpam>
         learned,
         lost: lost as u64,
     }))
-}
-
-/// What these messages say, as rules read it, as far as the bus has them: after their last edit.
-async fn said(
-    asked: &InGuild,
-    messages: &[MessageId],
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-) -> Result<BTreeMap<MessageId, String>, Problem> {
-    let mut said = BTreeMap::new();
-    if messages.is_empty() {
-        return Ok(said);
-    }
-    let query = Query {
-        from: Some(from),
-        to: Some(to),
-        types: vec![Glob::new("message:created"), Glob::new("message:edited")],
-        key: Some(Key::community(asked.guild.platform, &asked.guild.native_id)),
-        classes: Vec::new(),
-    };
-    let history = asked.call.api.bus.history();
-    let mut after = None;
-    for _ in 0..PAGES {
-        let page = history.page(&query, after.as_ref(), PAGE).await?;
-        for stored in &page.entries {
-            let Ok(envelope) = Envelope::decode(&stored.envelope) else {
-                continue;
-            };
-            let (message, kind) = match envelope.event() {
-                Ok(Event::Message(MessageEvent::Created(message))) => (message, EventKind::Message),
-                Ok(Event::Message(MessageEvent::Edited(message))) => (message, EventKind::Edit),
-                _ => continue,
-            };
-            if !messages.contains(&message.message_id) {
-                continue;
-            }
-            let at = envelope.timestamp.timestamp_millis();
-            let facts = Facts::of_message(envelope.event_id, kind, at, &message);
-            let text = facts.text(Slot::Text).unwrap_or_default();
-            if !text.trim().is_empty() {
-                said.insert(message.message_id, text.to_owned());
-            }
-        }
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    Ok(said)
 }

@@ -57,6 +57,7 @@ macro_rules! cases {
             rules: faulty_rules_are_refused_with_every_fault;
             rules: an_older_version_comes_back;
             rules: rules_are_tried_on_the_past;
+            rules: a_message_is_judged_and_every_rule_says_why;
             rule_modes: one_rules_mode_is_changed_in_the_text;
             rule_modes: two_rules_are_changed_at_once;
             rule_modes: a_paused_rule_is_resumed;

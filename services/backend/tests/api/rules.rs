@@ -303,3 +303,48 @@ pub(crate) async fn rules_are_tried_on_the_past(house: House) {
         .await
         .is_problem(422, "bad_rules");
 }
+
+pub(crate) async fn a_message_is_judged_and_every_rule_says_why(house: House) {
+    let path = format!("{HERE}/rules/judge");
+    let judge = async |message: &Value| house.post("moderator", &path, message).await;
+    let bad = json!({ "content": "a badword", "authorId": "531122" });
+    judge(&bad).await.is_problem(404, "no_rules");
+    let many = "count: {of: [author], within: 1m, at_least: 3}";
+    let both = format!(
+        "{}  - {{id: many, events: [message], when: [text.has_any(bad)], {many}, then: [ban]}}\n",
+        rules("here")
+    );
+    house.put_rules(&both, &[]).await.is(200);
+    let told = judge(&bad).await;
+    let told = told.is(200);
+    assert_eq!(
+        (&told["caught"], &told["event"]),
+        (&json!(true), &json!("message")),
+        "{told}"
+    );
+    let [first, many] = &told["rules"].as_array().unwrap()[..] else {
+        panic!("{told}")
+    };
+    assert_eq!((&first["hit"], &many["hit"]), (&json!(true), &json!(false)));
+    assert_eq!(told["acts"][0]["rule"], first["rule"]);
+    // Alone it is the first of its kind.
+    assert_eq!(many["counter"]["value"], 1, "{many}");
+    let told = judge(&json!({ "content": "a word" })).await;
+    let told = told.is(200);
+    assert_eq!((&told["caught"], &told["acts"]), (&json!(false), &json!([])));
+    let rule = &told["rules"][0];
+    assert_eq!(rule["conditions"][0]["truth"], "false", "{rule}");
+    assert!(!rule["because"].as_str().unwrap().is_empty());
+    judge(&json!({ "content": 3 })).await.is_problem(422, "invalid");
+    judge(&json!({ "embeds": [], "platform": "telegram", "guildId": "9" }))
+        .await
+        .is(200);
+    // One that was said, by its id alone.
+    house.says(7, "531122", "that badword").await;
+    let told = judge(&json!({ "messageId": "1007" })).await;
+    assert_eq!(told.is(200)["caught"], true);
+    judge(&json!({ "messageId": "9999" }))
+        .await
+        .is_problem(404, "unknown_message");
+    assert_eq!(house.rules_now().await.text, both);
+}

@@ -2,9 +2,9 @@
 
 use super::list;
 use crate::intake::{Attached, role_ids};
-use crate::read;
+use crate::read::{self, Place};
 use crate::words::WORDS;
-use lockdown_events::{ChannelId, GuildId, MessageId, MessageRef, UserId};
+use lockdown_events::{ChannelId, GuildId, Message, MessageId, MessageRef, UserId};
 use lockdown_moderation::Zone;
 use lockdown_moderation::words::Tongue;
 use serde_json::{Value, json};
@@ -214,6 +214,18 @@ impl Input {
     /// What Discord tells of what the options name: `channels`, `roles`, `attachments`.
     pub(super) fn resolved(&self, kind: &str, id: u64) -> &Value {
         &self.resolved[kind][id.to_string()]
+    }
+
+    /// The message in whose menu it was asked for.
+    pub(super) fn message_of_menu(&self) -> Option<Message> {
+        let place = Place {
+            guild: self.guild.id.clone(),
+            channel: self.channel.number,
+            above: None,
+            title: None,
+        };
+        let of_menu = self.resolved["messages"].as_object()?.values().next()?;
+        read::message(of_menu, place)
     }
 
     /// What the moderator may do in a channel, where Discord tells it with the command.

@@ -127,6 +127,7 @@ const MENUS: &[(&str, &str, u8, u64)] = &[
     ("menu.clean", "clean", 3, MANAGE_MESSAGES),
     ("menu.history", "history", 3, MODERATE_MEMBERS),
     ("menu.remove", "remove", 3, MANAGE_MESSAGES),
+    ("menu.why", "rules why", 3, MODERATE_MEMBERS),
     // Anybody may report.
     ("menu.report", "report", 2, 0),
     ("menu.report", "report", 3, 0),
@@ -222,6 +223,7 @@ const COMMANDS: &[Command] = &[
             ("shadow", &[RULE]),
             ("disable", &[RULE]),
             ("resume", &[RULE]),
+            ("why", &[Opt::new("text", TEXT).needed()]),
         ]),
     },
     Command {

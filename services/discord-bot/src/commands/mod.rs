@@ -356,6 +356,7 @@ impl Commands {
             "rules enable" => self.rules_mode(input, "live").await,
             "rules shadow" => self.rules_mode(input, "shadow").await,
             "rules disable" => self.rules_mode(input, "disabled").await,
+            "rules why" => self.rules_why(input).await,
             "rules resume" => self.rules_resume(input).await,
             "raid on" => self.raid_on(input).await,
             "raid off" => self.raid_off(input).await,

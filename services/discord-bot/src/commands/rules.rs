@@ -41,9 +41,52 @@ pub(super) struct State {
     paused_until: Option<DateTime<Utc>>,
 }
 
+/// What the rules say to one message.
+#[derive(Deserialize)]
+struct Judged {
+    caught: bool,
+    staff: Option<bool>,
+    rules: Vec<Rule>,
+}
+
+#[derive(Deserialize)]
+struct Rule {
+    rule: String,
+    hit: bool,
+    because: String,
+}
+
 // === impl Commands ===
 
 impl Commands {
+    /// What the rules say to the message of a menu or to a text, and why.
+    pub(super) async fn rules_why(&self, input: &Input) -> Result<Told, String> {
+        let tongue = input.tongue;
+        let message = match input.message_of_menu() {
+            Some(message) => json!(message),
+            None => json!({
+                "content": input.text("text").unwrap_or_default(), "channelId": input.channel.id,
+            }),
+        };
+        let question = self.question(input, "judgeMessage").body(message);
+        let judged: Option<Judged> = self.ask_unless("no_rules", question, tongue).await?;
+        let Some(judged) = judged else {
+            return Ok(Told::nothing(&tongue.say("rules.none", &[])));
+        };
+        let said = if judged.caught {
+            "rules.caught"
+        } else {
+            "rules.not_caught"
+        };
+        let staff = judged.staff.filter(|staff| *staff);
+        let staff = staff.map(|_| tongue.say("rules.by_staff", &[]));
+        let lines = judged.rules.iter().map(|rule| {
+            let sign = if rule.hit { "❗" } else { "▫️" };
+            format!("{sign} **{}**: {}", escape(&rule.rule), escape(&rule.because))
+        });
+        Ok(Told::plain(tongue.say(said, &[])).with_lines(staff.into_iter().chain(lines)))
+    }
+
     /// The rules in force, and whether each acts.
     pub(super) async fn rules_list(&self, input: &Input) -> Result<Told, String> {
         let tongue = input.tongue;

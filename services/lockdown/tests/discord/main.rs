@@ -4,6 +4,7 @@
 
 mod attacks;
 mod automod;
+mod clicks;
 mod killed;
 mod long;
 mod modes;
@@ -217,6 +218,23 @@ async fn settings_and_rules_are_the_communitys(town: Town) {
     town.route("putRules", Some(json!(rules))).await;
     let said = town.told(owner, "rules list", json!([])).await;
     assert_eq!(said, "1 rule is in force:\n**no\\_scam**: acts");
+    // Why it is caught, and why not: of a text, and of what was said before the rules were there.
+    let said = town
+        .told(owner, "rules why", json!([text("text", "free nitro")]))
+        .await;
+    assert!(
+        said.starts_with("The rules catch this:\n❗ **no\\_scam**: "),
+        "{said}"
+    );
+    let innocent = town.discord.say(town.mallory, town.channel, "nitro for free");
+    let why = town
+        .discord
+        .message_menu(town.bot, owner, town.channel, "Why? (rules)", innocent);
+    let said = town.reply(&why).await;
+    assert!(
+        said.starts_with("The rules do not catch this:\n▫️ **no\\_scam**: ") && said.len() > 60,
+        "{said}"
+    );
     let rule = || json!([text("rule", "no_scam")]);
     let said = town.told(owner, "rules shadow", rule()).await;
     assert!(said.contains("only says what it would do"), "{said}");

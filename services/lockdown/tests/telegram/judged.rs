@@ -12,6 +12,7 @@ crate::town::sizes!(
     a_disguise_hides_nothing,
     copies_and_reactions_go_all_together,
     rules_in_shadow_only_say_what_they_would_do,
+    whoever_asks_why_hears_what_each_rule_says,
 );
 
 const BANS: &str = "version: 1
@@ -226,5 +227,25 @@ async fn rules_in_shadow_only_say_what_they_would_do(town: Town) {
     town.until("Eve's is gone", || !town.is_there(gone)).await;
     assert!(town.is_there(long) && town.status(mallory).is_present());
     assert_eq!(town.hits().await.get(&long), Some(&vec!["quiet".to_owned()]));
+    town.stop().await;
+}
+
+async fn whoever_asks_why_hears_what_each_rule_says(town: Town) {
+    let owner = town.owner;
+    let ask = |about: i64| {
+        let body = json!({ "text": "/why", "reply_to_message": about });
+        town.telegram.post(town.chat, owner, &body)
+    };
+    let innocent = town.command(town.mallory, "a word that is good").await;
+    ask(innocent);
+    town.hears("There are no rules here yet.").await;
+    town.judges_by(BANS).await;
+    ask(innocent);
+    town.hears("The rules do not catch this:\n▫️ spam: ").await;
+    let own = town.command(owner, "badword").await;
+    ask(own);
+    let spared = |said: &String| said.contains("keeps order here") && said.contains("spam: ");
+    town.until("the owner is spared", || town.said().iter().any(spared))
+        .await;
     town.stop().await;
 }

@@ -51,6 +51,8 @@ pub(super) enum Deed {
     ForgiveAll,
     /// All that the community chose.
     Overview,
+    /// Tells what the rules say to a message, and why.
+    Why,
     /// Asks Telegram anew who keeps order.
     Refresh,
     /// What the bot keeps of people.
@@ -286,6 +288,7 @@ impl Deed {
                 | Self::KickMe
                 | Self::Id
                 | Self::Learn(Learn::Spam | Learn::Ham)
+                | Self::Why
                 | Self::Topic(_)
         )
     }
@@ -297,6 +300,7 @@ impl Deed {
             Self::Case
             | Self::Info
             | Self::Warnings
+            | Self::Why
             | Self::Refresh
             | Self::Approve(Approval::List | Approval::Show)
             | Self::Ladder(Rung::Show) => Needs::Right(Right::Note),

@@ -36,6 +36,7 @@ mod table;
 mod topic;
 mod transfer;
 mod warnings;
+mod why;
 
 use crate::administrators::Administrators;
 use crate::ask::Asking;
@@ -307,7 +308,8 @@ impl Commands {
             Deed::Connect(what) => self.connect_here(said, what).await?,
             Deed::Transfer(what) => self.transfer(said, command, what).await?,
             Deed::ForgiveAll => self.forgive_all(said, command).await?,
-            Deed::Overview => self.overview(said).await,
+            Deed::Why => self.why(said).await?,
+            Deed::Overview => self.overview(said).await?,
             Deed::Refresh => self.refresh(said).await?,
             Deed::Privacy => self.privacy(said).await,
         }

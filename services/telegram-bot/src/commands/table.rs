@@ -32,6 +32,7 @@ const ROWS: &[Row] = &[
     row("warn", Deed::Act(Action::Warn), "sd"),
     row("note", Deed::Act(Action::Note), "s"),
     row("case", Deed::Case, ""),
+    row("why", Deed::Why, ""),
     row("del", Deed::Clean(Clean::One), "s"),
     row("delete", Deed::Clean(Clean::One), "s"),
     row("purge", Deed::Clean(Clean::Since), "s"),
