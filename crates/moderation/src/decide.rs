@@ -152,7 +152,7 @@ fn unanswered(lane: &Lane) -> impl Iterator<Item = Ending> {
 
 fn end(lane: &Lane, wish: &Wish) -> Result<Follows, Refusal> {
     let Some(live) = lane.live else {
-        let case = wish.case.or(lane.newest().map(|newest| newest.case));
+        let case = lane.newest().map(|newest| newest.case).or(wish.case);
         // Nothing of ours is in force. Without a look at the platform, what we decided last is what we know.
         let nothing = wish.shown.map_or(case.is_some(), |shown| !shown);
         return if nothing {

@@ -10,7 +10,7 @@ use axum::http::Method;
 use chrono::{DateTime, Utc};
 use lockdown_events::{Action, UserId};
 use lockdown_moderation::desk::{Acted, CaseView, DeskError, ReviewAsk, UndoAsk};
-use lockdown_moderation::{CaseNumber, Left, Plan, Reversal, ReversalAct, Right, Scope};
+use lockdown_moderation::{Case, CaseNumber, Left, Plan, Reversal, ReversalAct, Right, Scope};
 
 use lockdown_store::reviews;
 use schemars::JsonSchema;
@@ -74,6 +74,8 @@ struct StepDone {
     step: Step,
     /// The case that it became, or that had made it so.
     case: Option<CaseView>,
+    /// It was so already.
+    already: bool,
     /// Why it did not come to be: a code as problems have it.
     code: Option<String>,
     /// The same for people.
@@ -115,6 +117,7 @@ pub(super) fn routes() -> Vec<Route> {
         "expiresAt": null });
     let mut done = step.clone();
     done["case"] = example("unban");
+    done["already"] = json!(false);
     vec![
         Route::of_guild(Method::GET, "/cases/{caseNumber}/undo", "previewUndo", undo, preview)
             .says(
@@ -192,20 +195,21 @@ fn left(plan: &Plan) -> Vec<LeftBody> {
 impl StepDone {
     fn of(reversal: &Reversal, result: Result<Acted, DeskError>) -> Result<Self, Problem> {
         let step = Step::from(reversal);
-        let done = |case: Option<CaseView>| Self {
+        let done = |case: Option<&Case>, already| Self {
             step: Step::from(reversal),
-            case,
+            case: case.map(CaseView::from),
+            already,
             code: None,
             detail: None,
         };
         match result {
-            Ok(Acted::Recorded(case) | Acted::Again(case) | Acted::Already(Some(case))) => {
-                Ok(done(Some(CaseView::from(&case))))
-            }
-            Ok(Acted::Already(None) | Acted::Moot(_)) => Ok(done(None)),
+            Ok(Acted::Recorded(case) | Acted::Again(case)) => Ok(done(Some(&case), false)),
+            Ok(Acted::Already(case)) => Ok(done(case.as_ref(), true)),
+            Ok(Acted::Moot(_)) => Ok(done(None, true)),
             Err(DeskError::Refused(refused)) => Ok(Self {
                 step,
                 case: None,
+                already: false,
                 code: Some(refused.code().to_owned()),
                 detail: Some(refused.to_string()),
             }),

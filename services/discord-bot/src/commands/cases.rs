@@ -51,6 +51,8 @@ struct Step {
     #[serde(default)]
     case: Option<Case>,
     #[serde(default)]
+    already: bool,
+    #[serde(default)]
     code: Option<String>,
     #[serde(default)]
     detail: Option<String>,
@@ -247,6 +249,7 @@ impl Commands {
         let number = input.number("number").unwrap_or_default();
         let steps = undone.results.into_iter().map(|step| async move {
             let came = match step.case {
+                Some(case) if step.already => Came::Already(case),
                 Some(case) => {
                     let answered = self.outcomes.of(&input.guild.id, case.case_number, OUTCOME).await;
                     match answered {

@@ -22,15 +22,22 @@ pub(crate) fn not_spam(tongue: &Tongue, done: &Value) -> String {
 /// What an undo did.
 fn undone_words(tongue: &Tongue, body: &Value) -> String {
     let results = body["results"].as_array().cloned().unwrap_or_default();
-    let done = results.iter().filter_map(|step| step["action"].as_str());
+    let done = results
+        .iter()
+        .filter(|step| step["code"].is_null() && step["already"] != true);
     let done: Vec<String> = done
+        .filter_map(|step| step["action"].as_str())
         .map(|action| {
             let named = tongue.find(&format!("action.{action}"));
             named.unwrap_or_else(|| action.to_owned())
         })
         .collect();
     if done.is_empty() {
-        return tongue.say("log.nothing_undone", &[]);
+        let nothing = tongue.say("log.nothing_undone", &[]);
+        return match results.iter().find_map(|step| step["detail"].as_str()) {
+            Some(why) => format!("{nothing} {why}"),
+            None => nothing,
+        };
     }
     tongue.say("log.undone", &[("what", &done.join(", "))])
 }
