@@ -65,6 +65,14 @@ pub(crate) const GIVEN: [&str; 12] = [
     "can_promote_members",
 ];
 
+/// The rights without which the bot cannot do something that a community may have chosen.
+pub(crate) const NEEDED: [&str; 4] = [
+    "can_delete_messages",
+    "can_restrict_members",
+    "can_invite_users",
+    "can_pin_messages",
+];
+
 /// An administrator that hides behind the group, and the linked channel: they stand above others, and what they may is not
 /// known.
 pub(crate) const HIDDEN: Rank = Rank::Member {

@@ -10,6 +10,7 @@ crate::town::sizes!(
     rights_are_given_and_taken_by_who_has_them,
     a_group_is_looked_after_from_afar,
     the_bot_speaks_in_its_topic,
+    what_the_bot_may_not_do_is_shown_as_off,
 );
 
 async fn what_is_chosen_is_kept_to(town: Town) {
@@ -337,5 +338,39 @@ async fn the_bot_speaks_in_its_topic(town: Town) {
     let dan = town.telegram.add_person("Dan", None);
     town.telegram.join(chat, dan);
     town.hears("Hi Dan").await;
+    town.stop().await;
+}
+
+async fn what_the_bot_may_not_do_is_shown_as_off(town: Town) {
+    let (chat, owner, bot) = (town.chat, town.owner, town.bot);
+    let may = |rights: Permissions| {
+        town.telegram
+            .set_status(chat, owner, bot, Status::administrator(rights));
+    };
+    let told = |words: &str| town.said().iter().filter(|said| said.contains(words)).count();
+    let overview = async |number: usize| {
+        town.command(owner, "/settings").await;
+        let long = |said: &&String| said.lines().count() > 6;
+        town.until("what is chosen", || {
+            town.said().iter().filter(long).count() == number
+        })
+        .await;
+    };
+    overview(1).await;
+    assert_eq!(told("⚠️"), 0, "nothing is off: {:?}", town.said());
+    may(Permissions::rights(&[
+        "can_restrict_members",
+        "can_invite_users",
+        "can_pin_messages",
+    ]));
+    town.hears("⚠️ I may not delete messages: rules, filters").await;
+    overview(2).await;
+    assert_eq!(told("⚠️ I may not delete messages"), 2, "there, too");
+    // The rest goes on, and nothing is tried again and again.
+    assert_eq!((told("I may not ban"), told("I may not invite")), (0, 0));
+    may(Permissions::administrator());
+    town.hears("I may delete messages again.").await;
+    overview(3).await;
+    assert_eq!(told("⚠️"), 2);
     town.stop().await;
 }

@@ -3,6 +3,7 @@
 use super::deed::{Chosen, Listed, Switch};
 use super::parse::{Command, yes_or_no};
 use super::{Commands, LOOK_STAYS, No, OUTCOME_STAYS, Said, Stop, ladder, topic};
+use crate::administrators::NEEDED;
 use crate::client::CallError;
 use crate::speaker::Line;
 use crate::words::seconds;
@@ -78,8 +79,8 @@ impl Commands {
         }
     }
 
-    /// All that was chosen by commands.
-    pub(super) async fn overview(self: &Arc<Self>, said: &Said) {
+    /// What is off since the bot may not do it, and all that was chosen by commands.
+    pub(super) async fn overview(self: &Arc<Self>, said: &Said) -> Result<(), Stop> {
         let guild = &said.message.guild_id;
         let tongue = self.speaker.tongue(guild).await;
         let settings = self.speaker.settings(guild).await;
@@ -91,13 +92,18 @@ impl Commands {
             Chosen::Spam,
             Chosen::UnsetLog,
         ];
-        let mut lines: Vec<String> = chosen.map(|what| state(what, &settings, tongue)).into();
+        let staff = self.administrators.of(guild).await?;
+        let lacks = |right: &&&str| !staff.has(self.client.own(), right);
+        let off = |right: &&str| tongue.say(&format!("off.{}", right.trim_start_matches("can_")), &[]);
+        let mut lines: Vec<String> = NEEDED.iter().filter(lacks).map(off).collect();
+        lines.extend(chosen.map(|what| state(what, &settings, tongue)));
         lines.push(ladder::state(settings.ladder.as_ref(), tongue));
         lines.extend(Switch::ALL.map(|switch| switch.state(&settings.telegram, tongue)));
         lines.push(topic::state(&settings.telegram, tongue));
         lines.extend(Listed::ALL.map(|listed| listed.state(&settings, tongue)));
         let line = Line::answer(&said.message, lines.join("\n")).staying(LOOK_STAYS);
         self.tell_later(&said.message, line);
+        Ok(())
     }
 
     pub(super) async fn choose(

@@ -5,11 +5,12 @@
 //! To tell of another kind of event: an arm in [`Log::handle`], and a category if moderators may want to leave it out.
 //!
 //! - `case.rs`: cases; `verdict.rs`: what rules did, `why.rs`: what they saw; `audit.rs`: what was done to the community itself.
-//! - `press.rs`: what the buttons do.
+//! - `press.rs`: what the buttons do; `rights.rs`: what the bot may no more.
 
 mod audit;
 mod case;
 mod press;
+mod rights;
 mod say;
 mod verdict;
 mod why;
@@ -25,8 +26,8 @@ use crate::updates::Memory;
 use anyhow::Context as _;
 use lockdown_bus::{Bus, ConsumerOptions, GroupName, Handler, HandlerError, Received, Start};
 use lockdown_events::{
-    Decision, Event, GuildId, MessageEvent, ModerationDeed, ModerationEvent, Origin, Outcome, Platform,
-    UserId,
+    Decision, Event, GuildEvent, GuildId, MessageEvent, ModerationDeed, ModerationEvent, Origin, Outcome,
+    Platform, UserId,
 };
 use lockdown_moderation::{LogCategory, Settings};
 use lockdown_runtime::{Clock, chain};
@@ -37,7 +38,7 @@ const GROUP: &str = "telegram-bot.log";
 /// What the buttons send: `log:` what `:` the number of the case `:` the community.
 const PRESS: &str = "log:";
 
-const TYPES: [&str; 13] = [
+const TYPES: [&str; 14] = [
     "moderation:log",
     "moderation:deed",
     "moderation:automod",
@@ -51,6 +52,7 @@ const TYPES: [&str; 13] = [
     "warning:removed",
     "note:added",
     "button:pressed",
+    "guild:update",
 ];
 
 /// Tells what was decided.
@@ -123,6 +125,7 @@ impl Log {
                 ModerationEvent::Log(_) | ModerationEvent::Action(_) => Ok(()),
             },
             Event::Message(MessageEvent::ButtonPressed(pressed)) => self.pressed(pressed).await,
+            Event::Guild(GuildEvent::Update(update)) => self.tell_rights(update).await,
             _ => Ok(()),
         };
         done.map_err(HandlerError::Again)
