@@ -31,6 +31,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// What platforms tell bots comes one by one, thousands a second, and a call for each would cost more than all else that is
+/// done with it.
+const PACE: Duration = Duration::from_millis(2);
+
 /// How a process uses the bus.
 #[derive(Debug, Clone)]
 pub struct BusOptions {
@@ -93,9 +97,16 @@ pub enum EventError {
 
 impl BusOptions {
     pub fn new(source: Source) -> Self {
+        let pace = match source {
+            Source::DiscordBot | Source::TelegramBot => PACE,
+            _ => Duration::ZERO,
+        };
         Self {
             source,
-            publisher: PublisherOptions::default(),
+            publisher: PublisherOptions {
+                pace,
+                ..PublisherOptions::default()
+            },
             spool: None,
             live: HubOptions::default(),
             presence: PresenceOptions::default(),

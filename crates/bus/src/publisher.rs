@@ -1,7 +1,8 @@
 //! Many callers, few calls: what queued while the engine was busy goes out in one batch.
 //!
 //! No timer collects a batch. A call is made as soon as there is something to say and room for a call, so a lone event
-//! goes out at once and a flood goes out in large batches. At most one call is under way for each stream, so a batch
+//! goes out at once and a flood goes out in large batches; only where [`PublisherOptions::pace`] says so do calls keep
+//! apart. At most one call is under way for each stream, so a batch
 //! that fails and is tried again keeps its place before what came after it. With a spool, a batch that was tried for
 //! long goes to this machine's disk instead, and what comes after it does so too until the disk is empty again.
 
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// No batch is made smaller than this to leave something for another call.
@@ -35,6 +36,8 @@ pub struct PublisherOptions {
     pub batch_bytes: usize,
     /// Calls under way at the same time, each for other streams.
     pub calls: usize,
+    /// From one call to the next: what comes meanwhile goes out together, and a lone event still goes out at once.
+    pub pace: Duration,
     /// The pauses between the tries of a batch that the engine did not answer.
     pub backoff: Backoff,
     /// Tries of one batch before its callers are told that it failed.
@@ -114,6 +117,7 @@ impl Default for PublisherOptions {
             batch_events: 256,
             batch_bytes: 256 << 10,
             calls: 4,
+            pace: Duration::ZERO,
             backoff: Backoff {
                 first: Duration::from_millis(100),
                 cap: Duration::from_secs(5),
@@ -147,6 +151,7 @@ impl Publisher {
             turn: VecDeque::new(),
             busy: HashSet::new(),
             calls: JoinSet::new(),
+            next: Instant::now(),
         };
         tokio::spawn(async move {
             batcher.run().await;
@@ -286,6 +291,8 @@ struct Batcher {
     /// Streams with a call under way.
     busy: HashSet<Stream>,
     calls: JoinSet<Vec<Stream>>,
+    /// When the next call may be made.
+    next: Instant,
 }
 
 // === impl Batcher ===
@@ -295,14 +302,10 @@ impl Batcher {
     async fn run(mut self) {
         let mut open = true;
         loop {
+            self.keep_pace().await;
             self.call_while_there_is_room();
             tokio::select! {
-                Some(ended) = self.calls.join_next() => {
-                    // A call's task only panics when the engine does; its callers then hear that the bus is closed.
-                    for stream in ended.unwrap_or_default() {
-                        self.busy.remove(&stream);
-                    }
-                }
+                Some(ended) = self.calls.join_next() => self.note(ended),
                 queued = self.waiting.recv(), if open => match queued {
                     Some(queued) => self.take(queued),
                     None => open = false,
@@ -314,6 +317,28 @@ impl Batcher {
             while let Ok(queued) = self.waiting.try_recv() {
                 self.take(queued);
             }
+        }
+    }
+
+    /// Waits until the next call may be made, and is woken by nothing that comes meanwhile.
+    async fn keep_pace(&mut self) {
+        if self.turn.is_empty() || self.options.pace.is_zero() || self.next <= Instant::now() {
+            return;
+        }
+        let waited = tokio::time::sleep_until(self.next.into());
+        self.closing.run_until_cancelled(waited).await;
+        while let Ok(queued) = self.waiting.try_recv() {
+            self.take(queued);
+        }
+        while let Some(ended) = self.calls.try_join_next() {
+            self.note(ended);
+        }
+    }
+
+    fn note(&mut self, ended: Result<Vec<Stream>, JoinError>) {
+        // A call's task only panics when the engine does; its callers then hear that the bus is closed.
+        for stream in ended.unwrap_or_default() {
+            self.busy.remove(&stream);
         }
     }
 
@@ -339,6 +364,7 @@ impl Batcher {
                 return;
             }
             self.busy.extend(&batch.streams);
+            self.next = Instant::now() + self.options.pace;
             let (engine, counts) = (Arc::clone(&self.engine), Arc::clone(&self.counts));
             self.calls
                 .spawn(batch.send(engine, self.spool.clone(), self.options, counts));

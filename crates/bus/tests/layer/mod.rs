@@ -44,6 +44,7 @@ macro_rules! layer {
             house: health_is_as_the_engine_is;
             odd: what_cannot_be_read_has_a_defined_end_and_its_neighbours_are_handled;
             publish: what_queues_meanwhile_goes_out_together_and_in_order;
+            publish: calls_keep_their_pace_and_a_lone_event_goes_at_once;
             publish: order_survives_batches_that_fail;
             publish: an_answer_that_was_lost_makes_no_second_entry_of_an_event_published_once;
             publish: a_log_that_stays_away_is_told_and_what_comes_later_goes_on;

@@ -70,6 +70,26 @@ pub(crate) async fn what_queues_meanwhile_goes_out_together_and_in_order(fixture
     assert!(batches.iter().all(|size| *size <= 256), "{batches:?}");
 }
 
+pub(crate) async fn calls_keep_their_pace_and_a_lone_event_goes_at_once(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
+    let options = PublisherOptions {
+        pace: Duration::from_secs(3_600),
+        ..quick()
+    };
+    let publisher = Publisher::start(log.clone(), options);
+    flood(&publisher, 1, 1).await;
+    let flooding = {
+        let publisher = publisher.clone();
+        tokio::spawn(async move { flood(&publisher, 2, 10).await })
+    };
+    until("all of them wait", || async { publisher.queued() == 20 }).await;
+    assert_eq!(*log.batches.lock().await, [1]);
+    // Nobody waits an hour for the end.
+    publisher.close().await;
+    flooding.await.unwrap();
+    assert_eq!(*log.batches.lock().await, [1, 20]);
+}
+
 pub(crate) async fn order_survives_batches_that_fail(fixture: &impl Fixture) {
     let log = Faulty::over(fixture).await;
     // One batch may meet all of the faults.
