@@ -152,6 +152,9 @@ impl Hands {
             let carried = Carried::superseded();
             return self.say(received, &order, carried).await;
         }
+        if self.is_banned_anew(received, &order).await? {
+            return self.say(received, &order, Carried::superseded()).await;
+        }
         let limits = self.platform.limits();
         let first = limits.removed_are_out_of_reach && order.removes();
         let mut notified = None;
@@ -178,6 +181,31 @@ impl Hands {
             Err(error) => return Err(HandlerError::Again(chain(&error))),
         };
         self.say(received, &order, carried).await
+    }
+
+    /// Whether a timer would end what somebody else has decided since and nobody has told us of; then it is told now.
+    async fn is_banned_anew(&self, received: &Received, order: &Order<'_>) -> Result<bool, HandlerError> {
+        let decision = order.decision;
+        if (order.action, decision.origin) != (Action::Unban, Some(Origin::Expiry)) {
+            return Ok(false);
+        }
+        let (guild, user) = (&decision.guild_id, &decision.user_id);
+        let theirs = match self.platform.ban_of_others(guild, user).await {
+            Ok(theirs) => theirs,
+            // Who may not look goes by the records.
+            Err(error) if error.is_permanent() => None,
+            Err(error) => return Err(HandlerError::Again(chain(&error))),
+        };
+        let Some(theirs) = theirs else {
+            return Ok(false);
+        };
+        let event = Event::Moderation(ModerationEvent::Action(theirs));
+        let said = self
+            .bus
+            .publish_after(&received.envelope, "hands/banned_anew", &event)
+            .await;
+        said.map_err(|error| HandlerError::Again(chain(&error)))?;
+        Ok(true)
     }
 
     async fn is_last_word(&self, order: &Order<'_>) -> Result<bool, HandlerError> {

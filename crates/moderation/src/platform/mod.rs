@@ -9,7 +9,7 @@ pub use limits::{DeleteWindowError, Limits, Stretch, Timer};
 use crate::authority::Rank;
 use crate::duration::{Span, Term};
 use async_trait::async_trait;
-use lockdown_events::{Action, ChannelId, GuildId, MessageId, RoleId, UserId};
+use lockdown_events::{Action, ChannelId, GuildId, MessageId, ModerationAction, RoleId, UserId};
 
 /// What the platform shows about a person in a community.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +97,16 @@ pub trait Platform: Send + Sync {
 
     /// Whether the platform holds a ban against them.
     async fn is_banned(&self, guild: &GuildId, user: &UserId) -> Result<bool, PlatformError>;
+
+    /// The ban that somebody else has put in the place of ours meanwhile, where one stands: it is not a timer's to end. A
+    /// platform that does not tell who banned knows of none.
+    async fn ban_of_others(
+        &self,
+        _guild: &GuildId,
+        _user: &UserId,
+    ) -> Result<Option<ModerationAction>, PlatformError> {
+        Ok(None)
+    }
 
     /// Whether the platform's own log says that we did this already, by the line that we left there. A platform without such
     /// a log knows of nothing.

@@ -3,6 +3,7 @@
 use crate::fixture::Town;
 use chrono::TimeDelta;
 use lockdown_events::{Action, Origin, Outcome};
+use lockdown_moderation::desk::Answered;
 use lockdown_moderation::{Actor, CaseNumber};
 use lockdown_store::in_read;
 use lockdown_store::sanctions::SanctionKind;
@@ -51,6 +52,26 @@ pub(crate) async fn an_expiry_ends_its_own_case_only(town: Town) {
     let acted = town.try_act(&ask).await.unwrap();
     assert_eq!(acted.case(), None);
     assert_eq!(town.rows().await, before);
+    town.check().await;
+}
+
+pub(crate) async fn a_ban_that_its_end_finds_in_its_place_stands(town: Town) {
+    let ban = town.ban_for(TimeDelta::hours(1)).await;
+    town.applied(&ban).await;
+    town.pass(TimeDelta::hours(2));
+    let expired = town.desk.expire("here", 10).await.unwrap();
+    assert_eq!(expired.ended.len(), 1);
+    // Whoever would carry the end out finds somebody else's ban, and tells of that in the place of an answer.
+    town.pass(TimeDelta::seconds(1));
+    let mut theirs = town.ask(Action::Ban);
+    theirs.origin = Origin::Native;
+    town.record(&theirs).await;
+    assert_eq!(town.states().await, ["lifted", "superseded", "applied"]);
+    assert_eq!(town.in_force(SanctionKind::Ban).await, Some(3));
+    let answered = town.answer(CaseNumber(2), Outcome::Superseded).await.unwrap();
+    assert_eq!(answered, Answered::Superseded);
+    town.pass(TimeDelta::days(40));
+    assert_eq!(town.desk.expire("here", 10).await.unwrap().looked_at(), 0);
     town.check().await;
 }
 

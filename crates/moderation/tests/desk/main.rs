@@ -50,6 +50,7 @@ macro_rules! town {
             outcome: an_answer_and_a_newer_decision_at_once_both_count;
             expire: a_timed_ban_ends_on_time_by_a_case_of_its_own;
             expire: an_expiry_ends_its_own_case_only;
+            expire: a_ban_that_its_end_finds_in_its_place_stands;
             expire: many_takers_end_each_once;
             expire: an_expiry_that_fails_is_tried_again_later_and_later;
             expire: a_long_mute_is_renewed_before_its_piece_ends;

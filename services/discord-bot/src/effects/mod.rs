@@ -27,7 +27,9 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use chrono::SecondsFormat;
 use errors::Deed;
-use lockdown_events::{Action, ChannelId, GuildId, MessageId, Platform as PlatformName, UserId};
+use lockdown_events::{
+    Action, ChannelId, GuildId, MessageId, ModerationAction, Platform as PlatformName, UserId,
+};
 use lockdown_moderation::{
     Deleted, Fault, Limits, MassBan, Member, Missing, Platform, PlatformError, Rank, Span, Term,
 };
@@ -321,6 +323,32 @@ impl Platform for Discord {
             Err(PlatformError::NotFound(Missing::Ban)) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    async fn ban_of_others(
+        &self,
+        guild: &GuildId,
+        user: &UserId,
+    ) -> Result<Option<ModerationAction>, PlatformError> {
+        let (guild, user) = (discord_id(guild.as_str())?, discord_id(user.as_str())?);
+        let route = Route::GuildBan {
+            guild_id: guild.into(),
+            user_id: user.into(),
+        };
+        let ban = match self.act(Ask::get(route, guild), guild, Deed::Ban).await {
+            Ok(ban) => ban,
+            Err(PlatformError::NotFound(Missing::Ban)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // Ours names its case.
+        if ban["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains(" [case "))
+        {
+            return Ok(None);
+        }
+        let theirs = self.last_ban_by_others(guild, user).await;
+        theirs.map_err(|error| self.why(error, guild, Deed::Look))
     }
 
     async fn has_done(

@@ -18,6 +18,7 @@ pub(crate) use automod::Flagged;
 #[cfg(test)]
 pub(crate) use guilds::Role;
 pub(crate) use guilds::{Channel, Guild, Guilds, role_ids};
+pub(crate) use native::ban_by_hand;
 pub(crate) use places::Places;
 pub(crate) use recent::{Attached, Recent, Said};
 

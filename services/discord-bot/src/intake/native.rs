@@ -84,6 +84,12 @@ pub(super) fn by_hand(guild: u64, entry: &Value, own: u64) -> Option<ByHand> {
     (!is_of_roles || !roles.is_empty()).then_some(ByHand { action, roles })
 }
 
+/// A ban that an entry of the audit log tells of, unless it was ours.
+pub(crate) fn ban_by_hand(guild: u64, entry: &Value, own: u64) -> Option<ModerationAction> {
+    let by_hand = by_hand(guild, entry, own)?;
+    Some(by_hand.action).filter(|action| action.action == Action::Ban)
+}
+
 // === impl Intake ===
 
 impl Intake {

@@ -15,6 +15,7 @@ use uuid::Uuid;
 sizes!(
     a_decision_is_carried_out_once_and_its_outcome_told,
     a_removal_does_not_wait_for_its_message,
+    a_timer_does_not_end_a_ban_of_others,
 );
 
 pub(crate) fn decision(town: &Town, case: u64, user: u64, action: Action) -> Decision {
@@ -165,5 +166,60 @@ async fn a_removal_does_not_wait_for_its_message(town: Town) {
         (Outcome::Applied, Some(DirectMessage::Failed))
     );
     assert!(!town.discord.is_member(town.guild, cara));
+    town.stop().await;
+}
+
+async fn a_timer_does_not_end_a_ban_of_others(town: Town) {
+    let (ana, owner, guild) = (town.ana, town.owner, town.guild);
+    let ben = town.discord.person("Ben");
+    town.discord.join(guild, ben);
+    let expiry = |case, user, lifts| Decision {
+        origin: Some(Origin::Expiry),
+        lifts_case_number: Some(lifts),
+        moderator_id: None,
+        reason: None,
+        ..decision(&town, case, user, Action::Unban)
+    };
+    let bans = [
+        decision(&town, 1, ana, Action::Ban),
+        decision(&town, 2, ben, Action::Ban),
+    ];
+    let ends = [expiry(3, ana, 1), expiry(4, ben, 2)];
+    let all: Vec<Decision> = bans.iter().chain(&ends).cloned().collect();
+    let _answering = backend(&town, &all).await;
+    town.start().await;
+    for ban in bans {
+        let event = Event::Moderation(ModerationEvent::BanCreated(ban));
+        town.bus.publish(&event).await.unwrap();
+    }
+    outcomes(&town, 2).await;
+    // Somebody lets Ana in and bans her anew; whoever keeps our records does not hear of it.
+    town.discord.unban_by(owner, guild, ana);
+    town.discord.ban_by(owner, guild, ana, Some("came back to scam"));
+    for end in ends {
+        let event = Event::Moderation(ModerationEvent::BanRemoved(end));
+        town.bus.publish(&event).await.unwrap();
+    }
+    let outcomes = outcomes(&town, 4).await;
+    let of = |case| {
+        let log = outcomes.iter().find(|log| log.case_number == case);
+        log.map(|log| log.outcome)
+    };
+    assert_eq!(
+        (of(3), of(4)),
+        (Some(Outcome::Superseded), Some(Outcome::Applied))
+    );
+    assert!(town.discord.is_banned(guild, ana) && !town.discord.is_banned(guild, ben));
+    let observed = town.observed(3).await;
+    let told = observed
+        .iter()
+        .filter(|action| action.reason.as_deref() == Some("came back to scam"));
+    // Once by Discord's own word, once since the timer found it: by the entry's number it is one.
+    let entries: Vec<_> = told
+        .map(|action| (action.action, action.native_id.clone()))
+        .collect();
+    assert_eq!(entries.len(), 2, "{observed:?}");
+    assert_eq!(entries[0], entries[1]);
+    assert_eq!(town.discord.invalid_requests(), 0);
     town.stop().await;
 }
