@@ -40,10 +40,12 @@ async fn two_who_undo_at_once_undo_once(town: Town) {
     let undone = said.iter().filter(|said| said.contains("✅ Unbanned")).count();
     assert_eq!(undone, 1, "{said:?}");
     let late = said.iter().find(|said| !said.contains("✅ Unbanned")).unwrap();
-    assert!(
-        late.starts_with("ℹ️ There is nothing of case #1 to undo"),
-        "{late}"
-    );
+    // It looked before the first was done, or after.
+    let already = [
+        "ℹ️ Already so: unban of ",
+        "ℹ️ There is nothing of case #1 to undo",
+    ];
+    assert!(already.iter().any(|words| late.contains(words)), "{late}");
     assert_eq!(town.decided(1).await["state"], "lifted");
     assert_eq!(town.discord.requests_to("DELETE guilds/{}/bans/{}").len(), 1);
     assert_eq!(town.discord.invalid_requests(), 0);
@@ -69,6 +71,8 @@ async fn a_long_reason_in_any_letters_is_cut_where_discord_asks_for_it(town: Tow
         assert!(kept.starts_with(&format!("{owner}: {letter}")), "{kept}");
         assert!(kept.ends_with(&format!("{letter}… [case {number}]")), "{kept}");
         town.told(owner, "unban", json!([who(mallory)])).await;
+        // Whoever has no server in common with the bot cannot be written to.
+        town.discord.join(town.guild, mallory);
     }
     assert_eq!(town.discord.invalid_requests(), 0);
     town.stop().await;
