@@ -1,7 +1,7 @@
 //! From what was written to the folded view, counting on the way.
 
 use super::LIMIT;
-use super::marks::{self, Marks};
+use super::marks::Marks;
 use super::scripts;
 use super::table::{self, Entry, Fold, Kind, Pages, Script};
 use super::view::View;
@@ -65,7 +65,6 @@ pub(super) fn fold(raw: &str, folded: &mut View, marks: &mut Marks) -> bool {
         whole = Folder::new(raw, folded, marks).run();
     }
     marks.lines += u32::from(!raw.is_empty());
-    marks.emoji += marks::custom_emoji(raw);
     whole
 }
 
@@ -86,94 +85,169 @@ const STEP: usize = 16;
 /// Steps until a count of bytes may be full.
 const STEPS: usize = 255;
 
-/// Folds a text that is plain all over; false, with nothing said of its marks, where it is not.
+/// Folds a text of visible ASCII, blanks and line breaks alone; false, with nothing said of its marks, where it is not.
 fn ascii(raw: &[u8], folded: &mut View, marks: &mut Marks) -> bool {
     let mut bytes = std::mem::take(&mut folded.text).into_bytes();
-    bytes.resize(raw.len().next_multiple_of(STEP), 0);
+    bytes.extend_from_slice(raw);
+    bytes.resize(raw.len().next_multiple_of(STEP), b' ');
     let mut odd = false;
-    for (folded, step) in bytes.chunks_exact_mut(STEP).zip(steps(raw, b' ')) {
-        for (folded, byte) in folded.iter_mut().zip(step) {
-            *folded = fold_plain(byte);
-            odd |= !is_plain(byte);
+    for part in bytes.chunks_mut(STEP * STEPS) {
+        let mut counts = Counts::default();
+        for step in part.as_chunks_mut().0 {
+            counts.add(*step);
+            for byte in step {
+                odd |= !matches!(byte, b' '..=b'~' | b'\n') | (*byte == b'%');
+                *byte |= u8::from(byte.is_ascii_uppercase()) << 5;
+            }
+            if odd {
+                break;
+            }
         }
-        if odd {
-            break;
-        }
+        counts.tell(marks);
     }
-    bytes.truncate(raw.len());
-    if odd {
-        bytes.clear();
-    }
+    bytes.truncate(if odd { 0 } else { raw.len() });
     folded.text = String::from_utf8(bytes).expect("ASCII is UTF-8");
     if !odd {
-        count_plain(raw, marks);
+        // What the last step was filled up with.
+        marks.spaces -= (raw.len().next_multiple_of(STEP) - raw.len()) as u32;
+        marks.chars += raw.len() as u32;
+        marks.repeat = longest_repeat(raw);
     }
     !odd
 }
 
 /// Whether folding changes nothing but capitals and blanks.
 pub(super) fn is_all_plain(bytes: &[u8]) -> bool {
-    steps(bytes, b' ').all(|step| !step.iter().fold(false, |odd, byte| odd | !is_plain(*byte)))
+    let plain = |step: &[u8; STEP]| !step.iter().fold(false, |odd, byte| odd | !is_plain(*byte));
+    bytes.as_chunks().0.iter().all(plain) && last_step(bytes, b' ').is_none_or(|step| plain(&step))
 }
 
-/// The bytes in steps, the last one filled up.
-fn steps(bytes: &[u8], fill: u8) -> impl Iterator<Item = [u8; STEP]> {
-    let (whole, rest) = bytes.as_chunks::<STEP>();
-    let last = (!rest.is_empty()).then(|| {
-        let mut step = [fill; STEP];
-        match bytes.last_chunk::<STEP>() {
-            Some(last) => {
-                let filled = 8 * rest.len() as u32;
-                let rest = u128::from_le_bytes(*last) >> (u128::BITS - filled);
-                step = (rest | u128::from_le_bytes(step) << filled).to_le_bytes();
-            }
-            None => step.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte),
+/// What is left of the bytes behind the last whole step, filled up.
+#[inline]
+fn last_step(bytes: &[u8], fill: u8) -> Option<[u8; STEP]> {
+    let rest = bytes.as_chunks::<STEP>().1;
+    if rest.is_empty() {
+        return None;
+    }
+    let mut step = [fill; STEP];
+    match bytes.last_chunk::<STEP>() {
+        Some(last) => {
+            let filled = 8 * rest.len() as u32;
+            let rest = u128::from_le_bytes(*last) >> (u128::BITS - filled);
+            step = (rest | u128::from_le_bytes(step) << filled).to_le_bytes();
         }
-        step
-    });
-    whole.iter().copied().chain(last)
+        None => step.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte),
+    }
+    Some(step)
 }
 
+/// Counts a stretch of plain characters, most of which are short.
 fn count_plain(raw: &[u8], marks: &mut Marks) {
     marks.chars += raw.len() as u32;
-    let (mut twice, mut thrice) = (false, false);
-    for part in raw.chunks(STEP * STEPS) {
-        let mut counts = [[0_u8; STEP]; 5];
-        // The bytes behind two others, which are those of the step before at first.
-        let mut row = [0_u8; STEP + 2];
-        for step in steps(part, 0) {
-            row[2..].copy_from_slice(&step);
-            let (mut two, mut three) = ([0_u8; STEP], [0_u8; STEP]);
-            for lane in 0..STEP {
-                let byte = step[lane];
-                let lower = byte | 0x20;
-                counts[0][lane] += u8::from(lower.wrapping_sub(b'a') < 26);
-                counts[1][lane] += u8::from(byte.wrapping_sub(b'A') < 26);
-                counts[2][lane] += u8::from(byte.wrapping_sub(b'0') < 10);
-                counts[3][lane] += u8::from(byte == b' ' || byte.wrapping_sub(b'\t') < 5);
-                counts[4][lane] += u8::from(byte == b'\n');
-                two[lane] = u8::from(byte == row[lane + 1]) & u8::from(byte > b' ');
-                three[lane] = two[lane] & u8::from(byte == row[lane]);
-            }
-            row.copy_within(STEP.., 0);
-            twice |= u128::from_le_bytes(two) != 0;
-            thrice |= u128::from_le_bytes(three) != 0;
+    if raw.len() < STEP {
+        for byte in raw {
+            let kind = ASCII[usize::from(*byte)].kind;
+            marks.letters += u32::from(kind == Kind::Letter);
+            marks.upper += u32::from(byte.is_ascii_uppercase());
+            marks.digits += u32::from(kind == Kind::Digit);
+            marks.spaces += u32::from(kind == Kind::Space);
+            marks.lines += u32::from(*byte == b'\n');
         }
-        let sum = |lanes: [u8; STEP]| lanes.iter().map(|lane| u32::from(*lane)).sum::<u32>();
-        let [letters, upper, digits, spaces, lines] = counts.map(sum);
-        marks.letters += letters;
-        marks.upper += upper;
-        marks.digits += digits;
-        marks.spaces += spaces;
-        marks.lines += lines;
+    } else {
+        for part in raw.chunks(STEP * STEPS) {
+            let mut counts = Counts::default();
+            part.as_chunks().0.iter().for_each(|step| counts.add(*step));
+            if let Some(step) = last_step(part, 0) {
+                counts.add(step);
+            }
+            counts.tell(marks);
+        }
     }
-    let repeat = if thrice || raw.len() > STEP * STEPS {
-        let runs = raw.chunk_by(|a, b| a == b && !a.is_ascii_whitespace());
+    marks.repeat = marks.repeat.max(longest_repeat(raw));
+}
+
+/// How often any byte stands in a row, blanks aside.
+fn longest_repeat(bytes: &[u8]) -> u32 {
+    let (twice, thrice) = repeats(bytes);
+    if thrice {
+        let runs = bytes.chunk_by(|a, b| a == b && !a.is_ascii_whitespace());
         runs.map(<[u8]>::len).max().unwrap_or(0) as u32
     } else {
-        u32::from(!raw.is_empty()) + u32::from(twice)
+        u32::from(!bytes.is_empty()) + u32::from(twice)
+    }
+}
+
+/// Of the bytes at each place of a step, how many are of a kind.
+#[derive(Default)]
+struct Counts {
+    letters: [u8; STEP],
+    upper: [u8; STEP],
+    digits: [u8; STEP],
+    spaces: [u8; STEP],
+    lines: [u8; STEP],
+}
+
+// === impl Counts ===
+
+impl Counts {
+    #[inline]
+    fn add(&mut self, step: [u8; STEP]) {
+        for (lane, byte) in step.into_iter().enumerate() {
+            self.letters[lane] += u8::from((byte | 0x20).wrapping_sub(b'a') < 26);
+            self.upper[lane] += u8::from(byte.wrapping_sub(b'A') < 26);
+            self.digits[lane] += u8::from(byte.wrapping_sub(b'0') < 10);
+            self.spaces[lane] += u8::from(byte == b' ' || byte.wrapping_sub(b'\t') < 5);
+            self.lines[lane] += u8::from(byte == b'\n');
+        }
+    }
+
+    #[inline]
+    fn tell(&self, marks: &mut Marks) {
+        let sum = |lanes: &[u8; STEP]| lanes.iter().map(|lane| u32::from(*lane)).sum::<u32>();
+        marks.letters += sum(&self.letters);
+        marks.upper += sum(&self.upper);
+        marks.digits += sum(&self.digits);
+        marks.spaces += sum(&self.spaces);
+        marks.lines += sum(&self.lines);
+    }
+}
+
+/// Whether any byte stands twice in a row, and three times, blanks aside.
+fn repeats(bytes: &[u8]) -> (bool, bool) {
+    let (mut twice, mut thrice) = ([0; STEP], [0; STEP]);
+    let mut look = |before: &[u8; STEP], bytes: &[u8; STEP], after: &[u8; STEP]| {
+        for lane in 0..STEP {
+            let byte = bytes[lane];
+            let seen = u8::from(byte > b' ');
+            let (before, after) = (u8::from(before[lane] == byte), u8::from(after[lane] == byte));
+            twice[lane] |= (before | after) & seen;
+            thrice[lane] |= before & after & seen;
+        }
     };
-    marks.repeat = marks.repeat.max(repeat);
+    if let [_, rest @ ..] = bytes
+        && let [_, third @ ..] = rest
+    {
+        let steps = bytes
+            .as_chunks()
+            .0
+            .iter()
+            .zip(rest.as_chunks().0)
+            .zip(third.as_chunks().0);
+        for ((one, two), three) in steps {
+            look(one, two, three);
+        }
+    }
+    let end = bytes.len();
+    let mut row = [0; STEP + 2];
+    let row = bytes.last_chunk().unwrap_or_else(|| {
+        row[..end].copy_from_slice(bytes);
+        &row
+    });
+    if let (Some(one), Some(two), Some(three)) = (row.first_chunk(), row[1..].first_chunk(), row.last_chunk())
+    {
+        look(one, two, three);
+    }
+    (u128::from_le_bytes(twice) != 0, u128::from_le_bytes(thrice) != 0)
 }
 
 /// The way of any other text.

@@ -90,11 +90,11 @@ impl Forms {
         for &(start, end) in &odd.chunks {
             let chunk = &folded[start as usize..end as usize];
             // Addresses, mentions and custom emoji are machine text.
-            let machine = chunk.contains("://")
-                || ["<@", "<#", "<:", "<a:", "<t:", "</"]
-                    .iter()
-                    .any(|sign| chunk.starts_with(sign));
-            if machine {
+            let is_machine = match chunk.as_bytes() {
+                [b'<', b'@' | b'#' | b':' | b'/', ..] | [b'<', b'a' | b't', b':', ..] => true,
+                _ => odd.signs[usize::from(b':')] > 0 && chunk.contains("://"),
+            };
+            if is_machine {
                 continue;
             }
             for guess in [Self::leet, Self::markup, Self::masked] {

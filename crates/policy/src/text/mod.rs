@@ -103,6 +103,9 @@ impl Text {
             &mut self.squashed,
         );
         self.marks.words = self.tokens.len() as u32;
+        if self.truncated || self.odd.signs[usize::from(b'<')] > 0 {
+            self.marks.emoji += marks::custom_emoji(kept);
+        }
         self.forms.clear();
         self.forms.find(&self.folded.text, &self.odd);
         self.marks.spelled = self.forms.spelled_letters;
@@ -117,18 +120,19 @@ impl Text {
             return;
         }
         self.folded.unfold_offsets();
-        let mut stretches = self.forms.spelled.iter().peekable();
-        for (at, c) in self.folded.text.char_indices() {
-            let place = at as u32;
-            while stretches.next_if(|(_, end)| *end <= place).is_some() {}
-            let inside = stretches
-                .peek()
-                .is_some_and(|(start, end)| (*start..*end).contains(&place));
-            let parts = c == '|' || matches!(table::entry(c).kind, Kind::Space | Kind::Other);
-            if !(inside && parts) {
-                self.joined.push(c, self.folded.starts[at], self.folded.ends[at]);
+        let (folded, joined) = (&self.folded, &mut self.joined);
+        let mut at = 0;
+        for &(start, end) in &self.forms.spelled {
+            let (start, end) = (at.max(start as usize), at.max(end as usize));
+            joined.push_part(folded, at..start);
+            for (place, c) in folded.text[start..end].char_indices() {
+                if c != '|' && !matches!(table::entry(c).kind, Kind::Space | Kind::Other) {
+                    joined.push_part(folded, start + place..start + place + c.len_utf8());
+                }
             }
+            at = end;
         }
+        joined.push_part(folded, at..folded.text.len());
     }
 
     /// As it was written, up to [`LIMIT`].

@@ -35,9 +35,7 @@ pub(super) fn one_a_word(folded: &mut View, marks: &mut Marks) {
             }
         } else if let Some(view) = &mut mended {
             view.unfold_offsets();
-            view.text.push_str(&rest[..bytes]);
-            view.starts.extend_from_slice(&folded.starts[at..at + bytes]);
-            view.ends.extend_from_slice(&folded.ends[at..at + bytes]);
+            view.push_part(folded, at..at + bytes);
         }
         at += bytes;
     }

@@ -12,6 +12,8 @@ pub(super) struct Kinds {
     pub(super) digits: u64,
 }
 
+/// Bytes that are looked at in one step.
+const EIGHT: usize = 8;
 /// Eight bytes of one each.
 const LANES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x80 * LANES;
@@ -24,10 +26,10 @@ impl Kinds {
     /// Of up to 64 bytes of ASCII.
     fn of(block: &[u8]) -> Self {
         let mut kinds = Self::default();
-        for (place, eight) in eights(block) {
+        eights(block).for_each(|(place, eight)| {
             kinds.letters |= bits(letters(eight)) << place;
             kinds.digits |= bits(digits(eight)) << place;
-        }
+        });
         kinds
     }
 
@@ -85,6 +87,7 @@ fn bits(eight: u64) -> u64 {
 }
 
 /// Calls back for each run of ones, 64 bits a block, up to the end.
+#[inline]
 pub(super) fn runs(
     masks: impl Iterator<Item = u64>,
     end: usize,
@@ -133,6 +136,7 @@ pub(crate) struct Squashed {
     chars: Vec<u16>,
     kinds: Vec<Kinds>,
     is_ascii: bool,
+    has_digits: bool,
 }
 
 // === impl Squashed ===
@@ -204,16 +208,19 @@ impl Squashed {
     }
 
     /// The key of a word by its classes.
+    #[inline]
     pub(super) fn key(&self, (from, to): (u16, u16)) -> u64 {
         key(&self.classes[usize::from(from)..], usize::from(to - from))
     }
 
     /// Where the classes are of the word in these bytes.
+    #[inline]
     pub(super) fn range(&self, start: usize, end: usize) -> (u16, u16) {
         (self.places[start], self.places[end - 1] + 1)
     }
 
     /// How many characters these bytes are.
+    #[inline]
     pub(super) fn length(&self, start: usize, end: usize) -> usize {
         if self.is_ascii {
             end - start
@@ -227,9 +234,18 @@ impl Squashed {
         self.kinds.iter().map(|kinds| kinds.letters | kinds.digits)
     }
 
-    /// Which of these bytes are of which kind, as far as one has to know whether there are any.
+    /// Whether the word in these bytes is all digits, or all letters.
     #[inline]
-    pub(super) fn kinds(&self, start: usize, end: usize) -> Kinds {
+    pub(super) fn only(&self, start: usize, end: usize) -> (bool, bool) {
+        if self.has_digits {
+            let kinds = self.kinds(start, end);
+            (kinds.letters == 0, kinds.digits == 0)
+        } else {
+            (false, true)
+        }
+    }
+
+    fn kinds(&self, start: usize, end: usize) -> Kinds {
         let (first, last) = (start / 64, (end - 1) / 64);
         let head = u64::MAX << (start % 64);
         let tail = u64::MAX >> (63 - (end - 1) % 64);
@@ -256,21 +272,38 @@ impl Squashed {
         } else {
             self.read_any(folded);
         }
+        self.has_digits = self.kinds.iter().any(|kinds| kinds.digits != 0);
     }
 
     fn read_ascii(&mut self, folded: &[u8]) {
-        self.kinds.extend(folded.chunks(64).map(Kinds::of));
         let (mut used, mut last) = (0_usize, BREAK);
-        let classes = &mut self.classes[..=folded.len()];
-        for (byte, place) in folded.iter().zip(&mut self.places[..folded.len()]) {
+        let (eights, rest) = folded.as_chunks::<EIGHT>();
+        let (first, behind) = self.places.as_chunks_mut::<EIGHT>();
+        for (eight, places) in eights.iter().zip(first.iter_mut()) {
+            let room = &mut self.classes[used..used + EIGHT];
+            let mut new = 0;
+            for (byte, place) in eight.iter().zip(places) {
+                let class = CLASSES[usize::from(*byte)];
+                // What goes on with a run is written where the next class will be.
+                room[new % EIGHT] = class;
+                new += usize::from(class != last);
+                last = class;
+                *place = (used + new).wrapping_sub(1) as u16;
+            }
+            used += new;
+        }
+        let places = first
+            .get_mut(eights.len())
+            .map_or(behind, |eight| eight.as_mut_slice());
+        for (byte, place) in rest.iter().zip(places) {
             let class = CLASSES[usize::from(*byte)];
-            // What goes on with a run is written where the next class will be.
-            classes[used] = class;
+            self.classes[used] = class;
             used += usize::from(class != last);
             last = class;
-            *place = (used as u16).wrapping_sub(1);
+            *place = used.wrapping_sub(1) as u16;
         }
         self.used = used;
+        self.kinds.extend(folded.chunks(64).map(Kinds::of));
     }
 
     fn read_any(&mut self, folded: &str) {
@@ -301,18 +334,17 @@ impl Squashed {
     }
 }
 
-/// The key of so many classes, which at least seven others follow.
-fn key(classes: &[u8], length: usize) -> u64 {
-    let (mut key, mut left) = (0, length);
-    for eight in classes.chunks(8) {
-        let eight = eight.first_chunk().map_or(0, |eight| u64::from_le_bytes(*eight));
-        if left <= 8 {
-            // Nothing where nothing is left.
-            let kept = u64::MAX.checked_shr(64 - 8 * left as u32).unwrap_or(0);
-            return mix(key ^ (eight & kept));
+/// The key of so many classes, one or more, which at least seven others follow.
+#[inline]
+fn key(mut classes: &[u8], mut length: usize) -> u64 {
+    let mut key = 0;
+    while let Some((eight, behind)) = classes.split_first_chunk() {
+        let eight = u64::from_le_bytes(*eight);
+        if length <= 8 {
+            return mix(key ^ (eight & u64::MAX >> (64 - 8 * length)));
         }
         key = mix(key ^ eight);
-        left -= 8;
+        (classes, length) = (behind, length - 8);
     }
     key
 }

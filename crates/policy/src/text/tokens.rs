@@ -134,12 +134,16 @@ pub(super) fn tokens(folded: &str, tokens: &mut Vec<Token>, odd: &mut Odd, squas
         chunk: Chunk::default(),
         singles: 0,
         after_word: false,
-        apostrophe: false,
+        least: 0,
     };
     let mut ended = 0;
     // Never stopped.
     let _ = runs(squashed.words(), folded.len(), |start, end| {
-        finder.between(ended, start);
+        if ended + 1 == start && folded.as_bytes()[ended] == b' ' {
+            finder.blank(ended);
+        } else {
+            finder.between(ended, start);
+        }
         finder.word(start, end);
         ended = end;
         ControlFlow::Continue(())
@@ -154,11 +158,12 @@ struct Finder<'a> {
     odd: &'a mut Odd,
     squashed: &'a Squashed,
     chunk: Chunk,
+    /// A bit for each word so far, the last one lowest: whether it is a single letter.
     singles: u32,
     /// The last character belonged to a word.
     after_word: bool,
-    /// The last character was an apostrophe after a letter.
-    apostrophe: bool,
+    /// Letters of the next word, if it is to be one: what an apostrophe ties to a word, as in "what's", is none.
+    least: usize,
 }
 
 #[derive(Default)]
@@ -174,29 +179,37 @@ struct Chunk {
 // === impl Finder ===
 
 impl Finder<'_> {
+    #[inline]
     fn word(&mut self, start: usize, end: usize) {
         let squashed = self.squashed;
         let (classes, length) = (squashed.range(start, end), squashed.length(start, end));
-        let kinds = squashed.kinds(start, end);
+        let (digits_only, letters_only) = squashed.only(start, end);
         self.open_chunk(start);
         self.chunk.odd |= self.chunk.sign_after_word;
         self.chunk.word = true;
-        self.singles = if length == 1 { self.singles + 1 } else { 0 };
-        self.odd.spelled |= self.singles >= 3;
-        // What an apostrophe ties to a word, as in "what's", is no word.
-        if !(self.apostrophe && length <= 2) {
+        self.singles = self.singles << 1 | u32::from(length == 1);
+        self.odd.spelled |= self.singles & 0b111 == 0b111;
+        if length >= self.least {
             self.tokens.push(Token {
                 start: start as u32,
                 end: end as u32,
                 key: squashed.key(classes),
                 classes,
                 length: length as u16,
-                digits_only: kinds.letters == 0,
-                letters_only: kinds.digits == 0,
+                digits_only,
+                letters_only,
             });
         }
-        self.apostrophe = false;
+        self.least = 0;
         self.after_word = true;
+    }
+
+    /// What stands between words, for the most part.
+    #[inline]
+    fn blank(&mut self, at: usize) {
+        self.odd.signs[usize::from(b' ')] += 1;
+        (self.after_word, self.least) = (false, 0);
+        self.end_chunk(at);
     }
 
     /// What stands between words.
@@ -205,7 +218,8 @@ impl Finder<'_> {
         let mut at = 0;
         while let Some(byte) = bytes.get(at) {
             let (kind, length) = if let Some(signs) = self.odd.signs.get_mut(usize::from(*byte)) {
-                *signs = signs.saturating_add(1);
+                // No text has so many bytes that this could run over.
+                *signs += 1;
                 (ASCII[usize::from(*byte)].kind, 1)
             } else {
                 let c = self.folded[start + at..].chars().next();
@@ -219,11 +233,11 @@ impl Finder<'_> {
     fn sign(&mut self, at: usize, byte: u8, kind: Kind) {
         let after_word = std::mem::replace(&mut self.after_word, false);
         if kind == Kind::Space {
-            self.apostrophe = false;
+            self.least = 0;
             self.end_chunk(at);
             return;
         }
-        self.apostrophe = byte == b'\'' && after_word;
+        self.least = if byte == b'\'' && after_word { 3 } else { 0 };
         self.open_chunk(at);
         self.chunk.leet += u32::from(kind == Kind::Leet);
         // Signs that people mask letters with, or put around them.
@@ -240,6 +254,7 @@ impl Finder<'_> {
         }
     }
 
+    #[inline]
     fn end_chunk(&mut self, at: usize) {
         let chunk = std::mem::take(&mut self.chunk);
         if chunk.odd || (chunk.leet > 0 && (chunk.word || chunk.leet > 2)) {

@@ -85,9 +85,20 @@ impl View {
         self.text.extend(chars);
     }
 
+    /// The same for a part of another view of the original, which has offsets as this one has.
+    pub(super) fn push_part(&mut self, view: &Self, part: Range<usize>) {
+        self.text.push_str(&view.text[part.clone()]);
+        self.starts.extend_from_slice(&view.starts[part.clone()]);
+        self.ends.extend_from_slice(&view.ends[part]);
+    }
+
     /// From now on every byte has its own offsets.
     pub(super) fn unfold_offsets(&mut self) {
-        if self.starts.is_empty() {
+        if self.starts.is_empty() && self.text.is_ascii() {
+            let end = self.text.len() as u32;
+            self.starts.extend(0..end);
+            self.ends.extend(1..=end);
+        } else if self.starts.is_empty() {
             for (at, c) in self.text.char_indices() {
                 let bytes = c.len_utf8();
                 self.starts.extend_from_slice(&[at as u32; 4][..bytes]);
