@@ -68,16 +68,9 @@ pub(super) fn fold(raw: &str, folded: &mut View, marks: &mut Marks) -> bool {
     whole
 }
 
-/// ASCII that is seen, and begins nothing that is encoded.
+/// Visible ASCII, blanks and line breaks, but for what begins something encoded: of these, folding changes capitals alone.
 pub(super) fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~' | b'\t'..=b'\r') && byte != b'%'
-}
-
-fn fold_plain(byte: u8) -> u8 {
-    match byte {
-        b'\t' | b'\x0b'..=b'\r' => b' ',
-        byte => byte.to_ascii_lowercase(),
-    }
+    matches!(byte, b' '..=b'~' | b'\n') & (byte != b'%')
 }
 
 /// Bytes that are looked at in one step, which the compiler makes a few instructions of.
@@ -85,7 +78,7 @@ const STEP: usize = 16;
 /// Steps until a count of bytes may be full.
 const STEPS: usize = 255;
 
-/// Folds a text of visible ASCII, blanks and line breaks alone; false, with nothing said of its marks, where it is not.
+/// Folds a text that is plain all over; false, with nothing said of its marks, where it is not.
 fn ascii(raw: &[u8], folded: &mut View, marks: &mut Marks) -> bool {
     let mut bytes = std::mem::take(&mut folded.text).into_bytes();
     bytes.extend_from_slice(raw);
@@ -96,8 +89,8 @@ fn ascii(raw: &[u8], folded: &mut View, marks: &mut Marks) -> bool {
         for step in part.as_chunks_mut().0 {
             counts.add(*step);
             for byte in step {
-                odd |= !matches!(byte, b' '..=b'~' | b'\n') | (*byte == b'%');
-                *byte |= u8::from(byte.is_ascii_uppercase()) << 5;
+                odd |= !is_plain(*byte);
+                *byte = byte.to_ascii_lowercase();
             }
             if odd {
                 break;
@@ -116,7 +109,7 @@ fn ascii(raw: &[u8], folded: &mut View, marks: &mut Marks) -> bool {
     !odd
 }
 
-/// Whether folding changes nothing but capitals and blanks.
+/// Whether folding changes nothing but capitals.
 pub(super) fn is_all_plain(bytes: &[u8]) -> bool {
     let plain = |step: &[u8; STEP]| !step.iter().fold(false, |odd, byte| odd | !is_plain(*byte));
     bytes.as_chunks().0.iter().all(plain) && last_step(bytes, b' ').is_none_or(|step| plain(&step))
@@ -141,29 +134,39 @@ fn last_step(bytes: &[u8], fill: u8) -> Option<[u8; STEP]> {
     Some(step)
 }
 
-/// Counts a stretch of plain characters, most of which are short.
+/// Counts a stretch of plain characters.
 fn count_plain(raw: &[u8], marks: &mut Marks) {
     marks.chars += raw.len() as u32;
-    if raw.len() < STEP {
-        for byte in raw {
-            let kind = ASCII[usize::from(*byte)].kind;
-            marks.letters += u32::from(kind == Kind::Letter);
-            marks.upper += u32::from(byte.is_ascii_uppercase());
-            marks.digits += u32::from(kind == Kind::Digit);
-            marks.spaces += u32::from(kind == Kind::Space);
-            marks.lines += u32::from(*byte == b'\n');
+    for part in raw.chunks(STEP * STEPS) {
+        let mut counts = Counts::default();
+        part.as_chunks().0.iter().for_each(|step| counts.add(*step));
+        if let Some(step) = last_step(part, 0) {
+            counts.add(step);
         }
-    } else {
-        for part in raw.chunks(STEP * STEPS) {
-            let mut counts = Counts::default();
-            part.as_chunks().0.iter().for_each(|step| counts.add(*step));
-            if let Some(step) = last_step(part, 0) {
-                counts.add(step);
-            }
-            counts.tell(marks);
-        }
+        counts.tell(marks);
     }
     marks.repeat = marks.repeat.max(longest_repeat(raw));
+}
+
+/// The same of a short one, as most of them are between other characters.
+fn count_few(raw: &[u8], marks: &mut Marks) {
+    marks.chars += raw.len() as u32;
+    let (mut last, mut run) = (b' ', 0);
+    for byte in raw {
+        let kind = ASCII[usize::from(*byte)].kind;
+        marks.letters += u32::from(kind == Kind::Letter);
+        marks.upper += u32::from(byte.is_ascii_uppercase());
+        marks.digits += u32::from(kind == Kind::Digit);
+        marks.spaces += u32::from(kind == Kind::Space);
+        marks.lines += u32::from(*byte == b'\n');
+        run = if *byte == last && kind != Kind::Space {
+            run + 1
+        } else {
+            1
+        };
+        last = *byte;
+        marks.repeat = marks.repeat.max(run);
+    }
 }
 
 /// How often any byte stands in a row, blanks aside.
@@ -349,7 +352,11 @@ impl<'a> Folder<'a> {
     /// The same as [`Folder::one`] for each of so many plain characters.
     fn plain(&mut self, at: usize, length: usize) {
         let run = &self.raw.as_bytes()[at..at + length];
-        count_plain(run, self.marks);
+        if length < STEP {
+            count_few(run, self.marks);
+        } else {
+            count_plain(run, self.marks);
+        }
         let is_word = |byte: &u8| byte.is_ascii_alphanumeric();
         let head = run.iter().take_while(|byte| is_word(byte)).count();
         self.latin(&run[..head]);
@@ -363,8 +370,7 @@ impl<'a> Folder<'a> {
         if self.after == After::Regional && run[0].is_ascii_alphanumeric() {
             self.folded.push(' ', at as u32, at as u32);
         }
-        self.folded
-            .push_plain(run.iter().map(|byte| char::from(fold_plain(*byte))), at as u32);
+        self.folded.push_plain(&self.raw[at..at + length], at as u32);
         let word = run[length - 1].is_ascii_alphanumeric();
         self.after = if word { After::Word } else { After::Nothing };
     }
@@ -378,7 +384,7 @@ impl<'a> Folder<'a> {
     /// The same for a run of small letters that fold to themselves; how many bytes it has.
     fn letters(&mut self, at: usize) -> usize {
         let rest = &self.raw[at..];
-        let (mut bytes, mut count) = (0, 0);
+        let (mut bytes, mut count, mut script) = (0, 0, None);
         let before = self.after;
         for c in rest.chars() {
             if c.is_ascii() {
@@ -388,7 +394,10 @@ impl<'a> Folder<'a> {
             if !known.plain {
                 break;
             }
-            self.script(known.script);
+            if script != Some(known.script) {
+                self.script(known.script);
+                script = Some(known.script);
+            }
             self.run = if c == self.last { self.run + 1 } else { 1 };
             self.marks.repeat = self.marks.repeat.max(self.run);
             self.last = c;

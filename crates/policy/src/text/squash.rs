@@ -3,7 +3,8 @@
 use super::fold::ASCII;
 use super::table::{self, BREAK, Kind, Pages};
 use super::tokens::{Token, mix};
-use std::ops::ControlFlow;
+use std::hint::select_unpredictable;
+use std::ops::{ControlFlow, Range};
 
 /// Which of 64 bytes belong to letters, and which to digits.
 #[derive(Debug, Default, Clone, Copy)]
@@ -86,40 +87,41 @@ fn bits(eight: u64) -> u64 {
     ((eight & HIGH) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
-/// Calls back for each run of ones, 64 bits a block, up to the end.
+/// Calls back for each run of ones, 64 bits a block.
 #[inline]
 pub(super) fn runs(
     masks: impl Iterator<Item = u64>,
-    end: usize,
     mut run: impl FnMut(usize, usize) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     let mut open = None;
-    for (base, mut mask) in (0..).step_by(64).zip(masks) {
-        if let Some(start) = open {
-            let ones = mask.trailing_ones();
-            if ones == u64::BITS {
-                continue;
-            }
-            open = None;
-            run(start, base + ones as usize)?;
-            mask &= u64::MAX << ones;
-        }
-        while mask != 0 {
-            let from = mask.trailing_zeros();
-            let to = from + (mask >> from).trailing_ones();
+    // What is open at the end of the last block ends there.
+    for (base, mut ones) in (0..).step_by(64).zip(masks.chain([0])) {
+        while open.is_some() || ones != 0 {
+            let start = open.unwrap_or_else(|| base + ones.trailing_zeros() as usize);
+            let from = start.saturating_sub(base) as u32;
+            let to = from + (ones >> from).trailing_ones();
             if to == u64::BITS {
-                open = Some(base + from as usize);
+                open = Some(start);
                 break;
             }
-            run(base + from as usize, base + to as usize)?;
-            mask &= u64::MAX << to;
+            open = None;
+            ones &= u64::MAX << to;
+            run(start, base + to as usize)?;
         }
     }
-    match open {
-        Some(start) => run(start, end),
-        None => ControlFlow::Continue(()),
-    }
+    ControlFlow::Continue(())
 }
+
+/// Ones for so many classes.
+const LOW: [u128; 16] = {
+    let mut low = [0; 16];
+    let mut classes = 1;
+    while classes < 16 {
+        low[classes] = low[classes - 1] << 8 | 0xFF;
+        classes += 1;
+    }
+    low
+};
 
 /// Letters of two words that may be one.
 pub(crate) const GLUED: usize = 24;
@@ -192,19 +194,33 @@ impl Squashed {
         classes.iter().fold(0, |all, class| all | 1 << (class % 61))
     }
 
-    /// The key of two words written as one, of at most [`GLUED`] letters together.
+    /// The key of two words written as one, of at most [`GLUED`] letters together, and a blank apart.
+    #[inline]
     pub(crate) fn glued(&self, one: &Token, next: &Token) -> u64 {
         let of = |token: &Token| (usize::from(token.classes.0), usize::from(token.classes.1));
         let ((one, end), (mut next, last)) = (of(one), of(next));
-        if self.classes[end - 1] == self.classes[next] {
-            // The run goes on: its class counts once.
-            next += 1;
-        }
-        // As much as there may be of either, which no call copies; what is behind it is not looked at.
+        // A run that goes on counts once.
+        let twice = usize::from(self.classes[end - 1] == self.classes[next]);
+        next += twice;
+        let (head, length) = (end - one, end - one + last - next);
+        // With what stands between them, which is one class.
+        let Some(classes) = self.classes[one..].first_chunk().filter(|_| length <= 14) else {
+            return self.long_glued(one..end, next, length);
+        };
+        let classes = u128::from_le_bytes(*classes);
+        let behind = select_unpredictable(twice == 1, classes >> 16, classes >> 8);
+        let both = (classes & LOW[head] | behind & !LOW[head]) & LOW[length];
+        let short = mix(both as u64);
+        select_unpredictable(length > 8, mix(short ^ (both >> 64) as u64), short)
+    }
+
+    #[cold]
+    fn long_glued(&self, one: Range<usize>, next: usize, length: usize) -> u64 {
+        // As much as there may be of either; what is behind it is not looked at.
         let mut both = [BREAK; 2 * GLUED];
-        both[..GLUED].copy_from_slice(&self.classes[one..one + GLUED]);
-        both[end - one..][..GLUED].copy_from_slice(&self.classes[next..next + GLUED]);
-        key(&both, end - one + last - next)
+        both[..GLUED].copy_from_slice(&self.classes[one.start..one.start + GLUED]);
+        both[one.len()..][..GLUED].copy_from_slice(&self.classes[next..next + GLUED]);
+        key(&both, length)
     }
 
     /// The key of a word by its classes.
@@ -322,12 +338,20 @@ impl Squashed {
             self.classes[used] = class;
             used += usize::from(class != last);
             last = class;
-            for byte in at..at + c.len_utf8() {
+            let bytes = c.len_utf8();
+            // A word begins and ends with a whole character.
+            for byte in [at, at + bytes - 1] {
                 self.places[byte] = (used as u16).wrapping_sub(1);
                 self.chars[byte] = number as u16;
-                let kinds = &mut self.kinds[byte / 64];
-                kinds.letters |= u64::from(kind == Kind::Letter) << (byte % 64);
-                kinds.digits |= u64::from(kind == Kind::Digit) << (byte % 64);
+            }
+            let (block, bit) = (at / 64, at % 64);
+            let ones = !(u64::MAX << bytes);
+            let [letter, digit] = [Kind::Letter, Kind::Digit].map(|of| if kind == of { ones } else { 0 });
+            self.kinds[block].letters |= letter << bit;
+            self.kinds[block].digits |= digit << bit;
+            if bit + bytes > 64 {
+                self.kinds[block + 1].letters |= letter >> (64 - bit);
+                self.kinds[block + 1].digits |= digit >> (64 - bit);
             }
         }
         self.used = used;
@@ -373,3 +397,28 @@ const LETTERS: [u8; 128] = {
     }
     letters
 };
+
+#[cfg(test)]
+mod tests {
+    use crate::text::Text;
+    use crate::text::tokens;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn neighbours_have_the_key_of_one_word((one, next) in prop_oneof![("[a-dil1]{1,12}", "[a-dil1]{1,12}"), ("[а-г]{1,12}", "[а-г]{1,12}")]) {
+            let (apart, together) = (Text::of(&format!("{one} {next}")), Text::of(&format!("{one}{next}")));
+            let [one, next] = *apart.tokens else { panic!("two words") };
+            prop_assert_eq!(apart.squashed.glued(&one, &next), together.tokens[0].key);
+        }
+
+        #[test]
+        fn sums_know_no_order(word in "[a-cа-в]{1,20}") {
+            let backwards: String = word.chars().rev().collect();
+            let sum = |word: &str| tokens::sum(word, 0..word.len());
+            prop_assert_eq!(sum(&word), sum(&backwards));
+            let (first, rest) = word.split_at(word.chars().next().map_or(0, char::len_utf8));
+            prop_assert!(tokens::may_differ(sum(&word), sum(rest), true), "{}", first);
+        }
+    }
+}

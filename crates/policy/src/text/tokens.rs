@@ -3,7 +3,7 @@
 use super::fold::ASCII;
 use super::squash::{Squashed, runs};
 use super::table::{self, Kind};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 /// A word of the folded text.
 #[derive(Debug, Clone, Copy)]
@@ -47,9 +47,67 @@ const WEIGHTS: [u32; 256] = {
     weights
 };
 
+/// The same of each character of ASCII; nothing beside words.
+const ASCII_WEIGHTS: [u32; 128] = {
+    let mut weights = [0; 128];
+    let mut byte = 1;
+    while byte < 128 {
+        weights[byte] = WEIGHTS[ASCII[byte].class as usize];
+        byte += 1;
+    }
+    weights
+};
+
+/// The highest bits of all weights.
+const WEIGHED: [u64; 64] = {
+    let mut weighed = [0; 64];
+    let mut class = 0;
+    while class < 256 {
+        let bits = WEIGHTS[class] >> 20;
+        weighed[(bits / 64) as usize] |= 1 << (bits % 64);
+        class += 1;
+    }
+    weighed
+};
+
+/// The first eight bytes of a word with these bits, the first one lowest; nothing where it has fewer.
+#[inline]
+pub(crate) fn eight(text: &[u8], word: Range<usize>, bits: u64) -> u64 {
+    let length = word.len().min(8);
+    let eight = text[word.start..].first_chunk().copied().unwrap_or_else(|| {
+        let mut eight = [0; 8];
+        eight[..length].copy_from_slice(&text[word.start..word.start + length]);
+        eight
+    });
+    (u64::from_le_bytes(eight) | bits) & u64::MAX >> (64 - 8 * length)
+}
+
 /// The sum of a word's letters, in whatever order they are.
-pub(crate) fn sum(word: &str) -> u32 {
-    word.chars().fold(0, |sum, c| sum.wrapping_add(weight(c)))
+#[inline]
+pub(crate) fn sum(text: &str, word: Range<usize>) -> u32 {
+    let (mut sum, mut all) = (0_u32, 0);
+    for at in word.clone().step_by(8) {
+        let eight = eight(text.as_bytes(), at..word.end, 0);
+        all |= eight;
+        for byte in eight.to_le_bytes() {
+            sum = sum.wrapping_add(ASCII_WEIGHTS[usize::from(byte & 0x7F)]);
+        }
+    }
+    if all & 0x8080_8080_8080_8080 == 0 {
+        return sum;
+    }
+    text[word].chars().fold(0, |sum, c| sum.wrapping_add(weight(c)))
+}
+
+/// Whether the letters of two words may be the same, or one may lack one letter of the other, by their sums.
+pub(crate) fn may_differ(more: u32, less: u32, by_one: bool) -> bool {
+    let letter = more.wrapping_sub(less);
+    if by_one {
+        let bits = letter >> 20;
+        WEIGHED[(bits / 64) as usize] & 1 << (bits % 64) != 0
+    } else {
+        letter == 0
+    }
 }
 
 pub(crate) fn weight(c: char) -> u32 {
@@ -138,7 +196,7 @@ pub(super) fn tokens(folded: &str, tokens: &mut Vec<Token>, odd: &mut Odd, squas
     };
     let mut ended = 0;
     // Never stopped.
-    let _ = runs(squashed.words(), folded.len(), |start, end| {
+    let _ = runs(squashed.words(), |start, end| {
         if ended + 1 == start && folded.as_bytes()[ended] == b' ' {
             finder.blank(ended);
         } else {

@@ -74,15 +74,16 @@ impl View {
         self.text.push_str(chars);
     }
 
-    /// The same for characters of ASCII that stand one after the other in the original.
-    pub(super) fn push_plain(&mut self, chars: impl ExactSizeIterator<Item = char>, start: u32) {
-        let end = start + chars.len() as u32;
-        if self.text.len() != start as usize || !self.starts.is_empty() {
+    /// The same for characters of ASCII that stand one after the other in the original, but for their capitals.
+    pub(super) fn push_plain(&mut self, chars: &str, start: u32) {
+        let (from, end) = (self.text.len(), start + chars.len() as u32);
+        if from != start as usize || !self.starts.is_empty() {
             self.unfold_offsets();
             self.starts.extend(start..end);
             self.ends.extend(start + 1..=end);
         }
-        self.text.extend(chars);
+        self.text.push_str(chars);
+        self.text[from..].make_ascii_lowercase();
     }
 
     /// The same for a part of another view of the original, which has offsets as this one has.

@@ -1,7 +1,7 @@
 //! From lists to an index.
 
 use super::index::{Filter, Index};
-use super::{ANY, BadTerm, ONE, Term, TermFault, TermKind, WordList, Words, plain};
+use super::{ANY, BadTerm, ONE, Shaped, Term, TermFault, TermKind, WordList, Words, plain};
 use crate::text::table::{self, BREAK, Kind};
 use crate::text::tokens::{self, Key, beside, mix, weight};
 use crate::text::{Text, is_dense};
@@ -197,7 +197,7 @@ impl Builder {
     }
 
     fn take_typos(&mut self, word: &str, letters: usize) {
-        let sum = tokens::sum(word);
+        let sum = tokens::sum(word, 0..word.len());
         self.typos.push(sum_key(sum, letters));
         if letters >= 6 {
             let weights = word.chars().map(weight).skip(1);
@@ -215,7 +215,13 @@ impl Builder {
     fn finish(mut self) -> Words {
         let hidden = |term: &&Term| term.kind == TermKind::Word && term.disguises;
         let numbered = (0..).zip(&self.terms).filter(|(_, term)| hidden(term));
-        let mut by_shape: Vec<(u32, u32)> = numbered.map(|(number, term)| (term.shape(), number)).collect();
+        let mut by_shape: Vec<Shaped> = numbered
+            .map(|(number, term)| Shaped {
+                shape: term.shape(),
+                number,
+                sum: tokens::sum(&self.arena, term.range()),
+            })
+            .collect();
         by_shape.sort_unstable();
         self.allowed.sort_unstable();
         // Squashed, two letters such as "ll" may be one: nothing shorter is looked for by itself.

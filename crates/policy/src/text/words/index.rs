@@ -25,27 +25,25 @@ impl Filter {
         }
         let mut blocks = vec![0; (keys.len() / 5).next_power_of_two()].into_boxed_slice();
         for key in keys {
-            let (block, bits) = Self::place(&blocks, *key);
-            blocks[block] |= bits;
+            let block = Self::place(&blocks, *key);
+            blocks[block] |= Self::bits(*key);
         }
         Self { blocks }
     }
 
-    fn place(blocks: &[u64], key: u64) -> (usize, u64) {
-        let block = (key >> 32) as usize & (blocks.len() - 1);
-        (
-            block,
-            1 << (key & 63) | 1 << (key >> 6 & 63) | 1 << (key >> 12 & 63),
-        )
+    /// Beyond all blocks, if there are none.
+    fn place(blocks: &[u64], key: u64) -> usize {
+        (key >> 32) as usize & blocks.len().wrapping_sub(1)
+    }
+
+    fn bits(key: u64) -> u64 {
+        1 << (key & 63) | 1 << (key >> 6 & 63) | 1 << (key >> 12 & 63)
     }
 
     #[inline]
     pub(super) fn may_hold(&self, key: u64) -> bool {
-        if self.blocks.is_empty() {
-            return false;
-        }
-        let (block, bits) = Self::place(&self.blocks, key);
-        self.blocks[block] & bits == bits
+        let (block, bits) = (self.blocks.get(Self::place(&self.blocks, key)), Self::bits(key));
+        block.is_some_and(|block| block & bits == bits)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -88,8 +86,7 @@ impl Index {
     #[inline]
     pub(super) fn find(&self, key: u64) -> impl Iterator<Item = usize> + '_ {
         let slots = if self.filter.may_hold(key) {
-            let bucket = Self::bucket(self.buckets.len() - 1, key);
-            &self.slots[self.buckets[bucket] as usize..self.buckets[bucket + 1] as usize]
+            self.near(key)
         } else {
             &[]
         };
@@ -97,6 +94,13 @@ impl Index {
             .iter()
             .filter(move |(low, _)| *low == key as u32)
             .map(|(_, place)| *place as usize)
+    }
+
+    /// The slots of the key's bucket, which are seldom asked for.
+    #[cold]
+    fn near(&self, key: u64) -> &[(u32, u32)] {
+        let bucket = Self::bucket(self.buckets.len() - 1, key);
+        &self.slots[self.buckets[bucket] as usize..self.buckets[bucket + 1] as usize]
     }
 
     pub(super) fn is_empty(&self) -> bool {

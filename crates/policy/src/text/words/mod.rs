@@ -81,8 +81,8 @@ pub struct Words {
     /// The same, of lists that do not look behind disguises, by their bytes.
     exact: Index,
     has_phrases: bool,
-    /// Shapes of whole words, sorted, with their places in `terms`: what a masked word and a typo show of them.
-    by_shape: Box<[(u32, u32)]>,
+    /// Whole words by their shapes.
+    by_shape: Box<[Shaped]>,
     /// Sums of letters that a typo of a term has.
     typos: Filter,
     /// Parts of terms with wildcards or signs, in squash space, and the terms that have them.
@@ -106,6 +106,16 @@ struct Term {
     typos: bool,
     /// The classes of its first and its last letter.
     edges: [u8; 2],
+}
+
+/// What a masked word and a typo show of a whole word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Shaped {
+    shape: u32,
+    /// Its place among the terms.
+    number: u32,
+    /// Of its letters.
+    sum: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,13 +165,18 @@ impl Words {
     }
 
     fn term_text(&self, term: &Term) -> &str {
-        &self.arena[term.start as usize..term.start as usize + term.bytes as usize]
+        &self.arena[term.range()]
     }
 }
 
 // === impl Term ===
 
 impl Term {
+    /// Where its text is in the arena.
+    fn range(&self) -> Range<usize> {
+        self.start as usize..self.start as usize + usize::from(self.bytes)
+    }
+
     /// Sorts words by length, first and last letter.
     fn shape(&self) -> u32 {
         u32::from(self.letters) << 16 | u32::from(self.edges[0]) << 8 | u32::from(self.edges[1])

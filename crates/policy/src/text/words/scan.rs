@@ -3,7 +3,7 @@
 use super::build::{key, longest_part, sum_key};
 use super::compare::{Lenience, compare, is_typo};
 use super::told::{Firsts, Told};
-use super::{ANY, Found, Term, TermKind, Words};
+use super::{ANY, Found, Shaped, Term, TermKind, Words};
 use crate::text::forms::{Disguise, Form, Letter};
 use crate::text::squash::GLUED;
 use crate::text::table::{self, Kind, Script};
@@ -97,9 +97,9 @@ impl<'a, F: Told> Scan<'a, F> {
     }
 
     fn token(&mut self, place: usize) -> ControlFlow<()> {
-        let (words, token) = (self.words, self.text.tokens[place]);
+        let (words, token) = (self.words, &self.text.tokens[place]);
         for number in words.whole.find(token.key) {
-            self.whole(number, &token)?;
+            self.whole(number, token)?;
         }
         if let Some(next) = self.text.tokens.get(place + 1) {
             if words.has_phrases {
@@ -107,32 +107,30 @@ impl<'a, F: Told> Scan<'a, F> {
                     self.phrase(number, place)?;
                 }
             }
-            if self.may_be_one(&token, next) {
-                for number in words.whole.find(self.text.squashed.glued(&token, next)) {
-                    self.split(number, &token, next)?;
+            if self.may_be_one(token, next) {
+                for number in words.whole.find(self.text.squashed.glued(token, next)) {
+                    self.split(number, token, next)?;
                 }
             }
         }
-        if token.letters_only
-            && token.length >= 5
-            && !words.typos.is_empty()
-            && words
-                .typos
-                .may_hold(sum_key(tokens::sum(self.said(&token)), usize::from(token.length)))
-        {
-            self.typo(&token)?;
+        if token.letters_only & (token.length >= 5) && !words.typos.is_empty() {
+            let sum = tokens::sum(self.folded, token.start as usize..token.end as usize);
+            if words.typos.may_hold(sum_key(sum, usize::from(token.length))) {
+                self.typo(token, sum)?;
+            }
         }
         ControlFlow::Continue(())
     }
 
     /// `cu nt`: neighbours that may be one word.
     fn may_be_one(&self, one: &Token, two: &Token) -> bool {
-        one.length.min(two.length) <= 5
-            && (4..=GLUED).contains(&usize::from(one.length + two.length))
-            && two.start - one.end == 1
-            && self.folded.as_bytes()[one.end as usize].is_ascii_whitespace()
-            && !one.digits_only
-            && !two.digits_only
+        // Asked at once: which of it fails cannot be foretold.
+        (one.length.min(two.length) <= 5)
+            & (4..=GLUED).contains(&usize::from(one.length + two.length))
+            & (two.start - one.end == 1)
+            & self.folded.as_bytes()[one.end as usize].is_ascii_whitespace()
+            & !one.digits_only
+            & !two.digits_only
     }
 
     fn split(&mut self, number: usize, one: &Token, two: &Token) -> ControlFlow<()> {
@@ -258,16 +256,15 @@ impl<'a, F: Told> Scan<'a, F> {
     }
 
     /// The words of this shape.
-    fn shaped(&self, shape: u32) -> impl Iterator<Item = usize> + use<'a, F> {
+    fn shaped(&self, shape: u32) -> impl Iterator<Item = &'a Shaped> + use<'a, F> {
         let by_shape = &self.words.by_shape;
-        let from = by_shape.partition_point(|(other, _)| *other < shape);
-        let alike = by_shape[from..]
+        let from = by_shape.partition_point(|word| word.shape < shape);
+        by_shape[from..]
             .iter()
-            .take_while(move |(other, _)| *other == shape);
-        alike.map(|(_, number)| *number as usize)
+            .take_while(move |word| word.shape == shape)
     }
 
-    fn typo(&mut self, token: &Token) -> ControlFlow<()> {
+    fn typo(&mut self, token: &Token, sum: u32) -> ControlFlow<()> {
         let said = self.said(token);
         if everyday::is_word(said) {
             return ControlFlow::Continue(());
@@ -289,15 +286,17 @@ impl<'a, F: Told> Scan<'a, F> {
             for first in edges[0].into_iter().flatten() {
                 for last in edges[1].into_iter().flatten() {
                     let shape = letters << 16 | first << 8 | last;
-                    for number in self.shaped(shape) {
+                    for word in self.shaped(shape) {
                         if self.left == 0 {
                             return ControlFlow::Continue(());
                         }
-                        if !self.words.terms[number].typos {
+                        let (words, number) = (self.words, word.number as usize);
+                        if !words.terms[number].typos {
                             continue;
                         }
-                        let words = self.words;
-                        let term = self.next(number);
+                        let term = self
+                            .next(number)
+                            .filter(|_| tokens::may_differ(word.sum, sum, letters != length));
                         if term.is_some_and(|term| is_typo(words.term_text(term), said)) {
                             self.tell(number, (token.start, token.end), Disguise::Typo)?;
                         }
@@ -319,8 +318,8 @@ impl<'a, F: Told> Scan<'a, F> {
                 };
                 let class = |letter: &Letter| u32::from(table::entry(letter.c).class);
                 let shape = (letters.len() as u32) << 16 | class(first) << 8 | class(last);
-                for number in self.shaped(shape) {
-                    self.formed(number, form)?;
+                for word in self.shaped(shape) {
+                    self.formed(word.number as usize, form)?;
                 }
                 ControlFlow::Continue(())
             }
