@@ -191,23 +191,26 @@ pub(super) fn tokens(folded: &str, tokens: &mut Vec<Token>, odd: &mut Odd, squas
         squashed,
         chunk: Chunk::default(),
         singles: 0,
-        after_word: false,
-        least: 0,
     };
     let mut ended = 0;
     // Never stopped.
     let _ = runs(squashed.words(), |start, end| {
-        if ended + 1 == start && folded.as_bytes()[ended] == b' ' {
-            finder.blank(ended);
-        } else {
-            finder.between(ended, start);
+        // What an apostrophe ties to a word, as in "what's", is no word.
+        let mut least = 0;
+        match &folded.as_bytes()[ended..start] {
+            b" " => finder.blank(ended),
+            between => {
+                least = if between == b"'" && ended > 0 { 3 } else { 0 };
+                finder.between(ended, start);
+                finder.chunk.odd |= finder.chunk.masks;
+            }
         }
-        finder.word(start, end);
+        finder.word(start, end, least);
         ended = end;
         ControlFlow::Continue(())
     });
     finder.between(ended, folded.len());
-    finder.end_chunk(folded.len());
+    finder.end_chunk(ended, folded.len());
 }
 
 struct Finder<'a> {
@@ -218,36 +221,30 @@ struct Finder<'a> {
     chunk: Chunk,
     /// A bit for each word so far, the last one lowest: whether it is a single letter.
     singles: u32,
-    /// The last character belonged to a word.
-    after_word: bool,
-    /// Letters of the next word, if it is to be one: what an apostrophe ties to a word, as in "what's", is none.
-    least: usize,
 }
 
+/// A stretch without blanks.
 #[derive(Default)]
 struct Chunk {
-    start: u32,
-    open: bool,
-    word: bool,
-    sign_after_word: bool,
-    leet: u32,
+    start: usize,
+    /// It has signs that people mask letters with, or put around them; and a word behind them.
+    masks: bool,
     odd: bool,
+    leet: u32,
 }
 
 // === impl Finder ===
 
 impl Finder<'_> {
+    /// A word, if it has so many letters.
     #[inline]
-    fn word(&mut self, start: usize, end: usize) {
+    fn word(&mut self, start: usize, end: usize, least: usize) {
         let squashed = self.squashed;
         let (classes, length) = (squashed.range(start, end), squashed.length(start, end));
         let (digits_only, letters_only) = squashed.only(start, end);
-        self.open_chunk(start);
-        self.chunk.odd |= self.chunk.sign_after_word;
-        self.chunk.word = true;
         self.singles = self.singles << 1 | u32::from(length == 1);
         self.odd.spelled |= self.singles & 0b111 == 0b111;
-        if length >= self.least {
+        if length >= least {
             self.tokens.push(Token {
                 start: start as u32,
                 end: end as u32,
@@ -258,16 +255,14 @@ impl Finder<'_> {
                 letters_only,
             });
         }
-        self.least = 0;
-        self.after_word = true;
     }
 
-    /// What stands between words, for the most part.
+    /// What stands between words, for the most part: a word is before it, or nothing.
     #[inline]
     fn blank(&mut self, at: usize) {
         self.odd.signs[usize::from(b' ')] += 1;
-        (self.after_word, self.least) = (false, 0);
-        self.end_chunk(at);
+        self.end_chunk(at, at);
+        self.chunk.start = at + 1;
     }
 
     /// What stands between words.
@@ -283,40 +278,27 @@ impl Finder<'_> {
                 let c = self.folded[start + at..].chars().next();
                 c.map_or((Kind::Other, 1), |c| (table::entry(c).kind, c.len_utf8()))
             };
-            self.sign(start + at, *byte, kind);
+            if kind == Kind::Space {
+                self.end_chunk(start, start + at);
+                self.chunk.start = start + at + length;
+            } else {
+                self.chunk.leet += u32::from(kind == Kind::Leet);
+                self.chunk.masks |= matches!(
+                    byte,
+                    b'*' | b'#' | b'_' | b'~' | b'|' | b'^' | b'%' | b'&' | b'?' | b'-' | b'`'
+                );
+            }
             at += length;
         }
     }
 
-    fn sign(&mut self, at: usize, byte: u8, kind: Kind) {
-        let after_word = std::mem::replace(&mut self.after_word, false);
-        if kind == Kind::Space {
-            self.least = 0;
-            self.end_chunk(at);
-            return;
-        }
-        self.least = if byte == b'\'' && after_word { 3 } else { 0 };
-        self.open_chunk(at);
-        self.chunk.leet += u32::from(kind == Kind::Leet);
-        // Signs that people mask letters with, or put around them.
-        self.chunk.sign_after_word |= matches!(
-            byte,
-            b'*' | b'#' | b'_' | b'~' | b'|' | b'^' | b'%' | b'&' | b'?' | b'-' | b'`'
-        );
-    }
-
-    fn open_chunk(&mut self, at: usize) {
-        if !self.chunk.open {
-            self.chunk.open = true;
-            self.chunk.start = at as u32;
-        }
-    }
-
+    /// The last word before this place ends at `word`.
     #[inline]
-    fn end_chunk(&mut self, at: usize) {
+    fn end_chunk(&mut self, word: usize, at: usize) {
         let chunk = std::mem::take(&mut self.chunk);
-        if chunk.odd || (chunk.leet > 0 && (chunk.word || chunk.leet > 2)) {
-            self.odd.chunks.push((chunk.start, at as u32));
+        let has_word = word > chunk.start;
+        if chunk.odd || (chunk.leet > 0 && (has_word || chunk.leet > 2)) {
+            self.odd.chunks.push((chunk.start as u32, at as u32));
         }
     }
 }

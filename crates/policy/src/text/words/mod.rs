@@ -169,6 +169,11 @@ impl Words {
     }
 }
 
+/// Sorts words by length, first and last letter.
+fn shape(letters: u32, [first, last]: [u8; 2]) -> u32 {
+    letters << 16 | u32::from(first) << 8 | u32::from(last)
+}
+
 // === impl Term ===
 
 impl Term {
@@ -177,8 +182,7 @@ impl Term {
         self.start as usize..self.start as usize + usize::from(self.bytes)
     }
 
-    /// Sorts words by length, first and last letter.
     fn shape(&self) -> u32 {
-        u32::from(self.letters) << 16 | u32::from(self.edges[0]) << 8 | u32::from(self.edges[1])
+        shape(u32::from(self.letters), self.edges)
     }
 }

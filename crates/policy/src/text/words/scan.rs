@@ -3,8 +3,8 @@
 use super::build::{key, longest_part, sum_key};
 use super::compare::{Lenience, compare, is_typo};
 use super::told::{Firsts, Told};
-use super::{ANY, Found, Shaped, Term, TermKind, Words};
-use crate::text::forms::{Disguise, Form, Letter};
+use super::{ANY, Found, Shaped, Term, TermKind, Words, shape};
+use crate::text::forms::{Disguise, Form};
 use crate::text::squash::GLUED;
 use crate::text::table::{self, Kind, Script};
 use crate::text::tokens::{self, Token, beside};
@@ -269,38 +269,29 @@ impl<'a, F: Told> Scan<'a, F> {
         if everyday::is_word(said) {
             return ControlFlow::Continue(());
         }
-        let length = u32::from(token.length);
-        let class = |c: Option<char>| c.map(|c| u32::from(table::entry(c).class));
+        let class = |c: Option<char>| c.map_or(0, |c| table::entry(c).class);
         let (mut ahead, mut back) = (said.chars(), said.chars().rev());
-        let mut edges = [
-            [class(ahead.next()), class(ahead.next())],
-            [class(back.next()), class(back.next())],
-        ];
-        // The same letter twice is one place to look.
-        for pair in &mut edges {
-            if pair[0] == pair[1] {
-                pair[1] = None;
-            }
-        }
-        for letters in [length, length + 1] {
-            for first in edges[0].into_iter().flatten() {
-                for last in edges[1].into_iter().flatten() {
-                    let shape = letters << 16 | first << 8 | last;
-                    for word in self.shaped(shape) {
-                        if self.left == 0 {
-                            return ControlFlow::Continue(());
-                        }
-                        let (words, number) = (self.words, word.number as usize);
-                        if !words.terms[number].typos {
-                            continue;
-                        }
-                        let term = self
-                            .next(number)
-                            .filter(|_| tokens::may_differ(word.sum, sum, letters != length));
-                        if term.is_some_and(|term| is_typo(words.term_text(term), said)) {
-                            self.tell(number, (token.start, token.end), Disguise::Typo)?;
-                        }
-                    }
+        let (first, second) = (class(ahead.next()), class(ahead.next()));
+        let (last, other) = (class(back.next()), class(back.next()));
+        let length = u32::from(token.length);
+        // Two letters may be exchanged at one edge; what is left out is at none.
+        let same = shape(length, [first, last]);
+        let exchanged = [[first, other], [second, last]].map(|edges| shape(length, edges));
+        let exchanged = exchanged.into_iter().filter(|shape| *shape != same);
+        let lacking = shape(length + 1, [first, last]);
+        for shape in [same].into_iter().chain(exchanged).chain([lacking]) {
+            for word in self.shaped(shape) {
+                if self.left == 0 {
+                    return ControlFlow::Continue(());
+                }
+                let (words, number) = (self.words, word.number as usize);
+                if !words.terms[number].typos {
+                    continue;
+                }
+                let term = self.next(number);
+                let term = term.filter(|_| tokens::may_differ(word.sum, sum, shape == lacking));
+                if term.is_some_and(|term| is_typo(words.term_text(term), said)) {
+                    self.tell(number, (token.start, token.end), Disguise::Typo)?;
                 }
             }
         }
@@ -316,9 +307,8 @@ impl<'a, F: Told> Scan<'a, F> {
                 let [first, .., last] = letters else {
                     return ControlFlow::Continue(());
                 };
-                let class = |letter: &Letter| u32::from(table::entry(letter.c).class);
-                let shape = (letters.len() as u32) << 16 | class(first) << 8 | class(last);
-                for word in self.shaped(shape) {
+                let edges = [first, last].map(|letter| table::entry(letter.c).class);
+                for word in self.shaped(shape(letters.len() as u32, edges)) {
                     self.formed(word.number as usize, form)?;
                 }
                 ControlFlow::Continue(())
