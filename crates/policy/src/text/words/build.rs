@@ -1,6 +1,6 @@
 //! From lists to an index.
 
-use super::index::{Filter, Index};
+use super::index::{Edges, Filter, Index};
 use super::{ANY, BadTerm, ONE, Shaped, Term, TermFault, TermKind, WordList, Words, plain};
 use crate::text::table::{self, BREAK, Kind};
 use crate::text::tokens::{self, Key, beside, mix, weight};
@@ -231,7 +231,15 @@ impl Builder {
                 .prefilter(false)
                 .build(&self.parts)
         });
+        let exact = self
+            .exact
+            .iter()
+            .map(|(_, number)| &self.arena[self.terms[*number as usize].range()]);
+        let begins: Vec<&[u8]> = exact
+            .map(|term| term.split(' ').next().unwrap_or(term).as_bytes())
+            .collect();
         Words {
+            begins: Edges::of(&begins),
             exact: Index::of(self.exact),
             has_phrases: self.terms.iter().any(|term| term.kind == TermKind::Phrase),
             arena: self.arena.into(),

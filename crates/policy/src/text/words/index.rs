@@ -6,6 +6,12 @@ pub(super) struct Filter {
     blocks: Box<[u64]>,
 }
 
+/// What is cheaper to ask than a key: whether any word has such edges and such a length.
+#[derive(Debug, Default)]
+pub(super) struct Edges {
+    bits: Box<[u64]>,
+}
+
 /// From a key to the places that were given for it, and a few more whose key looks alike.
 #[derive(Debug, Default)]
 pub(super) struct Index {
@@ -52,6 +58,49 @@ impl Filter {
 
     pub(super) fn memory(&self) -> usize {
         size_of_val(&*self.blocks)
+    }
+}
+
+// === impl Edges ===
+
+impl Edges {
+    pub(super) fn of(words: &[&[u8]]) -> Self {
+        if words.is_empty() {
+            return Self::default();
+        }
+        // Up to eight kilobytes, of which most bits are zeros if the words are few.
+        let mut bits = vec![0; words.len().next_power_of_two().clamp(16, 4096) / 4].into_boxed_slice();
+        for word in words {
+            let (place, bit) = Self::place(&bits, word);
+            bits[place] |= bit;
+        }
+        Self { bits }
+    }
+
+    fn place(bits: &[u64], word: &[u8]) -> (usize, u64) {
+        let lower = |at: usize| word.get(at).map_or(0, |byte| byte | 0x20);
+        let edges = [
+            lower(0),
+            lower(1),
+            lower(word.len().wrapping_sub(1)),
+            word.len() as u8,
+        ];
+        let mixed = u32::from_le_bytes(edges).wrapping_mul(0x9E37_79B1);
+        (
+            mixed as usize >> 20 & bits.len().wrapping_sub(1),
+            1 << (mixed >> 14 & 63),
+        )
+    }
+
+    /// Whatever the case of its letters is.
+    #[inline]
+    pub(super) fn may_hold(&self, word: &[u8]) -> bool {
+        let (place, bit) = Self::place(&self.bits, word);
+        self.bits.get(place).is_some_and(|bits| bits & bit != 0)
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        size_of_val(&*self.bits)
     }
 }
 
@@ -132,5 +181,22 @@ mod tests {
             "{strangers} of 10,000 strangers passed the filter"
         );
         assert_eq!(Index::default().find(7).count(), 0);
+    }
+
+    #[test]
+    fn edges_are_those_of_the_words_in_any_case() {
+        let words: Vec<String> = (0..500)
+            .map(|number| format!("w{}x{number}", number / 7))
+            .collect();
+        let edges = Edges::of(&words.iter().map(String::as_bytes).collect::<Vec<_>>());
+        for word in &words {
+            assert!(edges.may_hold(word.to_uppercase().as_bytes()), "{word}");
+        }
+        let strangers = words
+            .iter()
+            .filter(|word| edges.may_hold(format!("a{word}").as_bytes()));
+        let strangers = strangers.count();
+        assert!(strangers < 100, "{strangers} of 500 strangers passed");
+        assert!(!Edges::default().may_hold(b"w"));
     }
 }

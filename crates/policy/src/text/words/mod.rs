@@ -21,7 +21,7 @@ mod told;
 pub(crate) use told::Firsts;
 
 use aho_corasick::AhoCorasick;
-use index::{Filter, Index};
+use index::{Edges, Filter, Index};
 use std::ops::Range;
 
 /// A list, as it is given.
@@ -80,6 +80,8 @@ pub struct Words {
     whole: Index,
     /// The same, of lists that do not look behind disguises, by their bytes.
     exact: Index,
+    /// What begins those.
+    begins: Edges,
     has_phrases: bool,
     /// Whole words by their shapes.
     by_shape: Box<[Shaped]>,
@@ -157,6 +159,7 @@ impl Words {
             + size_of_val(&*self.terms)
             + self.whole.memory()
             + self.exact.memory()
+            + self.begins.memory()
             + size_of_val(&*self.by_shape)
             + self.typos.memory()
             + self.parts.as_ref().map_or(0, AhoCorasick::memory_usage)

@@ -6,7 +6,7 @@ use super::{Found, Term, TermKind, Words};
 use crate::text::fold::{self, ASCII};
 use crate::text::forms::Disguise;
 use crate::text::squash::{LOWER, runs, word_bits};
-use crate::text::table::{self, Fold, Kind, Script};
+use crate::text::table::{self, Fold, Kind, Pages, Script};
 use crate::text::tokens::{beside, eight, mix};
 use crate::text::{LIMIT, Text, Work};
 use std::ops::{ControlFlow, Range};
@@ -45,8 +45,11 @@ impl Words {
         let mut before: Option<(u64, usize)> = None;
         let mut left = Work::default().compared;
         words(bytes, |word| {
-            let key = hash(bytes, word.clone(), LOWER);
-            if let Some((other, start)) = before.filter(|_| self.has_phrases) {
+            let begins = self.begins.may_hold(&bytes[word.clone()]);
+            let Some(key) = (begins || before.is_some()).then(|| hash(bytes, word.clone(), LOWER)) else {
+                return ControlFlow::Continue(());
+            };
+            if let Some((other, start)) = before.take() {
                 for number in self.exact.find(beside(other, key)) {
                     left -= 1;
                     // A text that was made to cost is read after all.
@@ -55,6 +58,9 @@ impl Words {
                     }
                 }
             }
+            if !begins {
+                return ControlFlow::Continue(());
+            }
             for number in self.exact.find(key) {
                 let term = &self.terms[number];
                 let same = bytes[word.clone()].eq_ignore_ascii_case(self.term_text(term).as_bytes());
@@ -62,7 +68,7 @@ impl Words {
                     return ControlFlow::Break(());
                 }
             }
-            before = Some((key, word.start));
+            before = self.has_phrases.then_some((key, word.start));
             ControlFlow::Continue(())
         })
         .is_break()
@@ -87,26 +93,35 @@ impl Words {
 
     /// False for a text that surely has none: its characters fold one by one, and no word of it begins a term.
     fn may_have_folded(&self, raw: &str) -> bool {
-        // Of a term no word is longer.
         let mut word = [0; 4 * Self::LONGEST];
         let (mut length, mut scripts) = (0, 0_u8);
         let mut before: Option<u64> = None;
+        let mut pages = Pages::default();
         for c in raw.chars().chain([' ']) {
-            let (kind, folded) = if c.is_ascii() {
+            let (kind, folded, script) = if c.is_ascii() {
                 if !fold::is_plain(c as u8) {
                     return true;
                 }
-                (ASCII[c as usize].kind, c.to_ascii_lowercase())
+                let script = if c.is_ascii_alphabetic() {
+                    Script::Latin
+                } else {
+                    Script::Common
+                };
+                (ASCII[c as usize].kind, c.to_ascii_lowercase(), script)
             } else {
-                let known = table::entry(c);
+                let known = pages.entry(c);
                 match (&known.fold, known.kind) {
-                    (Fold::Same, Kind::Letter | Kind::Digit | Kind::Emoji | Kind::Other) => (known.kind, c),
-                    (Fold::One(one), Kind::Letter | Kind::Digit) => (known.kind, *one),
+                    (Fold::Same, Kind::Letter | Kind::Digit | Kind::Emoji | Kind::Other) => {
+                        (known.kind, c, known.script)
+                    }
+                    (Fold::One(one), Kind::Letter | Kind::Digit) => {
+                        (known.kind, *one, table::entry(*one).script)
+                    }
                     _ => return true,
                 }
             };
             if matches!(kind, Kind::Letter | Kind::Digit) {
-                scripts |= match table::entry(folded).script {
+                scripts |= match script {
                     Script::Latin => 1,
                     Script::Cyrillic => 2,
                     Script::Greek => 4,
@@ -125,15 +140,17 @@ impl Words {
             if scripts.count_ones() > 1 || c == '\'' {
                 return true;
             }
-            if let Some(word) = word.get(..length) {
-                let key = hash(word, 0..length, 0);
-                let begins = |other| self.exact.find(beside(other, key)).next().is_some();
-                if self.exact.find(key).next().is_some() || (self.has_phrases && before.is_some_and(begins)) {
+            let begun = before.take();
+            // Of a term no word is longer than there is room.
+            let word = word.get(..length).unwrap_or_default();
+            let begins = self.begins.may_hold(word);
+            if begins || begun.is_some() {
+                let key = hash(word, 0..word.len(), 0);
+                let goes_on = |other| self.exact.find(beside(other, key)).next().is_some();
+                if self.exact.find(key).next().is_some() || begun.is_some_and(goes_on) {
                     return true;
                 }
-                before = Some(key);
-            } else {
-                before = None;
+                before = (begins && self.has_phrases).then_some(key);
             }
             (length, scripts) = (0, 0);
         }
@@ -188,10 +205,10 @@ fn hash(bytes: &[u8], word: Range<usize>, lower: u64) -> u64 {
 fn words(bytes: &[u8], mut word: impl FnMut(Range<usize>) -> ControlFlow<()>) -> ControlFlow<()> {
     runs(bytes.chunks(64).map(word_bits), |start, end| {
         // What an apostrophe ties to a word, as in "what's", is no word.
-        let tied = end - start <= 2
-            && start >= 2
+        let tied = start >= 2
             && bytes[start - 1] == b'\''
-            && bytes[start - 2].is_ascii_alphanumeric();
+            && bytes[start - 2].is_ascii_alphanumeric()
+            && end - start <= 2;
         if tied {
             ControlFlow::Continue(())
         } else {
