@@ -53,6 +53,7 @@ const TABLE: &[(&str, &str)] = &[
     ("putSettings", "admin"),
     ("checkRules", "moderator"),
     ("replayRules", "moderator"),
+    ("judgeMessage", "moderator"),
     ("listRuleVersions", "moderator"),
     ("listRules", "moderator"),
     ("setRuleMode", "admin"),

@@ -3,7 +3,7 @@
 use super::parse::answers;
 use super::{Commands, LOOK_STAYS, No, Said, Stop};
 use crate::ask::{Route, Unanswered};
-use crate::speaker::{Line, escape};
+use crate::speaker::Line;
 use lockdown_moderation::words::Tongue;
 use serde::Deserialize;
 use serde_json::json;
@@ -71,7 +71,7 @@ fn words(tongue: &Tongue, judged: Judged) -> String {
     rules.sort_by_key(|rule| !rule.hit);
     let rules = rules.iter().take(MOST).map(|rule| {
         let sign = if rule.hit { "❗" } else { "▫️" };
-        format!("{sign} <b>{}</b>: {}", escape(&rule.rule), escape(&rule.because))
+        format!("{sign} {}: {}", rule.rule, rule.because)
     });
     let lines = std::iter::once(tongue.say(caught, &[]))
         .chain(staff.map(|_| tongue.say("why.by_staff", &[])))
