@@ -285,10 +285,12 @@ async fn answer_case(desk: Desk, bus: &Bus) -> anyhow::Result<Answering> {
                 id: asked.data.guild_id,
             };
             let number = CaseNumber(asked.data.case_number);
-            let found = desk.explain(&guild, number).await.map_err(|error| told(&error))?;
-            let found = found.ok_or_else(|| told(&Refused::UnknownCase(guild.clone(), number).into()))?;
-            let last_word = desk.is_last_word(&guild, number).await;
-            let last_word = last_word.map_err(|error| told(&error))?.unwrap_or(false);
+            let found = desk
+                .last_word(&guild, number)
+                .await
+                .map_err(|error| told(&error))?;
+            let (found, last_word) =
+                found.ok_or_else(|| told(&Refused::UnknownCase(guild.clone(), number).into()))?;
             let lines = found.record.history.iter().map(|line| Line {
                 at: line.at,
                 by: line.by.to_string(),

@@ -11,7 +11,9 @@ use crate::who::{Actor, CaseNumber, GuildRef};
 use chrono::{DateTime, Utc};
 use lockdown_events::{Action, CaseId, MessageRef, Origin, Platform, TraceId, UserId};
 use lockdown_store::cases::CaseEventKind;
-use lockdown_store::{cases, in_read};
+use lockdown_store::guilds::Guild;
+use lockdown_store::people::IdentityId;
+use lockdown_store::{Conn, cases, in_read};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -159,53 +161,10 @@ impl Desk {
     pub async fn case(&self, of: &GuildRef, number: CaseNumber) -> Result<Option<Record>, DeskError> {
         let record = in_read!(self.store, |conn| {
             let guild = guild(conn, of).await?;
-            let Some(kept) = rows::find(conn, of, &guild, number).await? else {
-                return Ok(None);
-            };
-            let ended = conn.cases_ended_by(guild.id, number.0).await?;
-            let lines = conn.case_history(kept.case.id).await?;
-            let actors = lines.iter().filter_map(|line| rows::identity(&line.actor));
-            let people = People::known(conn, actors.collect()).await?;
-            let history = lines.into_iter().map(|line| HistoryLine {
-                at: line.at,
-                by: people.actor(&line.actor),
-                kind: line.kind,
-                body: line.body.0,
-            });
-            Ok::<_, Stop>(Some(Record {
-                case: kept.case,
-                rule_set_hash: kept.row.rule_set_hash,
-                trace: kept.row.trace_id,
-                parent: kept.row.parent.map(CaseNumber),
-                ended: ended.iter().map(|row| CaseNumber(row.number)).collect(),
-                history: history.collect(),
-            }))
+            let read = record(conn, of, &guild, number).await?;
+            Ok::<_, Stop>(read.map(|(record, _)| record))
         });
         Ok(record?)
-    }
-
-    /// Whether a case is the last word of its kind about its person; `None` when there is no such case. Of what is not,
-    /// the platform is not to be asked any more.
-    pub async fn is_last_word(&self, of: &GuildRef, number: CaseNumber) -> Result<Option<bool>, DeskError> {
-        let last = in_read!(self.store, |conn| {
-            let guild = guild(conn, of).await?;
-            let Some(kept) = rows::find(conn, of, &guild, number).await? else {
-                return Ok(None);
-            };
-            let case = kept.case;
-            let Some(lasting) = Lasting::decided_by(case.action) else {
-                let revoked = matches!(case.state, CaseState::Failed { .. } | CaseState::Voided { .. });
-                return Ok(Some(!revoked));
-            };
-            let rows = conn
-                .standing_cases(guild.id, kept.row.subject_id, case.at, None)
-                .await?;
-            let others = rows::kept(conn, of, rows).await?;
-            let standing = Standing::of(others.iter().map(|kept| &kept.case))?;
-            let newest = standing.lane(lasting).newest().map(|decided| decided.case);
-            Ok::<_, Stop>(Some(newest == Some(number)))
-        });
-        Ok(last?)
     }
 
     /// Why a case is as it is; `None` when there is no such case.
@@ -214,6 +173,66 @@ impl Desk {
         let record = self.case(of, number).await?;
         Ok(record.map(|record| Explanation { record, now }))
     }
+
+    /// As [`Desk::explain`], and whether the case is the last word of its kind about its person. Of what is not, the platform
+    /// is not to be asked any more.
+    pub async fn last_word(
+        &self,
+        of: &GuildRef,
+        number: CaseNumber,
+    ) -> Result<Option<(Explanation, bool)>, DeskError> {
+        let now = self.clock.now();
+        let told = in_read!(self.store, |conn| {
+            let guild = guild(conn, of).await?;
+            let Some((record, subject)) = record(conn, of, &guild, number).await? else {
+                return Ok(None);
+            };
+            let case = &record.case;
+            let last = match Lasting::decided_by(case.action) {
+                None => !matches!(case.state, CaseState::Failed { .. } | CaseState::Voided { .. }),
+                Some(lasting) => {
+                    let rows = conn.standing_cases(guild.id, subject, case.at, None).await?;
+                    let others = rows::kept(conn, of, rows).await?;
+                    let standing = Standing::of(others.iter().map(|kept| &kept.case))?;
+                    let newest = standing.lane(lasting).newest();
+                    newest.is_some_and(|decided| decided.case == number)
+                }
+            };
+            Ok::<_, Stop>(Some((Explanation { record, now }, last)))
+        });
+        Ok(told?)
+    }
+}
+
+/// A case with its history, and the row of its person.
+async fn record(
+    conn: &mut Conn,
+    of: &GuildRef,
+    guild: &Guild,
+    number: CaseNumber,
+) -> Result<Option<(Record, IdentityId)>, Stop> {
+    let Some(kept) = rows::find(conn, of, guild, number).await? else {
+        return Ok(None);
+    };
+    let ended = conn.cases_ended_by(guild.id, number.0).await?;
+    let lines = conn.case_history(kept.case.id).await?;
+    let actors = lines.iter().filter_map(|line| rows::identity(&line.actor));
+    let people = People::known(conn, actors.collect()).await?;
+    let history = lines.into_iter().map(|line| HistoryLine {
+        at: line.at,
+        by: people.actor(&line.actor),
+        kind: line.kind,
+        body: line.body.0,
+    });
+    let record = Record {
+        case: kept.case,
+        rule_set_hash: kept.row.rule_set_hash,
+        trace: kept.row.trace_id,
+        parent: kept.row.parent.map(CaseNumber),
+        ended: ended.iter().map(|row| CaseNumber(row.number)).collect(),
+        history: history.collect(),
+    };
+    Ok(Some((record, kept.row.subject_id)))
 }
 
 // === impl CaseView ===
