@@ -24,6 +24,7 @@ mod rules;
 
 use act::{Follow, Passed};
 use anyhow::Context as _;
+use burst::Bursts;
 use counting::Counting;
 use lockdown_bus::{Backoff, Bus, ConsumerOptions, GroupName, Handler, HandlerError, Received, Start};
 use lockdown_events::{GuildId, Platform, TraceId};
@@ -64,8 +65,8 @@ struct Judging {
     people: People,
     counting: Counting,
     learned: Mutex<Learned>,
+    bursts: Bursts,
     desk: Desk,
-    bus: Bus,
     clock: Clock,
     follow: Follow,
 }
@@ -80,7 +81,7 @@ pub(crate) async fn start(ctx: &Context, store: Store, bus: &Bus) -> anyhow::Res
         counting: Counting::new(bus.clone()),
         learned: Learned::new(Classifier::base()).into(),
         desk: Desk::new(store.clone(), ctx.clock.clone(), ctx.ids.clone()),
-        bus: bus.clone(),
+        bursts: Bursts::new(bus.clone()),
         clock: ctx.clock.clone(),
         follow: Follow::new(store, bus.clone(), ctx.clock.clone(), ctx.ids.clone()),
     });
@@ -220,7 +221,7 @@ impl Judging {
             {
                 continue;
             }
-            let first = burst::first(&self.bus, &set.name, &set.rules, hit.rule, facts).await;
+            let first = self.bursts.first(&set.name, &set.rules, hit.rule, facts).await;
             judge.belongs(
                 hit.rule,
                 first.map_err(|error| HandlerError::Again(chain(&error)))?,
