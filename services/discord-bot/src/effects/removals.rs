@@ -8,6 +8,7 @@ use super::{Discord, discord_id};
 use crate::intake::{Recent, Said};
 use crate::modlog::ModLog;
 use crate::read::time_of;
+use futures_util::future::join_all;
 use lockdown_bus::{Bus, ConsumerOptions, GroupName, Handler, HandlerError, Received, Start};
 use lockdown_events::{Event, ModerationEvent, Platform as PlatformName, Verdict, VerdictMode};
 use lockdown_moderation::{Missing, PlatformError};
@@ -30,6 +31,9 @@ const LEFT_ALONE: Duration = Duration::from_secs(60);
 const GIVEN_UP: chrono::TimeDelta = chrono::TimeDelta::days(1);
 /// What one call removes.
 const BATCH: usize = 100;
+/// From one call in a channel to the next, unless a whole batch waits: a flood in one channel leaves the others their share of
+/// what Discord lets a bot ask.
+const BETWEEN: Duration = Duration::from_millis(200);
 /// The acts that take a message away. Discord cannot hide one, so what is held is taken away too: its text is in its event.
 const ACTS: [&str; 2] = ["delete", "hold"];
 
@@ -191,7 +195,14 @@ impl Removals {
     }
 
     async fn work(&self, channel: u64) {
+        let mut last: Option<Instant> = None;
         loop {
+            if let Some(last) = last
+                && (1..BATCH).contains(&self.waiting().get(&channel).map_or(0, Vec::len))
+            {
+                tokio::time::sleep_until(last + BETWEEN).await;
+            }
+            last = Some(Instant::now());
             let batch = {
                 let mut waiting = self.waiting();
                 let Some(queue) = waiting.get_mut(&channel) else {
@@ -296,14 +307,15 @@ impl Removals {
     }
 
     async fn forget(&self, batch: &[Removal]) {
-        for removal in batch {
+        let unposted = batch.iter().map(|removal| async move {
             if let Err(error) = self.shared.bus.engine().unpost(BOARD, &removal.item()).await {
                 tracing::debug!(
                     "Could not take a removed message off the board: {}",
                     chain(&error)
                 );
             }
-        }
+        });
+        join_all(unposted).await;
     }
 }
 
