@@ -226,6 +226,21 @@ impl Town {
         went.unwrap_or_else(|_| panic!("`{text}` stands; the bot said {:?}", self.said()));
     }
 
+    /// Has somebody ask the same again until the bot says this.
+    pub(crate) async fn asks(&self, who: i64, command: &str, words: &str) {
+        const SOON: Duration = Duration::from_secs(1);
+        let asking = async {
+            loop {
+                self.command(who, command).await;
+                if tokio::time::timeout(SOON, self.hears(words)).await.is_ok() {
+                    return;
+                }
+            }
+        };
+        let answered = tokio::time::timeout(PATIENCE, asking).await;
+        answered.unwrap_or_else(|_| panic!("`{command}` is not answered; the bot said {:?}", self.said()));
+    }
+
     /// Puts rules in force by the hand of the owner.
     pub(crate) async fn put_rules(&self, text: &str) {
         self.route("putRules", [], Some(text.into())).await;
