@@ -3,6 +3,7 @@
 use crate::town::{Size, Town, text, who};
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_runtime::{Clock, MockClock};
+use lockdown_testkit::fakes::discord::permissions::SEND_MESSAGES;
 use serde_json::json;
 use std::time::Duration;
 use tokio::task::AbortHandle;
@@ -12,6 +13,8 @@ const TICK: Duration = Duration::from_millis(10);
 /// Nobody looks for so long: less than what is left of a piece when it is renewed.
 const STEP: TimeDelta = TimeDelta::days(3);
 const PIECE: TimeDelta = TimeDelta::days(28);
+/// The same of a closed server, whose invites Discord would open.
+const GLANCE: TimeDelta = TimeDelta::hours(2);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn embedded_a_long_mute_is_renewed_until_its_exact_end() {
@@ -21,6 +24,16 @@ async fn embedded_a_long_mute_is_renewed_until_its_exact_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn fleet_a_long_mute_is_renewed_until_its_exact_end() {
     a_long_mute_is_renewed_until_its_exact_end(Size::fleet().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn embedded_a_closed_server_keeps_its_invites_closed() {
+    a_closed_server_keeps_its_invites_closed(Size::embedded()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fleet_a_closed_server_keeps_its_invites_closed() {
+    a_closed_server_keeps_its_invites_closed(Size::fleet().await).await;
 }
 
 /// A clock that goes as fast as any, and can be set forward.
@@ -70,6 +83,48 @@ async fn a_long_mute_is_renewed_until_its_exact_end(size: Size) {
     })
     .await;
     assert!(silent_until().is_none_or(|at| at <= clock.now()));
+    assert_eq!(town.discord.invalid_requests(), 0);
+    town.stop().await;
+    ticks.abort();
+}
+
+async fn a_closed_server_keeps_its_invites_closed(size: Size) {
+    let (clock, time, ticks) = clock();
+    let town = Town::build(size, clock.clone()).await;
+    let speaks = || town.discord.may(town.mallory, town.channel, SEND_MESSAGES);
+    let said = town
+        .told(town.owner, "lockdown start", json!([text("duration", "3d")]))
+        .await;
+    assert!(said.starts_with("✅ The server is closed"), "{said}");
+    let end = clock.now() + TimeDelta::days(3);
+    let closed_until = || -> Option<DateTime<Utc>> {
+        let pauses = town.discord.requests_to("PUT guilds/{}/incident-actions");
+        let until = &pauses.last()?.body["invites_disabled_until"];
+        until.as_str().map(|at| at.parse().unwrap())
+    };
+    let mut pieces = vec![closed_until().unwrap()];
+    while clock.now() + GLANCE < end {
+        time.advance(GLANCE);
+        let last = end - TimeDelta::minutes(5);
+        town.until("they are closed until the next look", || async {
+            closed_until().is_some_and(|at| at > (clock.now() + GLANCE).min(last))
+        })
+        .await;
+        let at = closed_until().unwrap();
+        assert!(
+            at <= clock.now() + TimeDelta::days(1),
+            "Discord takes a day at most: {at}"
+        );
+        if pieces.last() != Some(&at) {
+            pieces.push(at);
+        }
+    }
+    assert!(pieces.len() > 3 && !speaks(), "{pieces:?}");
+    time.advance(end - clock.now() + TimeDelta::minutes(5));
+    town.until("it is open again", || async {
+        closed_until().is_none() && speaks()
+    })
+    .await;
     assert_eq!(town.discord.invalid_requests(), 0);
     town.stop().await;
     ticks.abort();
