@@ -28,7 +28,7 @@ mod shown;
 pub use closing::{Closing, follow_modes};
 pub(crate) use notice::cut;
 pub use ranks::AskedRanks;
-pub use route::RouteAnswer;
+pub use route::{Judged, JudgedBy, RouteAnswer};
 pub use rules::{PausedRule, RulesTold};
 pub use saying::{LogChannel, Said, Saying, answer_sayings};
 pub use settings::{RaisedTold, SettingsBook, SettingsTold};

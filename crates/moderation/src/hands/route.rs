@@ -15,3 +15,23 @@ pub struct RouteAnswer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
 }
+
+/// What `judgeMessage` says, as much of it as is shown.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub struct Judged {
+    /// Whether a rule that acts hits.
+    pub caught: bool,
+    /// Whether the author keeps order; absent where that is not known.
+    pub staff: Option<bool>,
+    /// In the order of the file.
+    pub rules: Vec<JudgedBy>,
+}
+
+/// What one rule says.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct JudgedBy {
+    pub rule: String,
+    pub hit: bool,
+    /// Why, or why not.
+    pub because: String,
+}

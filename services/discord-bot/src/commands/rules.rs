@@ -6,6 +6,7 @@ use super::input::Input;
 use crate::case::time;
 use crate::words::escape;
 use chrono::{DateTime, Utc};
+use lockdown_moderation::hands::Judged;
 use lockdown_moderation::words::Tongue;
 use serde::Deserialize;
 use serde_json::json;
@@ -39,21 +40,6 @@ pub(super) struct State {
     mode: String,
     #[serde(default)]
     paused_until: Option<DateTime<Utc>>,
-}
-
-/// What the rules say to one message.
-#[derive(Deserialize)]
-struct Judged {
-    caught: bool,
-    staff: Option<bool>,
-    rules: Vec<Rule>,
-}
-
-#[derive(Deserialize)]
-struct Rule {
-    rule: String,
-    hit: bool,
-    because: String,
 }
 
 // === impl Commands ===

@@ -4,27 +4,13 @@ use super::parse::answers;
 use super::{Commands, LOOK_STAYS, No, Said, Stop};
 use crate::ask::{Route, Unanswered};
 use crate::speaker::Line;
+use lockdown_moderation::hands::Judged;
 use lockdown_moderation::words::Tongue;
-use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
 
 /// Of so many rules it is told what they say; those that hit come first.
 const MOST: usize = 25;
-
-#[derive(Default, Deserialize)]
-struct Judged {
-    caught: bool,
-    staff: Option<bool>,
-    rules: Vec<Rule>,
-}
-
-#[derive(Deserialize)]
-struct Rule {
-    rule: String,
-    hit: bool,
-    because: String,
-}
 
 // === impl Commands ===
 
