@@ -44,8 +44,8 @@ use lockdown_bus::{
     Received, Start,
 };
 use lockdown_events::{
-    Action, CaseId, CaseRequest, DirectMessage, Envelope, Event, ModerationEvent, ModerationLog, Origin,
-    Outcome, UserId,
+    Action, CaseId, CaseRequest, DirectMessage, Envelope, Event, ModerationAction, ModerationEvent,
+    ModerationLog, Origin, Outcome, UserId,
 };
 use lockdown_runtime::{Clock, Context, chain};
 use serde::Deserialize;
@@ -198,6 +198,11 @@ impl Hands {
         };
         let Some(theirs) = theirs else {
             return Ok(false);
+        };
+        // It is told as what stands now and not as that entry of a log: read late, the entry may be history already.
+        let theirs = ModerationAction {
+            native_id: None,
+            ..theirs
         };
         let event = Event::Moderation(ModerationEvent::Action(theirs));
         let said = self

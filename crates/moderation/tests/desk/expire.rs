@@ -61,13 +61,21 @@ pub(crate) async fn a_ban_that_its_end_finds_in_its_place_stands(town: Town) {
     town.pass(TimeDelta::hours(2));
     let expired = town.desk.expire("here", 10).await.unwrap();
     assert_eq!(expired.ended.len(), 1);
-    // Whoever would carry the end out finds somebody else's ban, and tells of that in the place of an answer.
+    // What was done by hand before the timer's word and is read after it is history.
+    let mut late = town.ask(Action::Ban);
+    (late.origin, late.at) = (Origin::Native, town.now() - TimeDelta::minutes(30));
+    town.record(&late).await;
+    assert_eq!(town.in_force(SanctionKind::Ban).await, None);
+    // Whoever would carry the end out finds that ban, and tells of what stands in the place of an answer.
     town.pass(TimeDelta::seconds(1));
     let mut theirs = town.ask(Action::Ban);
     theirs.origin = Origin::Native;
     town.record(&theirs).await;
-    assert_eq!(town.states().await, ["lifted", "superseded", "applied"]);
-    assert_eq!(town.in_force(SanctionKind::Ban).await, Some(3));
+    assert_eq!(
+        town.states().await,
+        ["lifted", "superseded", "superseded", "applied"]
+    );
+    assert_eq!(town.in_force(SanctionKind::Ban).await, Some(4));
     let answered = town.answer(CaseNumber(2), Outcome::Superseded).await.unwrap();
     assert_eq!(answered, Answered::Superseded);
     town.pass(TimeDelta::days(40));

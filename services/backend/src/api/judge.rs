@@ -47,7 +47,7 @@ struct Told {
 pub(super) fn routes() -> Vec<Route> {
     let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
     let rule = json!({
-        "rule": "scam", "line": 3, "mode": "live", "hit": false, "because": "text.has_any(scam) was not so",
+        "rule": "scam", "line": 3, "mode": "live", "hit": false, "because": "`text.has_any(scam)` does not hold",
         "conditions": [{ "condition": "text.has_any(scam)", "line": 6, "truth": "false", "seen": [] }], "exemptions": [],
     });
     vec![
