@@ -28,10 +28,12 @@ pub(crate) async fn up(ctx: Context) -> anyhow::Result<Bus> {
     lockdown_backend::decide(&backend, store.clone(), &bus, Arc::clone(&facts)).await?;
     lockdown_backend::remember(&backend, store.clone(), &bus).await?;
     lockdown_backend::send_webhooks(&backend, store.clone(), &bus).await?;
-    let first_token = front.open(&backend, store.clone(), bus.clone(), facts).await?;
+    let first_token = front
+        .open(&backend, store.clone(), bus.clone(), Arc::clone(&facts))
+        .await?;
     lockdown_backend::relay(&backend, store.clone(), bus.clone());
     let worker = ctx.service("worker");
-    lockdown_worker::expire(&worker, store.clone());
+    lockdown_worker::expire(&worker, store.clone(), facts);
     let judges = bus.of(Source::Worker);
     lockdown_worker::lead(&worker, store.clone(), &judges);
     lockdown_worker::judge(&worker, store.clone(), &judges).await?;

@@ -1,10 +1,11 @@
 //! Sanctions end when their cases say so, however long nobody looked.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use lockdown_moderation::desk::{Desk, Expired};
+use lockdown_moderation::desk::{Desk, Expired, Facts};
 use lockdown_runtime::health::Component;
 use lockdown_runtime::{Clock, Context, chain};
 use lockdown_store::{Store, in_read};
+use std::sync::Arc;
 
 /// How many are taken at once: so few that they are done well before their lease ends.
 const AT_ONCE: u64 = 16;
@@ -20,6 +21,8 @@ const SHOWN: TimeDelta = TimeDelta::seconds(90);
 /// One worker's part.
 struct Expiry {
     desk: Desk,
+    /// Asked about what could not be ended before.
+    ranks: Arc<dyn Facts>,
     store: Store,
     clock: Clock,
     /// Names this worker among the others, for this start of it.
@@ -31,11 +34,12 @@ struct Expiry {
 }
 
 /// Ends what is due now and whenever something is, until the process stops. Others may do the same at the same time.
-pub(crate) fn start(ctx: &Context, store: Store) {
+pub(crate) fn start(ctx: &Context, store: Store, ranks: Arc<dyn Facts>) {
     let chance = ctx.ids.next().as_u64_pair().1.cast_signed();
     let jitter = TimeDelta::milliseconds(chance.rem_euclid(JITTER_MILLIS));
     let mut expiry = Expiry {
         desk: Desk::new(store.clone(), ctx.clock.clone(), ctx.ids.clone()),
+        ranks,
         store,
         clock: ctx.clock.clone(),
         name: ctx.ids.next().to_string(),
@@ -65,7 +69,7 @@ impl Expiry {
 
     /// Ends some of what is due, and says whether there may be more.
     async fn round(&mut self) -> bool {
-        match self.desk.expire(&self.name, AT_ONCE).await {
+        match self.desk.expire(&self.name, AT_ONCE, &*self.ranks).await {
             Ok(expired) => {
                 count(&expired);
                 let first = expired.put_off.first();
@@ -121,6 +125,7 @@ impl Expiry {
 fn count(expired: &Expired) {
     metrics::counter!("lockdown_expiry_ended_total").increment(expired.ended.len() as u64);
     metrics::counter!("lockdown_expiry_renewed_total").increment(expired.renewed as u64);
+    metrics::counter!("lockdown_expiry_blocked_total").increment(expired.blocked as u64);
     metrics::counter!("lockdown_expiry_put_off_total").increment(expired.put_off.len() as u64);
     for late in &expired.late {
         let seconds = late.to_std().unwrap_or_default().as_secs_f64();

@@ -14,6 +14,7 @@ pub use reconcile::Pace;
 
 use lockdown_bus::{Archive, Bus, FileArchive, Janitor, JanitorOptions};
 use lockdown_moderation::StoreArchive;
+use lockdown_moderation::desk::Facts;
 use lockdown_runtime::Context;
 use lockdown_store::Store;
 use std::sync::Arc;
@@ -60,10 +61,11 @@ pub fn lead(ctx: &Context, store: Store, bus: &Bus) {
     });
 }
 
-/// Ends what was decided for a time, sanctions and modes of communities, until the process stops.
-pub fn expire(ctx: &Context, store: Store) {
+/// Ends what was decided for a time, sanctions and modes of communities, until the process stops. `ranks` tells what the
+/// bots may do where a platform refused an end before.
+pub fn expire(ctx: &Context, store: Store, ranks: Arc<dyn Facts>) {
     modes::start(ctx, store.clone());
-    expiry::start(ctx, store);
+    expiry::start(ctx, store, ranks);
 }
 
 /// Compares what holds with what the platforms show, until the process stops.

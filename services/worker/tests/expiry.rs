@@ -19,6 +19,7 @@ use lockdown_store::{PostgresOptions, Store, in_read, in_tx, outbox};
 use lockdown_testkit::database::{self, Database};
 use serde_json::json;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A guild in a store that two workers share, each through a door of its own.
 struct Town {
@@ -133,7 +134,7 @@ impl Town {
             Ids::system(self.clock.clone()),
             Metrics::local(),
         );
-        lockdown_worker::expire(&ctx, store.clone());
+        lockdown_worker::expire(&ctx, store.clone(), Arc::new(Ranks::UNKNOWN));
         ctx
     }
 

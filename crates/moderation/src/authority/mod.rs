@@ -255,6 +255,12 @@ impl Scene {
         Ok(())
     }
 
+    /// What keeps the bot from this, until somebody changes something there. What cannot be read keeps it from nothing.
+    pub fn bot_lacks(&self, action: Action) -> Option<Why> {
+        let why = self.bot_can(Profile::of(action)).err()?;
+        (!matches!(why, Why::BotUnknown | Why::SubjectUnknown)).then_some(why)
+    }
+
     fn bot_can(&self, profile: &Profile) -> Result<(), Why> {
         match self.bot_rank {
             Rank::Unknown => return Err(Why::BotUnknown),

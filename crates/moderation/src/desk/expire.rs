@@ -1,10 +1,11 @@
 //! What is due: sanctions whose time is up end, and pieces that the platform cannot keep longer are renewed.
 
 use super::error::{DeskError, Stop};
-use super::facts::Ranks;
+use super::facts::{Facts, Ranks};
 use super::rows;
 use super::tell::Extra;
 use super::{Acted, Ask, Desk};
+use crate::authority::Why;
 use crate::case::Case;
 use crate::decide::Moot;
 use crate::platform::{Limits, Timer};
@@ -26,6 +27,8 @@ pub struct Expired {
     pub renewed: usize,
     /// Ended by somebody else meanwhile.
     pub over: usize,
+    /// The bot still lacks the right to end them; moderators were told of that before.
+    pub blocked: usize,
     /// Could not be ended now; they are tried again.
     pub put_off: Vec<DeskError>,
 }
@@ -34,13 +37,15 @@ pub struct Expired {
 const LEASE: TimeDelta = TimeDelta::seconds(30);
 /// How long what could not be ended rests.
 const PAUSE: TimeDelta = TimeDelta::seconds(30);
+/// How long rests what the bot lacks a right for: somebody was told, and may give it back at any time.
+const BLOCKED: TimeDelta = TimeDelta::minutes(5);
 
 // === impl Expired ===
 
 impl Expired {
     /// How many were looked at: as many as were asked for means that there may be more.
     pub fn looked_at(&self) -> usize {
-        self.ended.len() + self.renewed + self.over + self.put_off.len()
+        self.ended.len() + self.renewed + self.over + self.blocked + self.put_off.len()
     }
 }
 
@@ -48,8 +53,9 @@ impl Expired {
 
 impl Desk {
     /// Takes up to so many sanctions that are due, and ends each by a case of its own. `taker` names this process among
-    /// those that do the same; each sanction is taken by one of them.
-    pub async fn expire(&self, taker: &str, limit: u64) -> Result<Expired, DeskError> {
+    /// those that do the same; each sanction is taken by one of them. `facts` are asked where the platform refused an end
+    /// before: what the bot still may not do rests, without a case for every try.
+    pub async fn expire(&self, taker: &str, limit: u64, facts: &dyn Facts) -> Result<Expired, DeskError> {
         let taken = in_tx!(self.store, |tx| {
             let now = self.clock.now();
             tx.claim_due_sanctions(now, taker, now + LEASE, limit).await
@@ -57,7 +63,17 @@ impl Desk {
         let mut expired = Expired::default();
         for sanction in taken.map_err(DeskError::Store)? {
             let ended = match self.expiry(&sanction).await {
-                Ok(Some(ask)) => self.act(&ask, &Ranks::UNKNOWN).await,
+                Ok(Some(ask)) => {
+                    if sanction.attempts > 1
+                        && let Some(why) = cannot_end(facts, &ask).await
+                    {
+                        let error = format!("the end rests until it can be carried out: {why}");
+                        self.put_off(&sanction, taker, BLOCKED, &error).await;
+                        expired.blocked += 1;
+                        continue;
+                    }
+                    self.act(&ask, &Ranks::UNKNOWN).await
+                }
                 Ok(None) => {
                     expired.over += 1;
                     continue;
@@ -77,7 +93,7 @@ impl Desk {
                 },
                 Ok(_) => expired.over += 1,
                 Err(error) => {
-                    self.put_off(&sanction, taker, &chain(&error)).await;
+                    self.put_off(&sanction, taker, PAUSE, &chain(&error)).await;
                     expired.put_off.push(error);
                 }
             }
@@ -146,8 +162,8 @@ impl Desk {
     }
 
     /// Gives back what could not be ended now. Where even that fails, the lease runs out by itself.
-    async fn put_off(&self, sanction: &Sanction, taker: &str, error: &str) {
-        let until: DateTime<Utc> = self.clock.now() + PAUSE;
+    async fn put_off(&self, sanction: &Sanction, taker: &str, pause: TimeDelta, error: &str) {
+        let until: DateTime<Utc> = self.clock.now() + pause;
         let given_back = in_tx!(self.store, |tx| {
             tx.postpone_sanction(sanction.id, taker, until, error).await
         });
@@ -156,4 +172,11 @@ impl Desk {
             tracing::debug!("Could not give back a sanction: {}", chain(&lost));
         }
     }
+}
+
+/// What the bot lacks to carry it out, as far as that can be read.
+async fn cannot_end(facts: &dyn Facts, ask: &Ask) -> Option<Why> {
+    let ranks = facts.ranks(&ask.guild, &ask.by, &ask.subject).await;
+    let scene = ranks.scene(&ask.guild, &ask.by, &ask.subject, false);
+    scene.bot_lacks(ask.action)
 }

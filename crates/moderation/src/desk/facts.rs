@@ -44,6 +44,32 @@ impl Ranks {
         bot_rank: Rank::Unknown,
     };
 
+    /// These as the one function that decides wants them.
+    pub(super) fn scene(
+        self,
+        guild: &GuildRef,
+        by: &Actor,
+        subject: &UserRef,
+        even_administrators: bool,
+    ) -> Scene {
+        Scene {
+            doer: Doer {
+                by: by.clone(),
+                rank: self.doer,
+                grant: self.doer_grant,
+            },
+            subject: Subject {
+                who: subject.clone(),
+                rank: self.subject,
+                grant: self.subject_grant,
+            },
+            bot: self.bot,
+            bot_rank: self.bot_rank,
+            limits: Limits::of(guild.platform),
+            even_administrators,
+        }
+    }
+
     /// Whether the subject keeps order there, by the platform or by us; `None` when that could not be read.
     pub fn subject_keeps_order(&self) -> Option<bool> {
         let ours = self.subject_grant.is_some_and(|grant| grant.position > 0);
@@ -114,20 +140,5 @@ pub(super) async fn scene(
             ranks.bot_rank = Rank::Owner;
         }
     }
-    Scene {
-        doer: Doer {
-            by: by.clone(),
-            rank: ranks.doer,
-            grant: ranks.doer_grant,
-        },
-        subject: Subject {
-            who: subject.clone(),
-            rank: ranks.subject,
-            grant: ranks.subject_grant,
-        },
-        bot: ranks.bot,
-        bot_rank: ranks.bot_rank,
-        limits: Limits::of(guild.platform),
-        even_administrators,
-    }
+    ranks.scene(guild, by, subject, even_administrators)
 }

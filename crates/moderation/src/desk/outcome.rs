@@ -36,7 +36,7 @@ pub enum Answered {
 
 /// How often what could not be ended is tried again: first after a minute, then less and less often.
 const FIRST_PAUSE: TimeDelta = TimeDelta::minutes(1);
-const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(6);
+const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
 
 // === impl Desk ===
 

@@ -3,7 +3,7 @@
 use crate::fixture::{ANA, BOB, Town, allowed, demoted, moderator, refused};
 use chrono::TimeDelta;
 use lockdown_events::{Action, Outcome};
-use lockdown_moderation::desk::{AmendAsk, CaseFilter, Refused};
+use lockdown_moderation::desk::{AmendAsk, CaseFilter, Ranks, Refused};
 use lockdown_moderation::{CaseNumber, Change, EditError, Reason, Right, Term, Why};
 use lockdown_store::cases::CaseEventKind;
 use lockdown_store::in_read;
@@ -66,9 +66,24 @@ pub(crate) async fn a_moved_end_moves_the_timer_and_is_told(town: Town) {
     );
     assert_eq!(told.notify, Some(false));
     town.pass(TimeDelta::hours(2));
-    assert_eq!(town.desk.expire("here", 10).await.unwrap().looked_at(), 0);
+    assert_eq!(
+        town.desk
+            .expire("here", 10, &Ranks::UNKNOWN)
+            .await
+            .unwrap()
+            .looked_at(),
+        0
+    );
     town.pass(TimeDelta::hours(7));
-    assert_eq!(town.desk.expire("here", 10).await.unwrap().ended.len(), 1);
+    assert_eq!(
+        town.desk
+            .expire("here", 10, &Ranks::UNKNOWN)
+            .await
+            .unwrap()
+            .ended
+            .len(),
+        1
+    );
     let late = town.change(ANA, 1, Change::Ends(Term::Forever));
     let why = refused(town.desk.amend(&late, &allowed()).await);
     assert_eq!(why, Refused::Edit(EditError::Over("lifted")));

@@ -5,7 +5,7 @@ use crate::fault::{TURNS, die_after, seeds};
 use crate::fixture::{ANA, BOB, Town, allowed, moderator, user};
 use chrono::TimeDelta;
 use lockdown_events::{Action, ModerationLog, Origin, Outcome};
-use lockdown_moderation::desk::{Acted, AmendAsk, Ask, Desk, DeskError};
+use lockdown_moderation::desk::{Acted, AmendAsk, Ask, Desk, DeskError, Ranks};
 use lockdown_moderation::{CaseNumber, Change, GuildRef, Lasting, Span, Term};
 use lockdown_runtime::MockClock;
 use lockdown_store::cases::{Case, CaseQuery, CaseState};
@@ -158,11 +158,11 @@ impl Clerk {
 
     async fn ring(&mut self) {
         if let Some(turns) = self.dies() {
-            let died = die_after(turns, self.desk.expire(&self.name, 5)).await;
+            let died = die_after(turns, self.desk.expire(&self.name, 5, &Ranks::UNKNOWN)).await;
             self.deaths += usize::from(died.is_none());
             return;
         }
-        let expired = self.desk.expire(&self.name, 5).await.unwrap();
+        let expired = self.desk.expire(&self.name, 5, &Ranks::UNKNOWN).await.unwrap();
         assert!(expired.put_off.is_empty(), "{expired:?}");
     }
 
@@ -191,7 +191,14 @@ impl Clerk {
 async fn settle(town: &Town) {
     for _ in 0..3 {
         town.pass(TimeDelta::hours(7));
-        while town.desk.expire("last", 100).await.unwrap().looked_at() > 0 {}
+        while town
+            .desk
+            .expire("last", 100, &Ranks::UNKNOWN)
+            .await
+            .unwrap()
+            .looked_at()
+            > 0
+        {}
     }
 }
 

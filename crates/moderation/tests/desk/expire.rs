@@ -3,8 +3,8 @@
 use crate::fixture::Town;
 use chrono::TimeDelta;
 use lockdown_events::{Action, Origin, Outcome};
-use lockdown_moderation::desk::Answered;
-use lockdown_moderation::{Actor, CaseNumber};
+use lockdown_moderation::desk::{Answered, Ranks};
+use lockdown_moderation::{Actor, CaseNumber, Rank, Right, Rights};
 use lockdown_store::in_read;
 use lockdown_store::sanctions::SanctionKind;
 use std::collections::BTreeSet;
@@ -13,10 +13,17 @@ pub(crate) async fn a_timed_ban_ends_on_time_by_a_case_of_its_own(town: Town) {
     let ban = town.ban_for(TimeDelta::hours(1)).await;
     town.applied(&ban).await;
     town.pass(TimeDelta::minutes(59));
-    assert_eq!(town.desk.expire("here", 10).await.unwrap().looked_at(), 0);
+    assert_eq!(
+        town.desk
+            .expire("here", 10, &Ranks::UNKNOWN)
+            .await
+            .unwrap()
+            .looked_at(),
+        0
+    );
     let due = in_read!(town.store, |conn| { conn.next_due_sanction().await });
     town.time.set(due.unwrap().unwrap());
-    let expired = town.desk.expire("here", 10).await.unwrap();
+    let expired = town.desk.expire("here", 10, &Ranks::UNKNOWN).await.unwrap();
     assert_eq!(expired.looked_at(), 1);
     let case = &expired.ended[0];
     assert_eq!(
@@ -25,7 +32,14 @@ pub(crate) async fn a_timed_ban_ends_on_time_by_a_case_of_its_own(town: Town) {
     );
     assert_eq!(case.lifts, Some(CaseNumber(1)));
     assert_eq!(town.states().await, ["lifted", "requested"]);
-    assert_eq!(town.desk.expire("here", 10).await.unwrap().looked_at(), 0);
+    assert_eq!(
+        town.desk
+            .expire("here", 10, &Ranks::UNKNOWN)
+            .await
+            .unwrap()
+            .looked_at(),
+        0
+    );
     let explained = town
         .desk
         .explain(&town.guild, CaseNumber(1))
@@ -43,7 +57,14 @@ pub(crate) async fn an_expiry_ends_its_own_case_only(town: Town) {
     town.ban_for(TimeDelta::hours(1)).await;
     town.ban_for(TimeDelta::hours(5)).await;
     town.pass(TimeDelta::hours(2));
-    assert_eq!(town.desk.expire("here", 10).await.unwrap().looked_at(), 0);
+    assert_eq!(
+        town.desk
+            .expire("here", 10, &Ranks::UNKNOWN)
+            .await
+            .unwrap()
+            .looked_at(),
+        0
+    );
     assert_eq!(town.in_force(SanctionKind::Ban).await, Some(2));
     // A timer of an older release rings for a case that is over.
     let before = town.rows().await;
@@ -59,7 +80,7 @@ pub(crate) async fn a_ban_that_its_end_finds_in_its_place_stands(town: Town) {
     let ban = town.ban_for(TimeDelta::hours(1)).await;
     town.applied(&ban).await;
     town.pass(TimeDelta::hours(2));
-    let expired = town.desk.expire("here", 10).await.unwrap();
+    let expired = town.desk.expire("here", 10, &Ranks::UNKNOWN).await.unwrap();
     assert_eq!(expired.ended.len(), 1);
     // What was done by hand before the timer's word and is read after it is history.
     let mut late = town.ask(Action::Ban);
@@ -79,7 +100,14 @@ pub(crate) async fn a_ban_that_its_end_finds_in_its_place_stands(town: Town) {
     let answered = town.answer(CaseNumber(2), Outcome::Superseded).await.unwrap();
     assert_eq!(answered, Answered::Superseded);
     town.pass(TimeDelta::days(40));
-    assert_eq!(town.desk.expire("here", 10).await.unwrap().looked_at(), 0);
+    assert_eq!(
+        town.desk
+            .expire("here", 10, &Ranks::UNKNOWN)
+            .await
+            .unwrap()
+            .looked_at(),
+        0
+    );
     town.check().await;
 }
 
@@ -97,7 +125,10 @@ pub(crate) async fn many_takers_end_each_once(town: Town) {
         tasks.spawn(async move {
             let mut ended = Vec::new();
             loop {
-                let expired = desk.expire(&format!("taker {taker}"), 3).await.unwrap();
+                let expired = desk
+                    .expire(&format!("taker {taker}"), 3, &Ranks::UNKNOWN)
+                    .await
+                    .unwrap();
                 assert!(expired.put_off.is_empty(), "{expired:?}");
                 if expired.looked_at() == 0 {
                     return ended;
@@ -119,13 +150,20 @@ pub(crate) async fn an_expiry_that_fails_is_tried_again_later_and_later(town: To
     town.pass(TimeDelta::hours(2));
     let mut last = TimeDelta::zero();
     for _ in 0..3 {
-        let expired = town.desk.expire("here", 10).await.unwrap();
+        let expired = town.desk.expire("here", 10, &Ranks::UNKNOWN).await.unwrap();
         assert_eq!(expired.ended.len(), 1);
         town.answer(expired.ended[0].number, Outcome::Failed)
             .await
             .unwrap();
         assert_eq!(town.in_force(SanctionKind::Ban).await, Some(1));
-        assert_eq!(town.desk.expire("here", 10).await.unwrap().looked_at(), 0);
+        assert_eq!(
+            town.desk
+                .expire("here", 10, &Ranks::UNKNOWN)
+                .await
+                .unwrap()
+                .looked_at(),
+            0
+        );
         let due = in_read!(town.store, |conn| { conn.next_due_sanction().await });
         let pause = due.unwrap().unwrap() - town.now();
         assert!(pause > last, "{pause} after {last}");
@@ -141,6 +179,55 @@ pub(crate) async fn an_expiry_that_fails_is_tried_again_later_and_later(town: To
     town.check().await;
 }
 
+pub(crate) async fn an_end_that_the_bot_may_not_carry_out_rests_until_it_may(town: Town) {
+    let ban = town.ban_for(TimeDelta::hours(1)).await;
+    town.applied(&ban).await;
+    town.pass(TimeDelta::hours(2));
+    let stands = |rights| Ranks {
+        bot_rank: Rank::Member {
+            position: 5,
+            administrator: false,
+            rights,
+        },
+        ..Ranks::UNKNOWN
+    };
+    let (without, with) = (stands(Rights::NONE), stands(Rights::of(&[Right::Ban])));
+    let expired = town.desk.expire("here", 10, &without).await.unwrap();
+    assert_eq!(expired.ended.len(), 1, "the platform is asked once");
+    town.answer(CaseNumber(2), Outcome::Failed).await.unwrap();
+    let next = async || {
+        let due = in_read!(town.store, |conn| { conn.next_due_sanction().await });
+        due.unwrap().unwrap() - town.now()
+    };
+    for _ in 0..30 {
+        town.pass(next().await);
+        let expired = town.desk.expire("here", 10, &without).await.unwrap();
+        assert_eq!((expired.blocked, expired.looked_at()), (1, 1), "{expired:?}");
+        assert!(next().await <= TimeDelta::minutes(5));
+    }
+    assert_eq!(
+        town.states().await,
+        ["applied", "failed"],
+        "no case for every try"
+    );
+    assert_eq!(
+        town.notified().await,
+        ["The end of case 1 could not be carried out"]
+    );
+    // What cannot be read keeps nothing from being tried.
+    town.pass(next().await);
+    let expired = town.desk.expire("here", 10, &Ranks::UNKNOWN).await.unwrap();
+    assert_eq!(expired.ended.len(), 1);
+    town.answer(CaseNumber(3), Outcome::Failed).await.unwrap();
+    town.pass(next().await);
+    let expired = town.desk.expire("here", 10, &with).await.unwrap();
+    assert_eq!(expired.ended.len(), 1);
+    town.answer(CaseNumber(4), Outcome::Applied).await.unwrap();
+    assert_eq!(town.states().await, ["lifted", "failed", "failed", "applied"]);
+    assert_eq!(town.in_force(SanctionKind::Ban).await, None);
+    town.check().await;
+}
+
 pub(crate) async fn a_long_mute_is_renewed_before_its_piece_ends(town: Town) {
     let mut ask = town.ask(Action::Mute);
     ask.ends = town.until(TimeDelta::days(60));
@@ -148,14 +235,21 @@ pub(crate) async fn a_long_mute_is_renewed_before_its_piece_ends(town: Town) {
     let mut told = 1;
     town.pass(TimeDelta::days(25));
     for _ in 0..2 {
-        let expired = town.desk.expire("here", 10).await.unwrap();
+        let expired = town.desk.expire("here", 10, &Ranks::UNKNOWN).await.unwrap();
         assert_eq!((expired.renewed, expired.looked_at()), (1, 1));
         told += 1;
         let decisions = town.decisions().await;
         assert_eq!(decisions.len(), told);
         assert_eq!(decisions[told - 1].1.case_number, 1);
         assert_eq!(decisions[told - 1].1.notify, Some(false), "nobody is told twice");
-        assert_eq!(town.desk.expire("here", 10).await.unwrap().looked_at(), 0);
+        assert_eq!(
+            town.desk
+                .expire("here", 10, &Ranks::UNKNOWN)
+                .await
+                .unwrap()
+                .looked_at(),
+            0
+        );
         town.pass(TimeDelta::days(24));
     }
     assert_eq!(town.states().await, ["requested"]);

@@ -3,7 +3,7 @@
 use crate::fixture::{ANA, BOB, MALLORY, Town, allowed, moderator, user};
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_events::{Action, GuildId, ModerationLog, Origin, Outcome, Platform};
-use lockdown_moderation::desk::{AmendAsk, Ask, Desk, DeskError};
+use lockdown_moderation::desk::{AmendAsk, Ask, Desk, DeskError, Ranks};
 use lockdown_moderation::{CaseNumber, Change, GuildRef, Reason, Term};
 use lockdown_runtime::{Clock, Ids, MockClock};
 use lockdown_store::sanctions::SanctionKind;
@@ -149,7 +149,9 @@ impl Mortal {
             5 => {
                 // What the dead took is free when their lease is over.
                 self.time.set(now + TimeDelta::minutes(5));
-                self.mortal(desk.expire("one", 10)).await.map(drop)
+                self.mortal(desk.expire("one", 10, &Ranks::UNKNOWN))
+                    .await
+                    .map(drop)
             }
             6 => {
                 let reason = Reason::new(&format!("edited {number}"), Reason::LONGEST).unwrap();

@@ -53,6 +53,7 @@ macro_rules! town {
             expire: a_ban_that_its_end_finds_in_its_place_stands;
             expire: many_takers_end_each_once;
             expire: an_expiry_that_fails_is_tried_again_later_and_later;
+            expire: an_end_that_the_bot_may_not_carry_out_rests_until_it_may;
             expire: a_long_mute_is_renewed_before_its_piece_ends;
             amend: old_values_are_kept_with_who_and_when;
             amend: a_moved_end_moves_the_timer_and_is_told;

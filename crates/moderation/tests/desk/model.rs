@@ -5,7 +5,7 @@ use crate::book::{self, Book};
 use crate::fault::{TURNS, die_after, seeds};
 use crate::fixture::{ANA, BOB, MALLORY, Town, allowed, moderator, user};
 use lockdown_events::{Action, Origin, Outcome};
-use lockdown_moderation::desk::{Acted, AmendAsk, Answered, Ask, DeskError, Refused};
+use lockdown_moderation::desk::{Acted, AmendAsk, Answered, Ask, DeskError, Ranks, Refused};
 use lockdown_moderation::{
     Actor, CaseNumber, Change, EditError, Follows, Lasting, MoveError, Span, Term, Wish,
 };
@@ -188,7 +188,7 @@ impl Life {
     /// The timers ring, by several hands.
     async fn ring(&mut self, at_last: bool) {
         while let Some(turns) = self.dies() {
-            let died = die_after(turns, self.town.desk.expire("one who dies", 10)).await;
+            let died = die_after(turns, self.town.desk.expire("one who dies", 10, &Ranks::UNKNOWN)).await;
             if died.is_none() {
                 self.deaths += 1;
                 // Until its lease is over, nobody else takes what it took.
@@ -197,7 +197,12 @@ impl Life {
         }
         // On Postgres the dead transaction's locks are gone a moment after it: until then, what it held is passed over.
         loop {
-            let expired = self.town.desk.expire("another", 10).await.unwrap();
+            let expired = self
+                .town
+                .desk
+                .expire("another", 10, &Ranks::UNKNOWN)
+                .await
+                .unwrap();
             assert!(expired.put_off.is_empty(), "{expired:?}");
             let due = in_read!(self.town.store, |conn| { conn.next_due_sanction().await });
             if due.unwrap().is_none_or(|due| due > book::at(self.now)) {

@@ -4,7 +4,7 @@ use crate::fault::{TURNS, meanwhile};
 use crate::fixture::{Town, allowed, refused};
 use chrono::TimeDelta;
 use lockdown_events::{Action, Outcome};
-use lockdown_moderation::desk::{Acted, Answered, Refused};
+use lockdown_moderation::desk::{Acted, Answered, Ranks, Refused};
 use lockdown_moderation::{CaseNumber, CaseState};
 use lockdown_store::cases::CaseEventKind;
 use lockdown_store::sanctions::SanctionKind;
@@ -62,7 +62,7 @@ pub(crate) async fn a_failed_ban_gives_back_what_it_replaced(town: Town) {
     assert_eq!(town.in_force(SanctionKind::Ban).await, Some(1));
     // Its timer runs again.
     town.pass(TimeDelta::days(2));
-    let expired = town.desk.expire("here", 10).await.unwrap();
+    let expired = town.desk.expire("here", 10, &Ranks::UNKNOWN).await.unwrap();
     assert_eq!(expired.ended.len(), 1);
     assert_eq!(town.states().await, ["lifted", "failed", "requested"]);
     town.check().await;

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use lockdown_events::Source;
+use lockdown_moderation::desk::Facts;
 use lockdown_moderation::hands::AskedRanks;
 use lockdown_runtime::{Clock, Config, Context, Ids, Metrics};
 use lockdown_testkit::servers;
@@ -46,14 +47,14 @@ pub(crate) async fn whole(url: &str) -> anyhow::Result<()> {
     let ctx = context(url, &folder)?;
     let store = lockdown_store::open(&ctx).await?;
     let bus = lockdown_bus::open(&ctx, Source::Backend).await?;
-    let ranks = Arc::new(AskedRanks::new(bus.clone(), store.clone()));
+    let ranks: Arc<dyn Facts> = Arc::new(AskedRanks::new(bus.clone(), store.clone()));
     let backend = ctx.service("backend");
-    lockdown_backend::decide(&backend, store.clone(), &bus, ranks).await?;
+    lockdown_backend::decide(&backend, store.clone(), &bus, Arc::clone(&ranks)).await?;
     lockdown_backend::remember(&backend, store.clone(), &bus).await?;
     lockdown_backend::relay(&backend, store.clone(), bus.clone());
     let worker = ctx.service("worker");
     lockdown_worker::judge(&worker, store.clone(), &bus.of(Source::Worker)).await?;
-    lockdown_worker::expire(&worker, store);
+    lockdown_worker::expire(&worker, store, ranks);
     lockdown_telegram_bot::run(ctx.service("telegram-bot"), bus.of(Source::TelegramBot)).await?;
     left_alone().await;
     Ok(())

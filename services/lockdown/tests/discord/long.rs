@@ -3,7 +3,7 @@
 use crate::town::{Size, Town, text, who};
 use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_runtime::{Clock, MockClock};
-use lockdown_testkit::fakes::discord::permissions::SEND_MESSAGES;
+use lockdown_testkit::fakes::discord::permissions::{BAN_MEMBERS, BOT, SEND_MESSAGES};
 use serde_json::json;
 use std::time::Duration;
 use tokio::task::AbortHandle;
@@ -34,6 +34,16 @@ async fn embedded_a_closed_server_keeps_its_invites_closed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn fleet_a_closed_server_keeps_its_invites_closed() {
     a_closed_server_keeps_its_invites_closed(Size::fleet().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn embedded_an_end_waits_for_the_right_to_carry_it_out() {
+    an_end_waits_for_the_right_to_carry_it_out(Size::embedded()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fleet_an_end_waits_for_the_right_to_carry_it_out() {
+    an_end_waits_for_the_right_to_carry_it_out(Size::fleet().await).await;
 }
 
 /// A clock that goes as fast as any, and can be set forward.
@@ -126,6 +136,44 @@ async fn a_closed_server_keeps_its_invites_closed(size: Size) {
     })
     .await;
     assert_eq!(town.discord.invalid_requests(), 0);
+    town.stop().await;
+    ticks.abort();
+}
+
+/// The end of a ban for which the bot has no right any more.
+async fn an_end_waits_for_the_right_to_carry_it_out(size: Size) {
+    let (clock, time, ticks) = clock();
+    let town = Town::build(size, clock.clone()).await;
+    let (discord, mallory) = (&town.discord, town.mallory);
+    let options = json!([who(mallory), text("duration", "1h"), text("reason", "loud")]);
+    let said = town.told(town.owner, "ban", options).await;
+    assert!(said.contains("(Case #1)"), "{said}");
+    let role = discord.roles(town.guild, town.bot)[0];
+    discord.permit(town.guild, role, BOT & !BAN_MEMBERS);
+    time.advance(TimeDelta::hours(2));
+    let failed = town.decided(2).await;
+    assert_eq!(
+        (&failed["state"], &failed["action"]),
+        (&json!("failed"), &json!("unban"))
+    );
+    assert_eq!(town.decided(1).await["state"], "applied");
+    let unbans = || discord.requests_to("DELETE guilds/{}/bans/{}").len();
+    let asked = unbans();
+    for _ in 0..12 {
+        time.advance(TimeDelta::minutes(30));
+        // Long enough for somebody to look at what is due.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(discord.is_banned(town.guild, mallory));
+    assert_eq!((unbans(), discord.invalid_requests()), (asked, 0));
+    discord.permit(town.guild, role, BOT);
+    town.until("the ban ends by itself", || async {
+        time.advance(TimeDelta::minutes(1));
+        !discord.is_banned(town.guild, mallory)
+    })
+    .await;
+    assert_eq!(town.decided(3).await["state"], "applied");
+    assert_eq!(town.decided(1).await["state"], "lifted");
     town.stop().await;
     ticks.abort();
 }

@@ -112,7 +112,7 @@ impl Town {
         let bus = lockdown_bus::open(&ctx, Source::Backend).await.unwrap();
         let ranks: Arc<dyn Facts> = Arc::new(AskedRanks::new(bus.clone(), store.clone()));
         let backend = ctx.service("backend");
-        lockdown_backend::decide(&backend, store.clone(), &bus, ranks)
+        lockdown_backend::decide(&backend, store.clone(), &bus, Arc::clone(&ranks))
             .await
             .unwrap();
         lockdown_backend::remember(&backend, store.clone(), &bus)
@@ -120,7 +120,7 @@ impl Town {
             .unwrap();
         lockdown_backend::relay(&backend, store.clone(), bus.clone());
         let (worker, judges) = (ctx.service("worker"), bus.of(Source::Worker));
-        lockdown_worker::expire(&worker, store.clone());
+        lockdown_worker::expire(&worker, store.clone(), ranks);
         lockdown_worker::judge(&worker, store.clone(), &judges)
             .await
             .unwrap();

@@ -4,6 +4,7 @@ use lockdown_bus::{AskError, Bus, Glob, Query};
 use lockdown_events::{
     CaseRequest, Envelope, Event, GuildId, ModerationEvent, Platform, RouteRequest, Source, UserId,
 };
+use lockdown_moderation::desk::Facts;
 use lockdown_moderation::hands::AskedRanks;
 use lockdown_runtime::{Clock, Config, Context, Ids, Metrics};
 use lockdown_testkit::database::{self, Database};
@@ -93,9 +94,9 @@ impl Town {
         let ctx = Context::new("lockdown", "1.2.3", config, clock.clone(), ids, Metrics::local());
         let store = lockdown_store::open(&ctx).await.unwrap();
         let bus = lockdown_bus::open(&ctx, Source::Backend).await.unwrap();
-        let ranks = Arc::new(AskedRanks::new(bus.clone(), store.clone()));
+        let ranks: Arc<dyn Facts> = Arc::new(AskedRanks::new(bus.clone(), store.clone()));
         let backend = ctx.service("backend");
-        lockdown_backend::decide(&backend, store.clone(), &bus, ranks)
+        lockdown_backend::decide(&backend, store.clone(), &bus, Arc::clone(&ranks))
             .await
             .unwrap();
         lockdown_backend::remember(&backend, store.clone(), &bus)
@@ -106,7 +107,7 @@ impl Town {
         lockdown_worker::judge(&worker, store.clone(), &bus.of(Source::Worker))
             .await
             .unwrap();
-        lockdown_worker::expire(&worker, store);
+        lockdown_worker::expire(&worker, store, ranks);
         let service = ctx.service("telegram-bot");
         lockdown_telegram_bot::run(service, bus.of(Source::TelegramBot))
             .await

@@ -5,6 +5,7 @@ use lockdown_events::{
     Author, Envelope, Event, EventId, GuildConfig, GuildEvent, GuildId, Message, MessageEvent,
     ModerationAction, ModerationEvent, Platform, RanksRequest, Source, UserId, Verdict,
 };
+use lockdown_moderation::desk::Ranks;
 use lockdown_runtime::{Clock, Config, Context, Ids, Metrics};
 use lockdown_store::dbx::Json;
 use lockdown_store::guilds::{Community, CommunityId, Guild, GuildKey};
@@ -128,7 +129,7 @@ impl House {
         lockdown_worker::judge(&ctx, self.store.clone(), &bus)
             .await
             .unwrap();
-        lockdown_worker::expire(&ctx, self.store.clone());
+        lockdown_worker::expire(&ctx, self.store.clone(), Arc::new(Ranks::UNKNOWN));
         self.workers.push(Worker { ctx, bus });
     }
 
