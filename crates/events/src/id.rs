@@ -203,6 +203,8 @@ uuid_ids! {
     EventId;
     /// A case, across its whole life. Its number is what people use.
     CaseId;
+    /// What was asked for in one go, about many people.
+    BatchId;
     /// A word to a moderator, shown once wherever it is heard.
     NotificationId;
     /// The stored explanation of one verdict.

@@ -29,8 +29,8 @@ pub use envelope::{Envelope, MAX_BYTES, MAX_DEPTH};
 pub use error::{DecodeError, EncodeError};
 pub use guild::{GuildChange, GuildConfig, GuildUpdate};
 pub use id::{
-    CaseId, ChannelId, CorrelationId, EventId, GuildId, IdError, MessageId, NotificationId, RoleId, StreamId,
-    TraceId, Traceparent, UserId,
+    BatchId, CaseId, ChannelId, CorrelationId, EventId, GuildId, IdError, MessageId, NotificationId, RoleId,
+    StreamId, TraceId, Traceparent, UserId,
 };
 pub use live::{
     CacheInvalidation, LIVE, Live, Notification, NotificationKind, NotificationLevel, Presence, PresenceKind,

@@ -1,6 +1,6 @@
 //! Decisions, what came of them, and what the rules said.
 
-use crate::id::{CaseId, ChannelId, EventId, GuildId, MessageId, RoleId, TraceId, UserId};
+use crate::id::{BatchId, CaseId, ChannelId, EventId, GuildId, MessageId, RoleId, TraceId, UserId};
 use crate::message::MessageRef;
 use crate::source::Platform;
 use crate::text_enum::text_enum;
@@ -119,6 +119,9 @@ pub struct ModerationAction {
     /// The platform's own record of an observed act, such as an audit-log entry: one observation, one case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub native_id: Option<String>,
+    /// Shared with what is asked for in the same go, of other people: it is told of together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_id: Option<BatchId>,
     /// The verdict that asks for this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<TraceId>,
@@ -160,6 +163,9 @@ pub struct Decision {
     /// For a removal: the case whose sanction ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifts_case_number: Option<u64>,
+    /// Shared with what was asked for in the same go, of other people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_id: Option<BatchId>,
     /// For an automatic decision: the rule that asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,

@@ -26,6 +26,7 @@ pub mod digest;
 mod duration;
 mod escalation;
 pub mod hands;
+mod named;
 pub mod notices;
 mod platform;
 mod reason;
@@ -47,6 +48,7 @@ pub use daytime::Daytime;
 pub use decide::{Ending, Follows, Moot, Refusal, decide};
 pub use duration::{Span, SpanError, Term, TermError};
 pub use escalation::{Due, Ladder, LadderError, Step, StepKey, Strike};
+pub use named::Named;
 pub use platform::{
     DeleteWindowError, Deleted, Fault, Limits, MassBan, Member, Missing, Platform, PlatformError, Stretch,
     Timer,

@@ -1,6 +1,7 @@
 //! Why a person was sanctioned, in a moderator's words.
 
-use crate::who::{Actor, CaseNumber};
+use crate::named::Named;
+use crate::who::Actor;
 use std::fmt;
 
 /// A reason that was checked: not empty, not too long, without control characters.
@@ -73,14 +74,14 @@ impl Reason {
     }
 
     /// For the platform's own audit log: who, why and which case, on one line and cut between characters where it is
-    /// too long. The case's number is never cut off.
-    pub fn audit_line(reason: Option<&Self>, by: &Actor, case: CaseNumber, most: usize) -> String {
+    /// too long. The numbers of the cases are never cut off.
+    pub fn audit_line(reason: Option<&Self>, by: &Actor, cases: &Named, most: usize) -> String {
         let words = reason.map_or("no reason given", Self::as_str);
         let line: String = format!("{by}: {words}")
             .split_whitespace()
             .collect::<Vec<_>>()
             .join(" ");
-        let tail = format!(" [{case}]");
+        let tail = format!(" [{cases}]");
         let room = most.saturating_sub(units(&tail));
         if units(&line) <= room {
             return line + &tail;
@@ -112,6 +113,7 @@ fn units(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::who::CaseNumber;
 
     #[test]
     fn a_reason_is_trimmed_and_checked() {
@@ -168,13 +170,13 @@ mod tests {
             Reason::audit_line(
                 Some(&Reason::new(reason, Reason::LONGEST).unwrap()),
                 &by,
-                CaseNumber(17),
+                &CaseNumber(17).into(),
                 most,
             )
         };
         assert_eq!(line("two\n  lines", 512), "rule:slurs: two lines [case 17]");
         assert_eq!(
-            Reason::audit_line(None, &by, CaseNumber(1), 512),
+            Reason::audit_line(None, &by, &CaseNumber(1).into(), 512),
             "rule:slurs: no reason given [case 1]"
         );
         for text in ["🦀".repeat(500), "ы".repeat(1_000), "x".repeat(1_000)] {

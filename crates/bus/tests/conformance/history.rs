@@ -350,6 +350,7 @@ fn decision(case: u64, of: u64, lifts: Option<u64>) -> Decision {
         delete_message_seconds: None,
         notify: None,
         lifts_case_number: lifts,
+        batch_id: None,
         rule: None,
         rule_set_hash: None,
         trace_id: None,

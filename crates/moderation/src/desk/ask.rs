@@ -8,7 +8,8 @@ use crate::who::{Actor, CaseNumber, GuildRef, UserRef};
 use crate::wish::Wish;
 use chrono::{DateTime, SubsecRound as _, Utc};
 use lockdown_events::{
-    Action, CorrelationId, EventId, MessageRef, ModerationAction, Origin, Platform, Source, TraceId, UserId,
+    Action, BatchId, CorrelationId, EventId, MessageRef, ModerationAction, Origin, Platform, Source, TraceId,
+    UserId,
 };
 
 /// What somebody asks for, or (from [`Origin::Native`]) saw.
@@ -39,6 +40,8 @@ pub struct Ask {
     pub delete_message_seconds: Option<u32>,
     /// Whether the person is told; absent leaves it to the community's settings.
     pub notify: Option<bool>,
+    /// What it was asked for together with.
+    pub batch: Option<BatchId>,
     /// What a warning weighs.
     pub points: u32,
     pub rule_set_hash: Option<String>,
@@ -77,6 +80,7 @@ impl Ask {
             even_administrators: false,
             delete_message_seconds: None,
             notify: None,
+            batch: None,
             points: 1,
             rule_set_hash: None,
             trace: None,
@@ -111,6 +115,7 @@ impl Ask {
             key,
             delete_message_seconds: action.delete_message_seconds,
             notify: action.notify,
+            batch: action.batch_id,
             points: action.points.unwrap_or(1),
             rule_set_hash: action.rule_set_hash,
             trace: action.trace_id,

@@ -5,7 +5,7 @@ use super::rows::{Kept, Name};
 use super::{Ask, Desk};
 use chrono::{DateTime, Utc};
 use lockdown_events::{
-    Action, AuditLogged, CorrelationId, Decision, Envelope, Event, EventId, GuildConfig, GuildEvent,
+    Action, AuditLogged, BatchId, CorrelationId, Decision, Envelope, Event, EventId, GuildConfig, GuildEvent,
     ModerationEvent, Source,
 };
 use lockdown_store::Tx;
@@ -30,6 +30,7 @@ pub(super) struct Entry<'a> {
 pub(super) struct Extra {
     pub(super) delete_message_seconds: Option<u32>,
     pub(super) notify: Option<bool>,
+    pub(super) batch: Option<BatchId>,
 }
 
 // === impl Extra ===
@@ -39,12 +40,14 @@ impl Extra {
     pub(super) const QUIET: Self = Self {
         delete_message_seconds: None,
         notify: Some(false),
+        batch: None,
     };
 
     pub(super) fn of(ask: &Ask) -> Self {
         Self {
             delete_message_seconds: ask.delete_message_seconds.filter(|seconds| *seconds > 0),
             notify: ask.notify,
+            batch: ask.batch,
         }
     }
 }
@@ -160,6 +163,7 @@ fn decision(kept: &Kept, extra: Extra) -> ModerationEvent {
         delete_message_seconds: extra.delete_message_seconds,
         notify: extra.notify,
         lifts_case_number: case.lifts.map(|lifts| lifts.0),
+        batch_id: extra.batch,
         rule: row.rule.clone(),
         rule_set_hash: row.rule_set_hash.clone(),
         trace_id: row.trace_id,

@@ -1,12 +1,15 @@
 //! One decision, on one platform.
 
+use super::together::{Alike, Banned, Together};
 use crate::duration::{Span, Term};
 use crate::platform::{Missing, Platform, PlatformError};
 use crate::reason::Reason;
 use crate::sanction::{Lasting, Profile};
 use crate::who::{Actor, CaseNumber, UserRef};
 use chrono::{DateTime, Utc};
-use lockdown_events::{Action, Decision, DirectMessage, ModerationEvent, Outcome, UserId};
+use lockdown_events::{Action, Decision, DirectMessage, GuildId, ModerationEvent, Outcome, UserId};
+use std::collections::HashSet;
+use std::sync::Arc;
 
 /// What has to be done, and to whom.
 pub(super) struct Order<'a> {
@@ -88,10 +91,12 @@ impl<'a> Order<'a> {
         matches!(self.action, Action::Ban | Action::Softban | Action::Kick)
     }
 
-    /// Asks the platform. `again`: it may have been asked before, without us hearing the answer.
+    /// Asks the platform, for bans through `together` where it takes many. `again`: it may have been asked before, without
+    /// us hearing the answer.
     pub(super) async fn carry_out(
         &self,
         platform: &dyn Platform,
+        together: &Arc<Together>,
         now: DateTime<Utc>,
         again: bool,
     ) -> Result<(), PlatformError> {
@@ -100,26 +105,30 @@ impl<'a> Order<'a> {
             user_id: user,
             ..
         } = self.decision;
-        let audit = self.audit_line(platform);
+        let alike = self.alike();
+        if self.action == Action::Ban && platform.limits().ban_bulk > 1 {
+            let (user, case) = (user.clone(), self.case());
+            return together.ban(alike, Banned { user, case, again }).await;
+        }
+        let most = platform.limits().audit_reason.unwrap_or(Reason::LONGEST);
+        let audit = alike.audit_line(&self.case().into(), most);
         // Whoever was removed may be back: they are not removed a second time.
         let last = match self.action {
             Action::Softban => Action::Unban,
             action => action,
         };
-        if again && self.removes() && self.was_done(platform, last, &audit).await? {
+        if again && self.removes() && self.was_done(platform, last).await? {
             return Ok(());
         }
         match self.action {
             Action::Ban => {
                 let until = self.until(platform, Lasting::Ban, now);
-                platform
-                    .ban(guild, user, until, self.delete_window(), &audit)
-                    .await
+                platform.ban(guild, user, until, alike.delete, &audit).await
             }
             Action::Softban => {
-                if !again || !self.was_done(platform, Action::Ban, &audit).await? {
+                if !again || !self.was_done(platform, Action::Ban).await? {
                     platform
-                        .ban(guild, user, Term::Forever, self.delete_window(), &audit)
+                        .ban(guild, user, Term::Forever, alike.delete, &audit)
                         .await?;
                 }
                 gone_is_done(platform.unban(guild, user, &audit).await, Missing::Ban)
@@ -142,22 +151,15 @@ impl<'a> Order<'a> {
         }
     }
 
-    /// Whether the platform says that we did it. Where we may not look, it is asked for once more.
-    async fn was_done(
-        &self,
-        platform: &dyn Platform,
-        action: Action,
-        audit: &str,
-    ) -> Result<bool, PlatformError> {
-        let Decision {
-            guild_id: guild,
-            user_id: user,
-            ..
-        } = self.decision;
-        match platform.has_done(guild, user, action, audit).await {
-            Err(error) if error.is_permanent() => Ok(false),
-            done => done,
-        }
+    /// Whether the platform says that we did it.
+    async fn was_done(&self, platform: &dyn Platform, action: Action) -> Result<bool, PlatformError> {
+        let to = [(self.decision.user_id.clone(), self.case())];
+        let done = done_before(platform, &self.decision.guild_id, action, &to).await?;
+        Ok(!done.is_empty())
+    }
+
+    fn case(&self) -> CaseNumber {
+        CaseNumber(self.decision.case_number)
     }
 
     fn until(&self, platform: &dyn Platform, lasting: Lasting, now: DateTime<Utc>) -> Term {
@@ -165,21 +167,37 @@ impl<'a> Order<'a> {
         platform.limits().timer(lasting).stretch(ends, now).until
     }
 
-    fn delete_window(&self) -> Option<Span> {
-        let seconds = self.decision.delete_message_seconds?;
-        Span::seconds(seconds.into()).ok()
-    }
-
-    fn audit_line(&self, platform: &dyn Platform) -> String {
+    /// What it has in common with others.
+    fn alike(&self) -> Alike {
         let decision = self.decision;
         let by = match (&decision.moderator_id, &decision.rule) {
             (Some(id), _) => Actor::Person(UserRef::new(decision.platform, id.clone())),
             (None, Some(rule)) => Actor::Rule(rule.as_str().into()),
             (None, None) => Actor::System,
         };
-        let reason = decision.reason.as_deref().and_then(Reason::seen);
-        let most = platform.limits().audit_reason.unwrap_or(Reason::LONGEST);
-        Reason::audit_line(reason.as_ref(), &by, CaseNumber(decision.case_number), most)
+        let delete = decision.delete_message_seconds;
+        Alike {
+            guild: decision.guild_id.clone(),
+            delete: delete.and_then(|seconds| Span::seconds(seconds.into()).ok()),
+            by,
+            reason: decision.reason.as_deref().and_then(Reason::seen),
+        }
+    }
+}
+
+/// To whom of them the platform says that we did it. Where we may not look, it is asked for once more.
+pub(super) async fn done_before(
+    platform: &dyn Platform,
+    guild: &GuildId,
+    action: Action,
+    to: &[(UserId, CaseNumber)],
+) -> Result<HashSet<UserId>, PlatformError> {
+    if to.is_empty() {
+        return Ok(HashSet::new());
+    }
+    match platform.has_done(guild, action, to).await {
+        Err(error) if error.is_permanent() => Ok(HashSet::new()),
+        done => done,
     }
 }
 

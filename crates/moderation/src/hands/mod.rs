@@ -6,6 +6,7 @@
 //! tried again for most of a day; what the platform refuses is a failed case with its reason.
 //!
 //! - `carry.rs`: one decision on a platform. To add an action: its arm there.
+//! - `together.rs`: bans that one call carries out.
 //! - `notice.rs`: what the person reads; `notices.rs`: how they are told where that may come after the act.
 //! - `settings.rs`: what a guild chose, as bots know it.
 //! - `route.rs`: what the backend answers to those who ask by a route of the API.
@@ -24,6 +25,7 @@ mod rules;
 mod saying;
 mod settings;
 mod shown;
+mod together;
 
 pub use closing::{Closing, follow_modes};
 pub(crate) use notice::cut;
@@ -52,11 +54,12 @@ use serde::Deserialize;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use together::Together;
 
-/// An outage of the platform is waited for.
+/// An outage of the platform is waited for. So many at a time as one call can ban.
 const OPTIONS: ConsumerOptions = ConsumerOptions {
     in_hand: 512,
-    concurrency: 32,
+    concurrency: 200,
     visibility: Duration::from_secs(10),
     patience: Duration::from_secs(120),
     backoff: Backoff {
@@ -84,6 +87,7 @@ const DECISIONS: [&str; 8] = [
 
 struct Hands {
     platform: Arc<dyn Platform>,
+    together: Arc<Together>,
     bus: Bus,
     clock: Clock,
 }
@@ -105,6 +109,7 @@ pub async fn start(ctx: &Context, bus: &Bus, platform: Arc<dyn Platform>) -> any
     let ranks = ranks::answer(bus, Arc::clone(&platform)).await?;
     let shown = shown::answer(bus, Arc::clone(&platform), ctx.clock.clone()).await?;
     let hands = Arc::new(Hands {
+        together: Together::new(Arc::clone(&platform)),
         platform,
         bus: bus.clone(),
         clock: ctx.clock.clone(),
@@ -162,7 +167,7 @@ impl Hands {
             notified = self.notify_in_time(&received.envelope, &order).await;
         }
         let done = order
-            .carry_out(&*self.platform, self.clock.now(), received.again)
+            .carry_out(&*self.platform, &self.together, self.clock.now(), received.again)
             .await;
         let carried = match done {
             Ok(()) => {

@@ -77,6 +77,7 @@ mod tests {
             delete_message_seconds: None,
             notify: None,
             lifts_case_number: None,
+            batch_id: None,
             rule: None,
             rule_set_hash: None,
             trace_id: None,

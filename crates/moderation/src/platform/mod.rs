@@ -8,8 +8,10 @@ pub use limits::{DeleteWindowError, Limits, Stretch, Timer};
 
 use crate::authority::Rank;
 use crate::duration::{Span, Term};
+use crate::who::CaseNumber;
 use async_trait::async_trait;
 use lockdown_events::{Action, ChannelId, GuildId, MessageId, ModerationAction, RoleId, UserId};
+use std::collections::HashSet;
 
 /// What the platform shows about a person in a community.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,16 +110,15 @@ pub trait Platform: Send + Sync {
         Ok(None)
     }
 
-    /// Whether the platform's own log says that we did this already, by the line that we left there. A platform without such
-    /// a log knows of nothing.
+    /// To whom of them we did this already, as the platform's own log says by the cases that we named there. A platform
+    /// without such a log knows of nobody.
     async fn has_done(
         &self,
         _guild: &GuildId,
-        _user: &UserId,
         _action: Action,
-        _audit: &str,
-    ) -> Result<bool, PlatformError> {
-        Ok(false)
+        _to: &[(UserId, CaseNumber)],
+    ) -> Result<HashSet<UserId>, PlatformError> {
+        Ok(HashSet::new())
     }
 
     /// What the community is called, for those who are told what happened there; `None` when it cannot be read now.

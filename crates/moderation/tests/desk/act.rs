@@ -146,6 +146,7 @@ pub(crate) async fn what_was_seen_by_hand_needs_no_rank(town: Town) {
         notify: None,
         points: None,
         native_id: Some("audit-17".into()),
+        batch_id: None,
         trace_id: None,
         rule: None,
         rule_set_hash: None,

@@ -209,6 +209,7 @@ async fn what_no_record_tells_of_is_not_done(house: House) {
         delete_message_seconds: None,
         notify: None,
         lifts_case_number: None,
+        batch_id: None,
         rule: None,
         rule_set_hash: None,
         trace_id: None,

@@ -128,6 +128,7 @@ impl House {
             notify: None,
             points: None,
             native_id: None,
+            batch_id: None,
             trace_id: None,
             rule: None,
             rule_set_hash: None,

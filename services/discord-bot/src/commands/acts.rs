@@ -139,6 +139,7 @@ impl Commands {
             delete_message_seconds: delete,
             notify: input.flag("notify"),
             native_id: None,
+            batch_id: None,
             trace_id: None,
             rule: None,
             rule_set_hash: None,
@@ -147,10 +148,20 @@ impl Commands {
     }
 
     pub(super) async fn carry_out(&self, wish: &ModerationAction, tongue: &Tongue) -> Came {
-        let case: Case = match self.bus.requests().ask("moderation", wish, PATIENCE).await {
-            Ok(case) => case,
-            Err(error) => return Came::Refused(why(tongue, &error)),
-        };
+        match self.decide(wish, tongue).await {
+            Ok(case) => self.came_of(wish, case, tongue).await,
+            Err(refused) => refused,
+        }
+    }
+
+    /// The case that is made of a wish.
+    pub(super) async fn decide(&self, wish: &ModerationAction, tongue: &Tongue) -> Result<Case, Came> {
+        let asked = self.bus.requests().ask("moderation", wish, PATIENCE).await;
+        asked.map_err(|error| Came::Refused(why(tongue, &error)))
+    }
+
+    /// What Discord said to it.
+    pub(super) async fn came_of(&self, wish: &ModerationAction, case: Case, tongue: &Tongue) -> Came {
         if case.new == Some(false) {
             return Came::Already(case);
         }

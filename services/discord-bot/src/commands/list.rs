@@ -159,7 +159,7 @@ const COMMANDS: &[Command] = &[
         "massban",
         BAN_MEMBERS,
         // Without both, a form asks for the ids.
-        &[Opt::new("ids", TEXT), REASON, DELETE, ATTACHED],
+        &[Opt::new("ids", TEXT), REASON, DELETE, NOTIFY, ATTACHED],
     ),
     command(
         "kick",

@@ -5,18 +5,20 @@ use super::acts::Came;
 use super::answers::Told;
 use super::input::Input;
 use crate::intake::Attached;
+use crate::read;
 use crate::words::escape;
 use futures_util::StreamExt as _;
+use futures_util::future::join_all;
 use futures_util::stream;
-use lockdown_events::{Action, ModerationAction, UserId};
+use lockdown_events::{Action, BatchId, EventId, ModerationAction, UserId};
 use std::collections::HashSet;
 
+/// As many as one call of Discord's bans.
 const MOST: usize = 200;
+/// Each of them is looked up before it is decided, and Discord answers fifty questions in a second.
+const AT_ONCE: usize = 48;
 /// Of a file of ids, in bytes.
 const LONGEST: usize = 64 << 10;
-/// The desk decides one after the other within a guild; so many questions wait there.
-const AT_ONCE: usize = 16;
-
 /// What was pasted.
 #[derive(Debug, PartialEq, Eq)]
 struct Pasted {
@@ -45,15 +47,30 @@ impl Commands {
                 &[("most", &MOST), ("count", &pasted.users.len())],
             ));
         }
-        let wish = self.wish(input, Action::Ban, pasted.users[0].clone())?;
+        let id = input.id.to_string();
+        let batch = EventId::observed(read::time_of(input.id), &["massban", &id]);
+        let wish = ModerationAction {
+            batch_id: Some(BatchId(batch.0)).filter(|_| pasted.users.len() > 1),
+            // So many messages to strangers look like spam: they are told only where that is asked for.
+            notify: input.flag("notify").or(Some(false)),
+            ..self.wish(input, Action::Ban, pasted.users[0].clone())?
+        };
         let asked = stream::iter(pasted.users.clone()).map(|user| {
             let wish = ModerationAction {
                 user_id: user.clone(),
                 ..wish.clone()
             };
-            async move { (user, self.carry_out(&wish, tongue).await) }
+            async move { (self.decide(&wish, tongue).await, wish) }
         });
-        let results: Vec<(UserId, Came)> = asked.buffered(AT_ONCE).collect().await;
+        let decided: Vec<_> = asked.buffered(AT_ONCE).collect().await;
+        let results = decided.into_iter().map(|(decided, wish)| async move {
+            let came = match decided {
+                Ok(case) => self.came_of(&wish, case, tongue).await,
+                Err(refused) => refused,
+            };
+            (wish.user_id, came)
+        });
+        let results: Vec<(UserId, Came)> = join_all(results).await;
         let all = pasted.users.len() as u64;
         let banned: Vec<u64> = results
             .iter()

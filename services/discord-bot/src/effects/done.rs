@@ -4,34 +4,51 @@ use super::Discord;
 use crate::intake::ban_by_hand;
 use crate::read::{self, BAN, KICK, UNBAN};
 use crate::rest::{Ask, Priority, RestError};
-use lockdown_events::{Action, ModerationAction};
+use lockdown_events::{Action, ModerationAction, UserId};
+use lockdown_moderation::{CaseNumber, Named};
 use serde_json::Value;
 use serenity::http::Route;
+use std::collections::HashSet;
 
 /// Entries of one page. What is asked about is minutes old.
-const PAGE: u64 = 100;
+const PAGE: usize = 100;
 
 // === impl Discord ===
 
 impl Discord {
-    /// Whether an entry of ours says that this was done to somebody with this line.
-    pub(super) async fn is_logged(
+    /// To whom of them an entry of ours says that this was done, for the case that is meant.
+    pub(super) async fn done_to(
         &self,
         guild: u64,
-        user: u64,
         action: Action,
-        audit: &str,
-    ) -> Result<bool, RestError> {
+        to: &[(UserId, CaseNumber)],
+    ) -> Result<HashSet<UserId>, RestError> {
+        let mut done = HashSet::new();
         let kind = match action {
             Action::Kick => KICK,
             Action::Ban => BAN,
             Action::Unban => UNBAN,
-            _ => return Ok(false),
+            _ => return Ok(done),
         };
-        let entries = self.logged(guild, kind, Some(self.guilds.own())).await?;
-        Ok(entries.iter().any(|entry| {
-            read::id(&entry["target_id"]) == Some(user) && entry["reason"].as_str() == Some(audit)
-        }))
+        let (own, mut before) = (self.guilds.own(), None);
+        // Others of ours may stand between those that were done together.
+        for _ in 0..=to.len().div_ceil(PAGE) {
+            let entries = self.logged(guild, kind, Some(own), before).await?;
+            for entry in &entries {
+                let target = read::id(&entry["target_id"]).map(|id| id.to_string());
+                let cases = entry["reason"].as_str().and_then(Named::read);
+                let meant = to.iter().find(|(user, case)| {
+                    target.as_deref() == Some(user.as_str())
+                        && cases.as_ref().is_some_and(|cases| cases.contains(*case))
+                });
+                done.extend(meant.map(|(user, _)| user.clone()));
+            }
+            before = entries.last().and_then(|entry| read::id(&entry["id"]));
+            if done.len() == to.len() || entries.len() < PAGE {
+                break;
+            }
+        }
+        Ok(done)
     }
 
     /// The ban of this person that was logged last, where somebody else made it.
@@ -40,7 +57,7 @@ impl Discord {
         guild: u64,
         user: u64,
     ) -> Result<Option<ModerationAction>, RestError> {
-        let entries = self.logged(guild, BAN, None).await?;
+        let entries = self.logged(guild, BAN, None, None).await?;
         let mut of_them = entries
             .iter()
             .filter(|entry| read::id(&entry["target_id"]) == Some(user));
@@ -50,16 +67,25 @@ impl Discord {
     }
 
     /// What was done last of this kind, by one account or by all, newest first.
-    async fn logged(&self, guild: u64, kind: u64, by: Option<u64>) -> Result<Vec<Value>, RestError> {
+    async fn logged(
+        &self,
+        guild: u64,
+        kind: u64,
+        by: Option<u64>,
+        before: Option<u64>,
+    ) -> Result<Vec<Value>, RestError> {
         let route = Route::GuildAuditLogs {
             guild_id: guild.into(),
         };
         let mut ask = Ask::get(route, guild)
             .param("action_type", kind)
-            .param("limit", PAGE)
+            .param("limit", PAGE as u64)
             .priority(Priority::Sanction);
         if let Some(by) = by {
             ask = ask.param("user_id", by);
+        }
+        if let Some(before) = before {
+            ask = ask.param("before", before);
         }
         let mut page = self.rest.call(ask).await?;
         match page["audit_log_entries"].take() {

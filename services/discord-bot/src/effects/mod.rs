@@ -27,16 +27,23 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use chrono::SecondsFormat;
 use errors::Deed;
+use futures_util::{StreamExt as _, stream};
 use lockdown_events::{
     Action, ChannelId, GuildId, MessageId, ModerationAction, Platform as PlatformName, UserId,
 };
 use lockdown_moderation::{
-    Deleted, Fault, Limits, MassBan, Member, Missing, Platform, PlatformError, Rank, Span, Term,
+    CaseNumber, Deleted, Fault, Limits, MassBan, Member, Missing, Named, Platform, PlatformError, Rank, Span,
+    Term,
 };
 use lockdown_runtime::{Clock, Secret, SecretUrl};
 use serde_json::{Value, json};
 use serenity::http::Route;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::OnceCell;
+
+/// So many are banned at the same time where no call takes them together.
+const ALONE: usize = 8;
 
 /// Discord, seen from the bot's account.
 #[derive(Clone)]
@@ -47,7 +54,13 @@ pub struct Discord {
     clock: Clock,
     /// Without a bus there is nowhere to keep what mutes by a role take, so there are none.
     holds: Option<Arc<Holds>>,
+    /// Members who are being read: a moderator who bans two hundred people is read once and not with each of them.
+    reading: Arc<Mutex<Reads>>,
 }
+
+/// By guild and person.
+type Reads = HashMap<(u64, u64), Arc<Reading>>;
+type Reading = OnceCell<Result<Option<Member>, PlatformError>>;
 
 // === impl Discord ===
 
@@ -60,6 +73,7 @@ impl Discord {
             own,
             clock,
             holds: None,
+            reading: Arc::default(),
         }
     }
 
@@ -84,6 +98,29 @@ impl Discord {
 
     pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
         self.clock.now()
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Reads> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read_member(
+        &self,
+        guild: &GuildId,
+        (number, user): (u64, u64),
+    ) -> Result<Option<Member>, PlatformError> {
+        let body = match self.body_of(number, user).await {
+            Ok(body) => body,
+            Err(PlatformError::NotFound(Missing::Member)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let has_roles = !role_ids(&body).is_empty();
+        let mute_role = if has_roles {
+            self.mute_role(guild).await
+        } else {
+            None
+        };
+        Ok(self.member_of(number, user, &body, mute_role))
     }
 
     /// Does something to one person.
@@ -297,19 +334,21 @@ impl Platform for Discord {
     }
 
     async fn member(&self, guild: &GuildId, user: &UserId) -> Result<Option<Member>, PlatformError> {
-        let (number, user) = (discord_id(guild.as_str())?, discord_id(user.as_str())?);
-        let body = match self.body_of(number, user).await {
-            Ok(body) => body,
-            Err(PlatformError::NotFound(Missing::Member)) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let has_roles = !role_ids(&body).is_empty();
-        let mute_role = if has_roles {
-            self.mute_role(guild).await
-        } else {
-            None
-        };
-        Ok(self.member_of(number, user, &body, mute_role))
+        let numbers = (discord_id(guild.as_str())?, discord_id(user.as_str())?);
+        let reading = Arc::clone(self.reading().entry(numbers).or_default());
+        let member = reading
+            .get_or_init(|| self.read_member(guild, numbers))
+            .await
+            .clone();
+        // Whoever asks from now on reads afresh.
+        let mut all = self.reading();
+        if all
+            .get(&numbers)
+            .is_some_and(|other| Arc::ptr_eq(other, &reading))
+        {
+            all.remove(&numbers);
+        }
+        member
     }
 
     async fn is_banned(&self, guild: &GuildId, user: &UserId) -> Result<bool, PlatformError> {
@@ -341,10 +380,7 @@ impl Platform for Discord {
             Err(error) => return Err(error),
         };
         // Ours names its case.
-        if ban["reason"]
-            .as_str()
-            .is_some_and(|reason| reason.contains(" [case "))
-        {
+        if ban["reason"].as_str().and_then(Named::read).is_some() {
             return Ok(None);
         }
         let theirs = self.last_ban_by_others(guild, user).await;
@@ -354,12 +390,11 @@ impl Platform for Discord {
     async fn has_done(
         &self,
         guild: &GuildId,
-        user: &UserId,
         action: Action,
-        audit: &str,
-    ) -> Result<bool, PlatformError> {
-        let (guild, user) = (discord_id(guild.as_str())?, discord_id(user.as_str())?);
-        let logged = self.is_logged(guild, user, action, audit).await;
+        to: &[(UserId, CaseNumber)],
+    ) -> Result<HashSet<UserId>, PlatformError> {
+        let guild = discord_id(guild.as_str())?;
+        let logged = self.done_to(guild, action, to).await;
         logged.map_err(|error| self.why(error, guild, Deed::Look))
     }
 
@@ -430,25 +465,26 @@ impl Platform for Discord {
                 Some(Err(_)) | None => Vec::new(),
             };
             // Who is not among the banned is asked for alone: that says why, and is no fault where it was done.
-            for (within, user) in chunk.iter().enumerate() {
-                if discord_id(user.as_str()).is_ok_and(|id| banned.contains(&id)) {
-                    result.results.push((user.clone(), Ok(())));
-                    continue;
-                }
-                match self.ban(guild, user, Term::Forever, delete, audit).await {
+            let banned = &banned;
+            let alone = |user: UserId| async move {
+                let done = match is_among(&user, banned) {
+                    true => Ok(()),
+                    false => self.ban(guild, &user, Term::Forever, delete, audit).await,
+                };
+                (user, done)
+            };
+            let mut each = stream::iter(chunk.to_vec()).map(alone).buffered(ALONE);
+            while let Some((user, done)) = each.next().await {
+                match done {
                     Err(error) if error.stops_all() => {
-                        let left = rest();
-                        result.left = left[within..]
-                            .iter()
-                            .filter(|user| !is_among(user, &banned))
-                            .cloned()
-                            .collect();
-                        let done = chunk[within..].iter().filter(|user| is_among(user, &banned));
-                        result.results.extend(done.map(|user| (user.clone(), Ok(()))));
-                        result.stopped_by = Some(error);
+                        let left = rest().split_off(result.results.len() - at * self.limits().ban_bulk);
+                        let (done, left) = left.into_iter().partition(|user| is_among(user, banned));
+                        let done: Vec<UserId> = done;
+                        result.results.extend(done.into_iter().map(|user| (user, Ok(()))));
+                        (result.left, result.stopped_by) = (left, Some(error));
                         return result;
                     }
-                    one => result.results.push((user.clone(), one)),
+                    done => result.results.push((user, done)),
                 }
             }
         }

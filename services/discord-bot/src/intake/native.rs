@@ -75,6 +75,7 @@ pub(super) fn by_hand(guild: u64, entry: &Value, own: u64) -> Option<ByHand> {
         delete_message_seconds: None,
         notify: None,
         native_id: read::id(&entry["id"]).map(|id| id.to_string()),
+        batch_id: None,
         trace_id: None,
         rule: None,
         rule_set_hash: None,

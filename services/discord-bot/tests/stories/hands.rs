@@ -33,6 +33,7 @@ pub(crate) fn decision(town: &Town, case: u64, user: u64, action: Action) -> Dec
         delete_message_seconds: None,
         notify: Some(true),
         lifts_case_number: None,
+        batch_id: None,
         rule: None,
         rule_set_hash: None,
         trace_id: None,
@@ -176,6 +177,7 @@ async fn a_timer_does_not_end_a_ban_of_others(town: Town) {
     let expiry = |case, user, lifts| Decision {
         origin: Some(Origin::Expiry),
         lifts_case_number: Some(lifts),
+        batch_id: None,
         moderator_id: None,
         reason: None,
         ..decision(&town, case, user, Action::Unban)

@@ -95,6 +95,7 @@ impl Commands {
             notify: None,
             // Asked again after a crash, it is the same case.
             native_id: Some(format!("telegram:command:{}", said.event)),
+            batch_id: None,
             trace_id: None,
             rule: None,
             rule_set_hash: None,

@@ -153,6 +153,7 @@ impl Door {
             delete_message_seconds: None,
             notify: Some(false),
             native_id: Some(format!("telegram:captcha:{}", challenge.event)),
+            batch_id: None,
             trace_id: None,
             rule: Some(RULE.to_owned()),
             rule_set_hash: None,

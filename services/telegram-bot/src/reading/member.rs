@@ -192,6 +192,7 @@ pub(super) fn changed(mut record: Record, own: i64, native_id: &str) -> Option<V
                 notify: None,
                 points: None,
                 native_id: Some(native_id.to_owned()),
+                batch_id: None,
                 trace_id: None,
                 rule: None,
                 rule_set_hash: None,

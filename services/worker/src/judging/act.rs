@@ -462,6 +462,7 @@ impl Case<'_> {
             notify: None,
             points: None,
             native_id: None,
+            batch_id: None,
             trace_id: Some(self.trace),
             rule: Some(rule),
             rule_set_hash: Some(self.rules.hash().to_owned()),
