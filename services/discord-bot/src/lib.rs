@@ -169,6 +169,7 @@ async fn begin(
     let (requests, asked) = mpsc::channel(REQUESTS);
     let log = ModLog::start(bus.clone(), discord.clone(), book.clone()).await?;
     log.tell_of_stopped(ctx, &bus).await?;
+    log.tell_together(ctx);
     let saying = Arc::new(log.clone());
     hands::answer_sayings(ctx, &bus, Arc::new(discord.clone()), saying).await?;
     let recent = Arc::new(Recent::default());

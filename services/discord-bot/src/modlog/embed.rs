@@ -1,11 +1,13 @@
 //! What the log's message looks like.
 
+use super::together::Line;
 use super::{Proof, Report};
 use crate::case::{Recorded, capital, links, shorten, time};
 use crate::intake::{Attached, Said};
 use crate::words::escape;
 use lockdown_events::{Action, DirectMessage, GuildId, MessageFlagged};
 use lockdown_moderation::words::{Tongue, With};
+use lockdown_moderation::{CaseNumber, Named};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -66,6 +68,38 @@ pub(super) fn body(
         "content": "", "embeds": [embed], "components": [{ "type": 1, "components": buttons }],
         "allowed_mentions": { "parse": [] },
     })
+}
+
+/// The whole message about what was asked for in one go, as the first of the cases says it.
+pub(super) fn batch(tongue: &Tongue, case: &Recorded, lines: &[Line]) -> Value {
+    let field = |name: &str, value: String, inline: bool| json!({ "name": tongue.say(&format!("field.{name}"), &[]), "value": value, "inline": inline });
+    let mut fates: Vec<(&str, Vec<String>)> = Vec::new();
+    for line in lines {
+        let said = format!("<@{}> #{}", line.user, line.case);
+        match fates.iter_mut().find(|(fate, _)| *fate == line.fate) {
+            Some((_, people)) => people.push(said),
+            None => fates.push((&line.fate, vec![said])),
+        }
+    }
+    // Whatever differs from the most stands first.
+    fates.sort_by_key(|(_, people)| people.len());
+    let texts = fates
+        .iter()
+        .map(|(fate, people)| format!("**{}: {fate}**\n{}", people.len(), people.join(", ")));
+    let text = shorten(&texts.collect::<Vec<_>>().join("\n"), ARCHIVE);
+    let fields = [
+        field("by", case.by(tongue), true),
+        field("reason", case.why(tongue, REASON), false),
+    ];
+    let act = capital(&tongue.action(case.action));
+    let cases = Named::of(lines.iter().map(|line| CaseNumber(line.case)));
+    let with: With<'_> = &[("act", &act), ("cases", &shorten(&cases.numbers(), 100))];
+    let title = tongue.count("log.together", lines.len() as u64, with);
+    let embed = json!({
+        "title": title, "description": text, "color": color(case), "fields": fields,
+        "timestamp": case.created_at.to_rfc3339(),
+    });
+    json!({ "content": "", "embeds": [embed], "allowed_mentions": { "parse": [] } })
 }
 
 /// What somebody reported, with what may be done about it.

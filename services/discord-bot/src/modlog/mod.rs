@@ -2,13 +2,15 @@
 //!
 //! Whatever is told of a case has its message written anew from the record. So it does not matter how often something is
 //! told, and what was not told is made good by the next. Where the message is stands on a board of the bus, a board for
-//! some cases of a guild, so that any process finds it. To show one thing more: a field in `embed.rs`.
+//! some cases of a guild, so that any process finds it. What was asked for in one go has one message (`together.rs`). To
+//! show one thing more: a field in `embed.rs`.
 
 mod archive;
 mod embed;
 mod evidence;
 mod say;
 mod stopped;
+mod together;
 
 pub(crate) use evidence::{NotKept, Proof};
 
@@ -23,8 +25,8 @@ use lockdown_bus::{
     AskError, Backoff, Bus, ConsumerOptions, EngineError, GroupName, Handler, HandlerError, Received, Start,
 };
 use lockdown_events::{
-    CaseRequest, ChannelId, Decision, DirectMessage, Event, GuildId, MessageRef, ModerationEvent, Outcome,
-    Platform, UserId,
+    BatchId, CaseRequest, ChannelId, Decision, DirectMessage, Event, GuildId, MessageRef, ModerationEvent,
+    Outcome, Platform, UserId,
 };
 use lockdown_moderation::hands::SettingsBook;
 use lockdown_moderation::words::Tongue;
@@ -35,6 +37,7 @@ use serenity::http::Route;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use together::Marked;
 
 const GROUP: &str = "discord.modlog";
 /// A log can wait for Discord for most of a day.
@@ -82,6 +85,7 @@ pub(crate) struct ModLog {
     book: SettingsBook,
     /// Channels in which we may not write, of which it was said.
     closed: Arc<Mutex<HashSet<u64>>>,
+    marked: Arc<Marked>,
 }
 
 /// Where a case's message is, and what is known of the case that its record does not tell.
@@ -95,6 +99,9 @@ struct Place {
     error: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     notified: Option<DirectMessage>,
+    /// Where many cases have one message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    batch: Option<BatchId>,
 }
 
 /// What was told of which case.
@@ -103,6 +110,7 @@ struct News {
     case: u64,
     /// It was just decided: where it has no message, it gets one.
     decided: bool,
+    batch: Option<BatchId>,
     said: Option<(Outcome, Option<String>, Option<DirectMessage>)>,
 }
 
@@ -140,6 +148,7 @@ impl ModLog {
             discord,
             book,
             closed: Arc::default(),
+            marked: Arc::default(),
         };
         let writing = log.clone();
         let handler = Handler::new("modlog", TOLD, move |received: Arc<Received>| {
@@ -218,8 +227,8 @@ impl ModLog {
             None if !news.decided => return Ok(None),
             None => match self.channel(guild, &settings) {
                 Some(channel) => Place {
-                    channel,
-                    ..Place::default()
+                    batch: news.batch,
+                    ..Place::in_channel(channel)
                 },
                 None => return Ok(None),
             },
@@ -233,33 +242,51 @@ impl ModLog {
             place.error.clone_from(error);
             place.notified = notified.or(place.notified);
         }
-        let Some(case) = self.case(news).await? else {
+        let Some(case) = self.case(&news.guild, news.case).await? else {
             return Ok(None);
         };
         let tongue = WORDS.tongue(Some(&settings.locale));
         let case = case.after(place.outcome, place.error.as_deref());
-        let body = embed::body(tongue, &news.guild, &case, place.notified);
-        match self.write(guild, news.case, &place, &body).await {
-            Ok(Some(message)) => place.message = message,
+        if let Some(batch) = place.batch {
+            self.note_together(tongue, news, batch, &case).await?;
+        } else {
+            let body = embed::body(tongue, &news.guild, &case, place.notified);
+            let written = self.write(guild, news.case, &place, &body).await;
+            match self.settled(guild, &place, news.case, written)? {
+                Some(message) => place.message = message,
+                None => return Ok(None),
+            }
+        }
+        if kept.as_ref() != Some(&place) {
+            self.keep_place(&news.guild, news.case, &place).await?;
+        }
+        Ok(Some(case))
+    }
+
+    /// The message that was written; `None` where it cannot be.
+    fn settled(
+        &self,
+        guild: u64,
+        place: &Place,
+        case: u64,
+        written: Result<Option<u64>, RestError>,
+    ) -> Result<Option<u64>, RestError> {
+        match written {
             // Somebody took the message away: that is how they want it.
-            Ok(None) => {}
+            Ok(message) => Ok(Some(message.unwrap_or(place.message))),
             // What Discord refuses, it refuses again.
             Err(error @ RestError::Refused { .. }) => {
-                let (channel, case) = (place.channel, news.case);
+                let channel = place.channel;
                 tracing::warn!(
                     guild,
                     channel,
                     case,
                     "A case is not in the moderators' log: {error}"
                 );
-                return Ok(None);
+                Ok(None)
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => Err(error),
         }
-        if kept.as_ref() != Some(&place) {
-            self.keep_place(&news.guild, news.case, &place).await?;
-        }
-        Ok(Some(case))
     }
 
     /// Writes the message, or writes it anew; its id, `None` when it is gone.
@@ -299,11 +326,11 @@ impl ModLog {
     }
 
     /// The record; `None` when nobody knows the case.
-    async fn case(&self, news: &News) -> Result<Option<Recorded>, LogError> {
+    async fn case(&self, guild: &GuildId, case: u64) -> Result<Option<Recorded>, LogError> {
         let question = CaseRequest {
             platform: Platform::Discord,
-            guild_id: news.guild.clone(),
-            case_number: news.case,
+            guild_id: guild.clone(),
+            case_number: case,
         };
         match self.bus.requests().ask("case", &question, PATIENCE).await {
             Ok(case) => Ok(Some(case)),
@@ -376,6 +403,18 @@ pub(crate) fn of(guild: &GuildId) -> GuildRef {
     }
 }
 
+// === impl Place ===
+
+impl Place {
+    /// In which nothing is written yet.
+    fn in_channel(channel: u64) -> Self {
+        Self {
+            channel,
+            ..Self::default()
+        }
+    }
+}
+
 // === impl News ===
 
 impl News {
@@ -393,6 +432,7 @@ impl News {
                 guild: log.guild_id.clone(),
                 case: log.case_number,
                 decided: false,
+                batch: None,
                 said: Some((log.outcome, log.error.clone(), log.notified)),
             }],
             ModerationEvent::AuditLogged(entry)
@@ -414,6 +454,7 @@ impl News {
         }
         let own = Self {
             decided: true,
+            batch: decision.batch_id,
             ..Self::changed(&decision.guild_id, decision.case_number)
         };
         let lifted = decision.lifts_case_number;
@@ -426,6 +467,7 @@ impl News {
             guild: guild.clone(),
             case,
             decided: false,
+            batch: None,
             said: None,
         }
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 /// Longer than any process of this story lives: the answer never comes.
 const NEVER: Duration = Duration::from_secs(600);
 const KICKED: u64 = 20;
+const BANNED: u64 = 22;
 
 /// Everything in a process of its own.
 struct Process(Child);
@@ -31,6 +32,68 @@ async fn embedded_what_a_dead_process_did_is_not_done_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn fleet_what_a_dead_process_did_is_not_done_twice() {
     what_a_dead_process_did_is_not_done_twice(Size::fleet().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn embedded_a_ban_of_many_goes_on_where_it_was() {
+    a_ban_of_many_goes_on_where_it_was(Size::embedded()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fleet_a_ban_of_many_goes_on_where_it_was() {
+    a_ban_of_many_goes_on_where_it_was(Size::fleet().await).await;
+}
+
+async fn a_ban_of_many_goes_on_where_it_was(size: Size) {
+    let scene = Scene::new(size).await;
+    let (discord, guild) = (&scene.discord, scene.guild);
+    let log = discord.channel(guild, "mod-logs");
+    let people: Vec<u64> = (0..30).map(|n| discord.person(&format!("R{n}"))).collect();
+    let ids: Vec<String> = people.iter().map(u64::to_string).collect();
+    let banned = || {
+        let banned = people.iter().filter(|person| discord.is_banned(guild, **person));
+        banned.count()
+    };
+    let process = scene.start().await;
+    discord.fail(
+        "PUT",
+        "guilds/{}/bans/{}",
+        1,
+        Fault::Delay(Duration::from_secs(1)),
+    );
+    discord.fail("POST", "bulk-ban", 1, Fault::Delay(NEVER));
+    scene.send(
+        "massban",
+        &json!([text("ids", &ids.join(" ")), text("reason", "raid")]),
+    );
+    let shown = |part: &str| {
+        let told = discord.messages(log);
+        told.first().is_some_and(|told| told.to_string().contains(part))
+    };
+    until("all are decided, and many are banned", || async {
+        banned() > 1 && shown("Ban of 30 people")
+    })
+    .await;
+    drop(process);
+    until("the connection is gone", || async { discord.connected() == 0 }).await;
+    let alone = discord.requests_to("PUT guilds/{}/bans/{}").len();
+    let process = scene.start().await;
+    until("all are banned, and the log tells so", || async {
+        banned() == 30 && shown("**30: until somebody ends it**")
+    })
+    .await;
+    assert_eq!(discord.messages(log).len(), 1);
+    let audit = discord.audit(guild);
+    let bans = audit.iter().filter(|entry| entry["action_type"] == BANNED);
+    assert_eq!(bans.count(), 30);
+    // Whom the audit log names is not asked for again.
+    assert!(discord.requests_to("PUT guilds/{}/bans/{}").len() <= alone + 1);
+    let last = json!([{ "name": "number", "type": 4, "value": "30" }]);
+    scene
+        .until_told("case view", &last, "until somebody ends it")
+        .await;
+    drop(process);
+    drop(scene.size.around);
 }
 
 async fn what_a_dead_process_did_is_not_done_twice(size: Size) {

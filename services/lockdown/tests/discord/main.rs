@@ -7,6 +7,7 @@ mod automod;
 mod clicks;
 mod killed;
 mod long;
+mod many;
 mod modes;
 mod town;
 
