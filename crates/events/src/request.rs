@@ -73,6 +73,9 @@ pub struct RanksRequest {
     pub guild_id: GuildId,
     /// The answer has them in this order.
     pub user_ids: Vec<UserId>,
+    /// Whether the answer is to name all who keep order there, where the bot knows them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keepers: bool,
 }
 
 /// `request:route`: what a moderator asks through a bot, by a route of the API that concerns one community. Whoever sends it

@@ -50,8 +50,8 @@ pub use duration::{Span, SpanError, Term, TermError};
 pub use escalation::{Due, Ladder, LadderError, Step, StepKey, Strike};
 pub use named::Named;
 pub use platform::{
-    DeleteWindowError, Deleted, Fault, Limits, MassBan, Member, Missing, Platform, PlatformError, Stretch,
-    Timer,
+    DeleteWindowError, Deleted, Fault, Keepers, Limits, MassBan, Member, Missing, Platform, PlatformError,
+    Stretch, Timer,
 };
 pub use reason::{Reason, ReasonError};
 pub use record::record;

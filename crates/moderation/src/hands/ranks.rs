@@ -2,7 +2,7 @@
 
 use crate::authority::{Grant, Rank, Rights};
 use crate::desk::{Facts, Ranks};
-use crate::platform::{Missing, Platform, PlatformError};
+use crate::platform::{Keepers, Missing, Platform, PlatformError};
 use crate::who::{Actor, GuildRef, UserRef};
 use anyhow::Context as _;
 use async_trait::async_trait;
@@ -28,6 +28,8 @@ struct Told {
     bot: Standing,
     /// In the order asked.
     people: Vec<Standing>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keepers: Option<Keepers>,
 }
 
 /// How one stands.
@@ -93,13 +95,23 @@ async fn look(platform: &dyn Platform, asked: RanksRequest) -> Result<Told, Requ
         .user_ids
         .into_iter()
         .map(|user| stands(platform, guild, user));
-    let (bot, people) = futures_util::join!(platform.own_rank(guild), join_all(people));
+    let keepers = async {
+        let keepers = match asked.keepers {
+            true => platform.keepers(guild).await,
+            false => Ok(None),
+        };
+        keepers.unwrap_or_else(|error| {
+            tracing::warn!("Could not read who keeps order: {}", chain(&error));
+            None
+        })
+    };
+    let (bot, people, keepers) = futures_util::join!(platform.own_rank(guild), join_all(people), keepers);
     let bot = Standing {
         user_id: platform.own_id().clone(),
         place: Place::from(read(bot)),
         roles: Vec::new(),
     };
-    Ok(Told { bot, people })
+    Ok(Told { bot, people, keepers })
 }
 
 async fn stands(platform: &dyn Platform, guild: &GuildId, user: UserId) -> Standing {
@@ -173,10 +185,19 @@ impl AskedRanks {
         Self { bus, store }
     }
 
-    async fn ask(&self, guild: &GuildRef, people: &[&UserRef]) -> Option<Told> {
+    /// All who keep order in a community by the platform; `None` where that cannot be told, and where some do by us, who are
+    /// asked about one by one.
+    pub async fn keepers(&self, guild: &GuildRef) -> Option<Keepers> {
+        let (told, ours) = futures_util::join!(self.ask(guild, &[], true), self.ours(guild, &[]));
+        let only_theirs = ours.is_ok_and(|ours| ours.given.is_empty());
+        told?.keepers.filter(|_| only_theirs)
+    }
+
+    async fn ask(&self, guild: &GuildRef, people: &[&UserRef], keepers: bool) -> Option<Told> {
         let question = RanksRequest {
             guild_id: guild.id.clone(),
             user_ids: people.iter().map(|who| who.id.clone()).collect(),
+            keepers,
         };
         let name = format!("ranks:{}", guild.platform);
         match self
@@ -239,7 +260,7 @@ impl Facts for AskedRanks {
     async fn ranks(&self, guild: &GuildRef, doer: &Actor, subject: &UserRef) -> Ranks {
         let person = doer.person();
         let asked: Vec<&UserRef> = std::iter::once(subject).chain(person).collect();
-        let (told, ours) = futures_util::join!(self.ask(guild, &asked), self.ours(guild, &asked));
+        let (told, ours) = futures_util::join!(self.ask(guild, &asked, false), self.ours(guild, &asked));
         let ours = ours.unwrap_or_else(|error| {
             tracing::warn!("Could not read who has roles of ours: {}", chain(&error));
             Ours::default()

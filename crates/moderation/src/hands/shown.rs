@@ -92,6 +92,7 @@ pub async fn ask_shown(bus: &Bus, guild: &GuildRef, people: &[UserId]) -> Result
     for user_ids in people.chunks(MOST) {
         let question = RanksRequest {
             guild_id: guild.id.clone(),
+            keepers: false,
             user_ids: user_ids.to_vec(),
         };
         let told: Told = bus.requests().ask(&name, &question, PATIENCE).await?;

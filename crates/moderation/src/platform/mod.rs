@@ -11,6 +11,7 @@ use crate::duration::{Span, Term};
 use crate::who::CaseNumber;
 use async_trait::async_trait;
 use lockdown_events::{Action, ChannelId, GuildId, MessageId, ModerationAction, RoleId, UserId};
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 /// What the platform shows about a person in a community.
@@ -25,6 +26,14 @@ pub struct Member {
     pub roles: Vec<RoleId>,
     /// Until when the platform keeps them silent.
     pub muted: Option<Term>,
+}
+
+/// All who keep order in a community: whoever is neither named nor has one of the roles does not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Keepers {
+    pub people: Vec<UserId>,
+    pub roles: Vec<RoleId>,
 }
 
 /// What came of a bulk deletion.
@@ -96,6 +105,11 @@ pub trait Platform: Send + Sync {
 
     /// The person as a member with their rank, read afresh; `None` when they are not in the community.
     async fn member(&self, guild: &GuildId, user: &UserId) -> Result<Option<Member>, PlatformError>;
+
+    /// All who keep order there; `None` where that is told of one person at a time.
+    async fn keepers(&self, _guild: &GuildId) -> Result<Option<Keepers>, PlatformError> {
+        Ok(None)
+    }
 
     /// Whether the platform holds a ban against them.
     async fn is_banned(&self, guild: &GuildId, user: &UserId) -> Result<bool, PlatformError>;

@@ -32,8 +32,8 @@ use lockdown_events::{
     Action, ChannelId, GuildId, MessageId, ModerationAction, Platform as PlatformName, UserId,
 };
 use lockdown_moderation::{
-    CaseNumber, Deleted, Fault, Limits, MassBan, Member, Missing, Named, Platform, PlatformError, Rank, Span,
-    Term,
+    CaseNumber, Deleted, Fault, Keepers, Limits, MassBan, Member, Missing, Named, Platform, PlatformError,
+    Rank, Span, Term,
 };
 use lockdown_runtime::{Clock, Secret, SecretUrl};
 use serde_json::{Value, json};
@@ -349,6 +349,14 @@ impl Platform for Discord {
             all.remove(&numbers);
         }
         member
+    }
+
+    async fn keepers(&self, guild: &GuildId) -> Result<Option<Keepers>, PlatformError> {
+        let id = discord_id(guild.as_str())?;
+        self.know(id)
+            .await
+            .map_err(|error| self.why(error, id, Deed::Look))?;
+        Ok(self.keepers_of(id))
     }
 
     async fn is_banned(&self, guild: &GuildId, user: &UserId) -> Result<bool, PlatformError> {

@@ -5,8 +5,8 @@ use super::errors::Deed;
 use crate::intake::{Guilds, role_ids};
 use crate::read;
 use crate::rest::{Ask, Priority, RestError};
-use lockdown_events::UserId;
-use lockdown_moderation::{Member, Missing, PlatformError, Rank, Right, Rights, Term};
+use lockdown_events::{RoleId, UserId};
+use lockdown_moderation::{Keepers, Member, Missing, PlatformError, Rank, Right, Rights, Term};
 use serde_json::Value;
 use serenity::http::Route;
 
@@ -144,6 +144,22 @@ impl Discord {
             administrator: held == u64::MAX,
             rights: rights(held),
         }
+    }
+
+    /// Who keeps order there; `None` where everybody has such a right.
+    pub(super) fn keepers_of(&self, guild: u64) -> Option<Keepers> {
+        let known = self.guilds.get(guild)?;
+        let keeps = |roles: &[u64]| self.rank_of(guild, 0, roles).is_staff();
+        if keeps(&[]) {
+            return None;
+        }
+        let roles = known.roles.keys().filter(|role| keeps(&[**role]));
+        Some(Keepers {
+            people: UserId::new(&known.owner.to_string()).into_iter().collect(),
+            roles: roles
+                .filter_map(|role| RoleId::new(&role.to_string()).ok())
+                .collect(),
+        })
     }
 
     /// Somebody's member object, read now.

@@ -8,7 +8,7 @@ use crate::updates::Memory;
 use async_trait::async_trait;
 use lockdown_events::{ChannelId, GuildId, MessageId, Platform as Name, UserId};
 use lockdown_moderation::{
-    Deleted, Limits, Member, Missing, Platform, PlatformError, Rank, Right, Span, Term,
+    Deleted, Keepers, Limits, Member, Missing, Platform, PlatformError, Rank, Right, Span, Term,
 };
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -348,6 +348,22 @@ impl Platform for Telegram {
             rank,
             roles: Vec::new(),
             muted,
+        }))
+    }
+
+    async fn keepers(&self, guild: &GuildId) -> Result<Option<Keepers>, PlatformError> {
+        let staff = self.administrators.of(guild).await;
+        let staff = staff.map_err(|error| error.platform(Right::Note))?;
+        // The group itself speaks for those who hide behind it.
+        let hidden = staff.linked.iter().map(i64::to_string).chain([guild.to_string()]);
+        let named = staff.ranks.iter().filter(|(_, rank)| rank.is_staff());
+        let named = named.map(|(id, _)| id.to_string());
+        Ok(Some(Keepers {
+            people: named
+                .chain(hidden)
+                .filter_map(|id| UserId::new(&id).ok())
+                .collect(),
+            roles: Vec::new(),
         }))
     }
 

@@ -46,7 +46,10 @@ impl Load {
         let answer = |asked: Asked<RanksRequest>| async move {
             let stand = |id| json!({ "userId": id, "standing": "member", "position": 0, "administrator": false, "rights": [] });
             let people: Vec<Value> = asked.data.user_ids.iter().map(stand).collect();
-            Ok(json!({ "bot": { "userId": "99", "standing": "owner" }, "people": people }))
+            let keepers = asked.data.keepers.then(|| json!({ "people": [], "roles": [] }));
+            Ok(
+                json!({ "bot": { "userId": "99", "standing": "owner" }, "people": people, "keepers": keepers }),
+            )
         };
         let ranks = bus.requests().answer_looking("ranks:telegram", answer).await;
         Ok(Self {

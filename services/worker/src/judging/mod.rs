@@ -87,6 +87,7 @@ pub(crate) async fn start(ctx: &Context, store: Store, bus: &Bus) -> anyhow::Res
     });
     lists::keep(ctx, Arc::clone(&judging)).await?;
     rules::listen(ctx, bus, Arc::clone(&judging)).await?;
+    person::listen(ctx, bus, Arc::clone(&judging)).await?;
     let handler = Handler::new("judge", Facts::TYPES, move |received| {
         let judging = Arc::clone(&judging);
         async move { judging.take(&received).await }
@@ -183,7 +184,7 @@ impl Judging {
                 asked_staff = true;
                 // Both are mostly wanted, and neither waits for the other.
                 let (staff, found) = tokio::join!(
-                    self.people.keeps_order(of, &facts.author),
+                    self.people.keeps_order(of, facts),
                     self.find_bursts(judge, facts, set, &verdict)
                 );
                 found?;

@@ -16,7 +16,8 @@ use lockdown_store::{Store, StoreError, in_tx};
 use lockdown_testkit::database::{self, Database};
 use lockdown_testkit::servers;
 use serde_json::json;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,6 +38,10 @@ pub(crate) struct House {
     pub(crate) policy: PolicyId,
     /// By which the workers who are hired from now on go.
     pub(crate) clock: Clock,
+    /// Who keeps order, as the bot tells it.
+    pub(crate) keepers: Arc<Mutex<Vec<String>>>,
+    /// How often the bot was asked how people stand.
+    pub(crate) asked: Arc<AtomicUsize>,
     heard: Subscription,
     _ranks: lockdown_bus::Answering,
     _around: Box<dyn std::any::Any + Send>,
@@ -77,18 +82,29 @@ impl House {
             .await
             .unwrap();
         // The bot: 50 keeps order there, nobody else does.
+        let (keepers, asked) = (
+            Arc::new(Mutex::new(vec!["50".to_owned()])),
+            Arc::new(AtomicUsize::new(0)),
+        );
+        let (known, counted) = (Arc::clone(&keepers), Arc::clone(&asked));
         let ranks = bus
             .requests()
-            .answer("ranks:telegram", |asked: lockdown_bus::Asked<RanksRequest>| async move {
+            .answer("ranks:telegram", move |asked: lockdown_bus::Asked<RanksRequest>| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                let keepers = known.lock().unwrap().clone();
+                async move {
                 let stand = |id: &UserId| {
-                    let rights: &[&str] = if id.as_str() == "50" { &["delete", "ban"] } else { &[] };
+                    let keeps = keepers.iter().any(|keeper| keeper == id.as_str());
+                    let rights: &[&str] = if keeps { &["delete", "ban"] } else { &[] };
                     json!({
                         "userId": id, "standing": "member", "position": 0, "administrator": false, "rights": rights,
                     })
                 };
                 let people: Vec<_> = asked.data.user_ids.iter().map(stand).collect();
                 let bot = json!({ "userId": "99", "standing": "owner" });
-                Ok(json!({ "bot": bot, "people": people }))
+                let keepers = asked.data.keepers.then(|| json!({ "people": keepers, "roles": [] }));
+                Ok(json!({ "bot": bot, "people": people, "keepers": keepers }))
+                }
             })
             .await
             .unwrap();
@@ -101,6 +117,8 @@ impl House {
             bus,
             guild,
             policy,
+            keepers,
+            asked,
             heard,
             _ranks: ranks,
             _around: around,

@@ -14,7 +14,9 @@ mod reconcile;
 use burst::a_burst_is_one_thing;
 use house::{House, PATIENCE};
 use lists::links_on_the_lists_of_the_installation_are_bad;
-use lockdown_events::{Action, Envelope, ModerationEvent, Platform, UserId, VerdictMode};
+use lockdown_events::{
+    Action, Envelope, Event, ModerationEvent, Platform, UserEvent, UserId, UserUpdated, VerdictMode,
+};
 use lockdown_store::people::{IdentityId, PersonId, Seen};
 use lockdown_store::policies::PolicyMode;
 use lockdown_store::{in_read, in_tx};
@@ -22,7 +24,9 @@ use raid::{
     a_raid_raises_its_mode_which_ends_by_itself, who_is_held_keeps_silent_until_a_moderator_lets_them,
 };
 use reconcile::what_the_platform_lost_is_done_again;
+use serde_json::json;
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 const RULES: &str = r#"version: 1
@@ -72,6 +76,7 @@ house::sizes!(
     a_message_against_the_rules_is_told_once_and_wished_for,
     what_is_repeated_is_counted_and_labelled,
     whoever_keeps_order_is_exempt,
+    a_community_is_asked_once_who_keeps_order,
     changed_rules_judge_at_once_and_broken_ones_never,
     shadow_says_and_does_nothing,
     workers_count_together,
@@ -198,6 +203,44 @@ async fn whoever_keeps_order_is_exempt(mut house: House) {
         .await;
     house.publish(&house.says("51", "badword", 2)).await;
     assert_eq!(house.verdict().await.user_id.as_str(), "51");
+    house.stop().await;
+}
+
+async fn a_community_is_asked_once_who_keeps_order(mut house: House) {
+    house.change(RULES, 0, PolicyMode::Enforce).await;
+    let mut number = 0;
+    let mut says = |who: &str| {
+        number += 1;
+        house.says(who, "badword", number)
+    };
+    let said: Vec<Envelope> = ["51", "52", "53", "54"].map(&mut says).into();
+    let promoted = Event::User(UserEvent::Updated(UserUpdated {
+        administrator: Some(true),
+        ..serde_json::from_value(json!({ "platform": "telegram", "guildId": "100", "userId": "60" })).unwrap()
+    }));
+    let (early, late, other) = (says("61"), says("60"), says("62"));
+    for said in &said {
+        house.publish(said).await;
+        house.verdict().await;
+        for _ in 0..2 {
+            house.wish().await;
+        }
+    }
+    assert_eq!(house.asked.load(Ordering::Relaxed), 1);
+    // Who is made one is known at once, and not when it is looked up again.
+    house.keepers.lock().unwrap().push("60".to_owned());
+    house.bus.publish(&promoted).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    house.publish(&early).await;
+    assert_eq!(house.verdict().await.user_id.as_str(), "61");
+    for _ in 0..2 {
+        house.wish().await;
+    }
+    assert_eq!(house.asked.load(Ordering::Relaxed), 2);
+    house.publish(&late).await;
+    house.publish(&other).await;
+    assert_eq!(house.verdict().await.user_id.as_str(), "62");
+    assert_eq!(house.asked.load(Ordering::Relaxed), 2);
     house.stop().await;
 }
 
