@@ -1,9 +1,10 @@
 //! A process's part of the bus, with everything that stands on an engine.
 
+use crate::beginning::patiently;
 use crate::cache::{Cache, CacheOptions, Caches};
 use crate::consumer::{Consumer, ConsumerOptions, Handler};
 use crate::embedded::OpenError;
-use crate::engine::{Engine, EngineError, Start};
+use crate::engine::{Engine, EngineError, Posted, Start};
 use crate::glob::Glob;
 use crate::history::History;
 use crate::later::Later;
@@ -192,6 +193,12 @@ impl Bus {
 
     pub fn engine(&self) -> &Arc<dyn Engine> {
         &self.shared.engine
+    }
+
+    /// What is on a board, for those who begin by it: an engine that is away is waited for.
+    pub async fn board(&self, name: &str, most: usize) -> Result<Vec<Posted>, EngineError> {
+        let engine = self.engine();
+        patiently(&**engine, "read what was kept", || engine.posted(name, most)).await
     }
 
     // --- events ---

@@ -7,6 +7,7 @@
 //! What an engine promises is written at each method of [`Engine`] and held by the conformance suite, which both pass.
 
 mod backoff;
+mod beginning;
 mod bus;
 mod cache;
 mod consumer;

@@ -14,6 +14,7 @@ mod work;
 pub(crate) use work::words;
 
 use crate::backoff::Backoff;
+use crate::beginning::patiently;
 use crate::engine::{Engine, EngineError, Group, Start};
 use crate::place::{Class, ConsumerName, Position};
 use futures_util::future::BoxFuture;
@@ -57,12 +58,6 @@ pub struct Received {
     /// Somebody was given it before: what they did of it, and whether they said so, is not known.
     pub again: bool,
 }
-
-/// The pauses between the tries to join a group.
-const OPENING: Backoff = Backoff {
-    first: Duration::from_millis(100),
-    cap: Duration::from_secs(2),
-};
 
 /// Why a handler did not handle an event.
 #[derive(Debug, thiserror::Error)]
@@ -160,25 +155,6 @@ impl Handler {
     }
 }
 
-/// Makes the group if it does not exist. An engine that is away is waited for: who begins now would not begin later.
-async fn open(engine: &dyn Engine, group: &Group, start: &Start) -> Result<(), EngineError> {
-    let mut failures = 0;
-    loop {
-        match engine.open_group(group, start).await {
-            Err(error @ EngineError::Away(_)) => {
-                failures += 1;
-                let pause = OPENING.pause(failures);
-                tracing::warn!(group = %group.name, failures, "Could not join the group, next try in {pause:?}: {error}");
-                tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
-                    () = engine.back() => {}
-                }
-            }
-            outcome => return outcome,
-        }
-    }
-}
-
 // === impl Consumer ===
 
 impl Consumer {
@@ -206,7 +182,8 @@ impl Consumer {
             name: group,
             classes: classes.into_iter().collect(),
         };
-        open(&*engine, &group, start).await?;
+        let what = format!("join the group {}", group.name);
+        patiently(&*engine, &what, || engine.open_group(&group, start)).await?;
 
         let stop = CancellationToken::new();
         let (grace, granted) = watch::channel(Duration::ZERO);

@@ -117,7 +117,7 @@ impl AutoMod {
         book: SettingsBook,
     ) -> anyhow::Result<Self> {
         let board = format!("discord/automod/{}", discord.guilds.own());
-        let posted = bus.engine().posted(&board, MOST).await;
+        let posted = bus.board(&board, MOST).await;
         let posted = posted.context("could not learn where AutoMod has rules of ours")?;
         let heard = bus
             .live()

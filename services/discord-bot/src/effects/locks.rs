@@ -125,7 +125,7 @@ impl Locks {
         let (channels_board, guilds_board) =
             (format!("discord/locks/{own}"), format!("discord/closed/{own}"));
         let mut state = State::default();
-        for posted in bus.engine().posted(&channels_board, MOST).await? {
+        for posted in bus.board(&channels_board, MOST).await? {
             match (posted.item.parse(), serde_json::from_str(&posted.text)) {
                 (Ok(channel), Ok(lock)) => drop(state.channels.insert(channel, lock)),
                 _ => tracing::error!(
@@ -134,7 +134,7 @@ impl Locks {
                 ),
             }
         }
-        for posted in bus.engine().posted(&guilds_board, MOST).await? {
+        for posted in bus.board(&guilds_board, MOST).await? {
             if let (Ok(guild), Ok(closed)) = (posted.item.parse(), serde_json::from_str(&posted.text)) {
                 state.guilds.insert(guild, closed);
             }

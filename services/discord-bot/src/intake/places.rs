@@ -55,7 +55,7 @@ impl Places {
     /// Reads what was kept.
     pub(crate) async fn open(bus: Bus, own: u64, clock: Clock) -> Result<Self, lockdown_bus::EngineError> {
         let board = format!("discord/places/{own}");
-        let posted = bus.engine().posted(&board, GUILDS).await?;
+        let posted = bus.board(&board, GUILDS).await?;
         let mut state = HashMap::new();
         for item in posted {
             let (Ok(id), Ok(written)) = (item.item.parse(), serde_json::from_str::<Written>(&item.text))

@@ -1,6 +1,7 @@
 //! What the tests share. Their names have `fleet` in them, by this module.
 
 mod basics;
+mod beginning;
 mod cache;
 mod faults;
 mod history;
