@@ -24,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How many events leave the journal in one call.
 const BATCH: usize = 256;
+/// What comes out of the journal may come from the disk: beside a service there is no room for much of it in memory.
+const NEWEST: usize = 2 << 20;
 /// How long a look for more waits; a stop is noticed at once.
 const WAIT: Duration = Duration::from_millis(500);
 const BACKOFF: Backoff = Backoff {
@@ -86,6 +88,7 @@ impl Spool {
         let log = Options {
             durability: Durability::Full,
             most_bytes: Some(options.most_bytes),
+            newest_bytes: NEWEST,
         };
         let (path, time) = (path.to_owned(), clock.clone());
         // It blocks while the file is checked.

@@ -318,6 +318,7 @@ async fn a_full_disk_refuses_appends_and_breaks_nothing() {
     let options = Options {
         durability: Durability::Normal,
         most_bytes: Some(1 << 20),
+        ..Options::default()
     };
     let ids = Ids::system(Clock::system());
     let engine = EmbeddedEngine::open(&path, &options, Clock::system()).unwrap();

@@ -1,5 +1,6 @@
 //! The file: how it is made, checked and opened.
 
+use super::Options;
 use super::claim::Claim;
 use super::error::OpenError;
 use crate::place::Stream;
@@ -28,7 +29,7 @@ const WAL_KEPT: u64 = 16 << 20;
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     path: PathBuf,
-    durability: Durability,
+    options: Options,
 }
 
 /// The name of the table of a stream. Each has one, since entries are then always added at the end of a tree.
@@ -39,30 +40,31 @@ pub(super) fn table(stream: Stream) -> String {
 // === impl Place ===
 
 impl Place {
-    pub(super) fn new(path: &Path, durability: Durability) -> Self {
+    pub(super) fn new(path: &Path, options: &Options) -> Self {
         Self {
             path: path.to_owned(),
-            durability,
+            options: *options,
         }
     }
 
     pub(super) fn in_memory(&self) -> bool {
-        self.durability == Durability::Memory
+        self.options.durability == Durability::Memory
+    }
+
+    /// How much of the newest entries is kept in memory.
+    pub(super) fn newest_bytes(&self) -> usize {
+        self.options.newest_bytes
     }
 
     pub(super) fn full(&self) -> bool {
-        self.durability == Durability::Full
+        self.options.durability == Durability::Full
     }
 
     /// Makes or checks the log and opens the connection that writes, with what must be held as long as it is used.
-    pub(super) fn open(
-        &self,
-        identity: &str,
-        most_bytes: Option<u64>,
-    ) -> Result<(Connection, Option<Claim>), OpenError> {
+    pub(super) fn open(&self, identity: &str) -> Result<(Connection, Option<Claim>), OpenError> {
         if self.in_memory() {
             let connection = Connection::open_in_memory().map_err(|source| self.failed(source))?;
-            self.prepare(&connection, most_bytes)?;
+            self.prepare(&connection)?;
             self.create(&connection, identity)?;
             return Ok((connection, None));
         }
@@ -84,7 +86,7 @@ impl Place {
         if there {
             self.check(&connection)?;
         }
-        self.prepare(&connection, most_bytes)?;
+        self.prepare(&connection)?;
         let found = if there { self.identity(&connection)? } else { None };
         let identity = if let Some(found) = found {
             if claim.identity().is_some_and(|known| known != found) {
@@ -152,7 +154,7 @@ impl Place {
         Ok(())
     }
 
-    fn prepare(&self, connection: &Connection, most_bytes: Option<u64>) -> Result<(), OpenError> {
+    fn prepare(&self, connection: &Connection) -> Result<(), OpenError> {
         let set = || {
             connection.busy_timeout(std::time::Duration::from_secs(5))?;
             if !self.in_memory() {
@@ -162,8 +164,10 @@ impl Place {
                 connection.pragma_update_and_check(None, "journal_size_limit", WAL_KEPT, |_| Ok(()))?;
             }
             connection.pragma_update(None, "synchronous", self.synchronous())?;
-            connection.pragma_update(None, "cache_size", -16_384)?;
-            if let Some(most) = most_bytes {
+            // Of its pages it keeps half as much as of the entries themselves, in KiB.
+            let pages = i64::try_from(self.options.newest_bytes >> 11).unwrap_or(i64::MAX);
+            connection.pragma_update(None, "cache_size", -pages.max(1))?;
+            if let Some(most) = self.options.most_bytes {
                 let page: u64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
                 connection
                     .pragma_update_and_check(None, "max_page_count", (most / page).max(1), |_| Ok(()))?;
@@ -228,7 +232,7 @@ impl Place {
     }
 
     fn synchronous(&self) -> &'static str {
-        match self.durability {
+        match self.options.durability {
             Durability::Full => "FULL",
             Durability::Normal => "NORMAL",
             Durability::Memory => "OFF",

@@ -18,8 +18,6 @@ use std::collections::HashMap;
 
 /// Where a group's inbox stands among its lanes: after the streams.
 pub(super) const INBOX: usize = 16;
-/// The newest entries kept in memory, in bytes.
-const RING: usize = 32 << 20;
 
 pub(super) struct Log {
     pub(super) connection: Connection,
@@ -90,7 +88,7 @@ impl Log {
         let tables: Vec<_> = Stream::all().map(Table::new).collect();
         let mut log = Self {
             heads: Vec::new(),
-            ring: Ring::new(tables.len(), RING),
+            ring: Ring::new(tables.len(), place.newest_bytes()),
             connection,
             clock,
             tables,

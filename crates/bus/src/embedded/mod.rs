@@ -69,6 +69,8 @@ pub struct Options {
     /// The file grows no larger; appends then fail with [`EngineError::Full`] as on a full disk. Trimmed room is used
     /// again.
     pub most_bytes: Option<u64>,
+    /// So much of the newest entries is kept in memory, and handed out of there.
+    pub newest_bytes: usize,
 }
 
 /// A handle on an embedded log. [`EmbeddedEngine::handle`] makes another on the same log, which is closed with the last.
@@ -100,6 +102,7 @@ impl Default for Options {
         Self {
             durability: Durability::Full,
             most_bytes: None,
+            newest_bytes: 32 << 20,
         }
     }
 }
@@ -109,9 +112,9 @@ impl Default for Options {
 impl EmbeddedEngine {
     /// Opens the log, or makes it where there is none. Blocks while the file is checked.
     pub fn open(path: &Path, options: &Options, clock: Clock) -> Result<Self, OpenError> {
-        let place = Place::new(path, options.durability);
+        let place = Place::new(path, options);
         let identity = Ids::system(clock.clone()).next().to_string();
-        let (connection, claim) = place.open(&identity, options.most_bytes)?;
+        let (connection, claim) = place.open(&identity)?;
         let log = Log::load(connection, clock, &place)?;
         let checkpoints = if place.in_memory() {
             None
