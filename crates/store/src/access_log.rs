@@ -23,7 +23,7 @@ pub struct NewAccess<'a> {
     /// The only one that it concerns; absent: all.
     pub community: Option<CommunityId>,
     pub actor_kind: ActorKind,
-    /// An account's own id, or a token's name.
+    /// An account's or an identity's own id, or a token's name.
     pub actor: &'a str,
     /// `session:begin`, `token:make`.
     pub act: &'a str,

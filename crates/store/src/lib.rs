@@ -24,6 +24,7 @@ pub mod dead_letters;
 mod digests;
 mod error;
 pub mod evidence;
+pub mod federations;
 pub mod guilds;
 pub mod hooks;
 pub mod idempotency;
@@ -80,6 +81,9 @@ pub fn texts() -> impl Iterator<Item = &'static dbx::Sql> {
         dead_letters::TEXTS,
         digests::TEXTS,
         evidence::TEXTS,
+        federations::TEXTS,
+        federations::BAN_TEXTS,
+        federations::PLACE_TEXTS,
         guilds::TEXTS,
         hooks::TEXTS,
         idempotency::TEXTS,

@@ -56,6 +56,7 @@ pub const CHANGES: &[Change] = changes! {
     102 "0102_digests"
     110 "0110_spam_lessons"
     120 "0120_case_hidden"
+    130 "0130_federations"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

@@ -27,7 +27,7 @@ pub static TABLES: &[Table] = &[
     Table {
         name: "access_log",
         free: &["actor_kind", "act", "subject", "body"],
-        kept: &[("actor", "an account's own id, or a token's name")],
+        kept: &[("actor", "an account's or an identity's own id, or a token's name")],
         ..NOTHING
     },
     Table {
@@ -161,6 +161,21 @@ pub static TABLES: &[Table] = &[
     Table {
         name: "event_archive_streams",
         free: &["stream"],
+        ..NOTHING
+    },
+    Table {
+        name: "federation_bans",
+        personal: &["reason"],
+        kept: &[("banned_by", "as `actor` in audit_log")],
+        ..NOTHING
+    },
+    Table {
+        name: "federations",
+        free: &["platform"],
+        kept: &[(
+            "name",
+            "of what several communities share: it stays for the others, as the names of communities do",
+        )],
         ..NOTHING
     },
     Table {

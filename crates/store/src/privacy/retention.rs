@@ -48,6 +48,7 @@ enum Own {
     ArchivedDecisions,
     ArchivedPeople,
     Counts,
+    LiftedBans,
 }
 
 /// How long something is kept.
@@ -84,6 +85,8 @@ pub struct RetentionOptions {
     pub archived_people: TimeDelta,
     /// What was counted by hours.
     pub counts: TimeDelta,
+    /// That a federation's ban ended: long after everybody who knew the ban has heard of it.
+    pub lifted_bans: TimeDelta,
 }
 
 /// Removes what is older than it is kept. Any number of them may, at the same time.
@@ -183,6 +186,7 @@ impl Default for RetentionOptions {
             archived_decisions: TimeDelta::days(365),
             archived_people: TimeDelta::days(90),
             counts: TimeDelta::days(2 * 365),
+            lifted_bans: TimeDelta::days(30),
         }
     }
 }
@@ -197,7 +201,7 @@ impl RetentionOptions {
         }
     }
 
-    fn own(&self) -> [(Own, &'static str, TimeDelta); 13] {
+    fn own(&self) -> [(Own, &'static str, TimeDelta); 14] {
         [
             (Own::Published, "published_events", self.published),
             (Own::Processed, "processed_events", self.processed),
@@ -216,6 +220,7 @@ impl RetentionOptions {
             ),
             (Own::ArchivedPeople, "archived_people", self.archived_people),
             (Own::Counts, "guild_counts", self.counts),
+            (Own::LiftedBans, "federation_bans", self.lifted_bans),
         ]
     }
 }
@@ -299,6 +304,7 @@ impl Sweeper {
                         Own::Deliveries => tx.forget_deliveries(before, BATCH).await,
                         Own::ArchivedDecisions => forget_archived(tx, "mod.", before).await,
                         Own::Counts => tx.forget_guild_counts(before, BATCH).await,
+                        Own::LiftedBans => tx.forget_lifted_federation_bans(before, BATCH).await,
                         Own::ArchivedPeople => forget_archived(tx, "sys.", before).await,
                     }
                 })?;

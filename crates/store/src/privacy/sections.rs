@@ -89,6 +89,11 @@ sqls! {
         "l.guild_id, l.seq");
     LABELS = "SELECT l.name, l.reason, l.set_at, l.expires_at FROM labels l WHERE l.subject_id = $1 \
         ORDER BY l.id LIMIT $2 OFFSET $3";
+    FEDERATION_BANS = "SELECT f.name AS federation, b.reason, b.banned_at, b.lifted_at FROM federation_bans b \
+        JOIN federations f ON f.id = b.federation_id WHERE b.subject_id = $1 ORDER BY b.id LIMIT $2 OFFSET $3";
+    FEDERATIONS = "SELECT f.name, f.created_at FROM federations f WHERE f.owner_id = $1 ORDER BY f.id LIMIT $2 OFFSET $3";
+    FEDERATION_ADMINS = "SELECT f.name AS federation, a.since FROM federation_admins a \
+        JOIN federations f ON f.id = a.federation_id WHERE a.identity_id = $1 ORDER BY f.id LIMIT $2 OFFSET $3";
     MEMBERS = page!(
         "m.status, m.nick, m.roles, m.avatar, m.invite_code, m.joined_at, m.left_at, m.last_seen",
         "memberships m JOIN guilds g ON g.id = m.guild_id WHERE m.identity_id = $1",
@@ -272,6 +277,29 @@ pub(super) static SECTIONS: &[Section] = &[
             ("expires_at", Time),
         ],
         page: &LABELS,
+    },
+    Section {
+        kind: "federation_ban",
+        table: "federation_bans",
+        columns: &[
+            ("federation", Text),
+            ("reason", Text),
+            ("banned_at", Time),
+            ("lifted_at", Time),
+        ],
+        page: &FEDERATION_BANS,
+    },
+    Section {
+        kind: "federation",
+        table: "federations",
+        columns: &[("name", Text), ("created_at", Time)],
+        page: &FEDERATIONS,
+    },
+    Section {
+        kind: "federation_admin",
+        table: "federation_admins",
+        columns: &[("federation", Text), ("since", Time)],
+        page: &FEDERATION_ADMINS,
     },
     Section {
         kind: "membership",

@@ -144,6 +144,10 @@ sqls! {
         "UPDATE audit_pii SET salt = NULL, pii = NULL, erased_at = $3", "audit_pii", "guild_id, seq", audit);
     LABELS_COUNT = count!("labels", labels);
     LABELS = batch!("DELETE FROM labels", "labels", "id", labels);
+    FEDERATION_BANS_COUNT = count!("federation_bans", labels);
+    FEDERATION_BANS = batch!("DELETE FROM federation_bans", "federation_bans", "id", labels);
+    FEDERATION_ADMINS_COUNT = count!("federation_admins", author);
+    FEDERATION_ADMINS = batch!("DELETE FROM federation_admins", "federation_admins", "federation_id, identity_id", author);
     MEMBERS_COUNT = count!("memberships", author);
     MEMBERS = batch!("DELETE FROM memberships", "memberships", "guild_id, identity_id", author);
     ACTIVITY_COUNT = count!("user_activity", author);
@@ -228,6 +232,18 @@ pub(super) static STEPS: &[Step] = &[
         last: false,
         count: &LABELS_COUNT,
         erase: &LABELS,
+    },
+    Step {
+        table: "federation_bans",
+        last: false,
+        count: &FEDERATION_BANS_COUNT,
+        erase: &FEDERATION_BANS,
+    },
+    Step {
+        table: "federation_admins",
+        last: false,
+        count: &FEDERATION_ADMINS_COUNT,
+        erase: &FEDERATION_ADMINS,
     },
     Step {
         table: "memberships",

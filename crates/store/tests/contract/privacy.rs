@@ -157,6 +157,8 @@ pub(crate) async fn nothing_is_left_of_an_erased_person(fixture: Fixture) {
             ("cases", 2),
             ("dead_letters", 1),
             ("event_archive", 1),
+            ("federation_admins", 1),
+            ("federation_bans", 1),
             ("identities", 1),
             ("labels", 1),
             ("memberships", 1),

@@ -147,11 +147,26 @@ async fn fill_by_hand(fixture: &Fixture, somebody: IdentityId, case: &Case) {
     let none = if on_server { r"'\x00'" } else { "X'00'" };
     let (guild, who, new) = (id(fixture.guild.0), id(somebody.0), || id(fixture.ids.next()));
     let (appeal, message, notification) = (new(), new(), new());
+    let (theirs, other, alice) = (new(), new(), id(fixture.alice.0));
+    let (no, yes) = if on_server { ("FALSE", "TRUE") } else { ("0", "1") };
     let (community, list) = (id(fixture.community.id.0), format!("'[\"{MARK}\"]'"));
     for statement in [
         format!(
             "INSERT INTO labels (id, community_id, subject_id, name, set_by, reason, set_at) \
              VALUES ({}, {community}, {who}, '{MARK}', 'system', '{MARK}', {now})",
+            new()
+        ),
+        format!(
+            "INSERT INTO federations (id, platform, name, owner_id, reasons_required, owner_told, version, created_at) \
+             VALUES ({theirs}, 'discord', 'theirs', {who}, {no}, {yes}, 0, {now}), \
+                 ({other}, 'discord', 'other', {alice}, {no}, {yes}, 1, {now})"
+        ),
+        format!(
+            "INSERT INTO federation_admins (federation_id, identity_id, since) VALUES ({other}, {who}, {now})"
+        ),
+        format!(
+            "INSERT INTO federation_bans (id, federation_id, subject_id, reason, banned_by, banned_at, version) \
+             VALUES ({}, {other}, {who}, '{MARK}', 'token:x', {now}, 1)",
             new()
         ),
         format!(
