@@ -25,6 +25,7 @@ pub mod desk;
 pub mod digest;
 mod duration;
 mod escalation;
+pub mod federation;
 pub mod hands;
 mod named;
 pub mod notices;

@@ -5,6 +5,7 @@
 //! tell: it is logged and counted, and not tried again, since it would be refused again. While the store is away, events
 //! wait.
 
+use crate::federated::{self, Failed};
 use anyhow::Context as _;
 use lockdown_bus::{
     Answering, Asked, Backoff, Bus, ConsumerOptions, GroupName, Handler, HandlerError, Received, Start,
@@ -81,14 +82,14 @@ pub(crate) async fn start(
     bus: &Bus,
     facts: Arc<dyn Facts>,
 ) -> anyhow::Result<()> {
-    let desk = Desk::new(store, ctx.clock.clone(), ctx.ids.clone());
+    let desk = Desk::new(store.clone(), ctx.clock.clone(), ctx.ids.clone());
     let group = GroupName::new(GROUP).context("the group has no name")?;
     let (acts, answers, deeds) = (desk.clone(), desk.clone(), desk.clone());
-    let asked = Arc::clone(&facts);
+    let (asked, kept) = (Arc::clone(&facts), store.clone());
     let handlers = vec![
         Handler::new("act", ["moderation:action"], move |received| {
-            let (desk, facts) = (acts.clone(), Arc::clone(&asked));
-            async move { act(&desk, &*facts, &received).await }
+            let (desk, store, facts) = (acts.clone(), kept.clone(), Arc::clone(&asked));
+            async move { act(&desk, &store, &*facts, &received).await }
         })
         .by_person(),
         Handler::new("outcome", ["moderation:log"], move |received| {
@@ -103,7 +104,7 @@ pub(crate) async fn start(
         .by_person(),
     ];
     let questions = [
-        answer_moderation(desk.clone(), facts, ctx, bus).await?,
+        answer_moderation(desk.clone(), store, facts, ctx, bus).await?,
         answer_case(desk, bus).await?,
     ];
     bus.consume(group, &Start::Oldest, handlers, OPTIONS)
@@ -120,7 +121,7 @@ pub(crate) async fn start(
     Ok(())
 }
 
-async fn act(desk: &Desk, facts: &dyn Facts, received: &Received) -> Result<(), HandlerError> {
+async fn act(desk: &Desk, store: &Store, facts: &dyn Facts, received: &Received) -> Result<(), HandlerError> {
     let Event::Moderation(ModerationEvent::Action(action)) = &received.event else {
         return Ok(());
     };
@@ -135,16 +136,25 @@ async fn act(desk: &Desk, facts: &dyn Facts, received: &Received) -> Result<(), 
     let acted = match ask {
         Ok(ask) => {
             let chain = chain.clone();
-            desk.act(&Ask { chain, ..ask }, facts).await
+            federated::act(desk, store, &Ask { chain, ..ask }, facts).await
         }
-        Err(refused) => Err(refused.into()),
+        Err(refused) => Err(DeskError::from(refused).into()),
     };
     let followed = match acted {
         Ok(acted) => {
             count(&acted);
             follow_up(desk, &acted, facts, chain.as_ref()).await
         }
-        Err(error) => return settle(&error, "a wish", action.action.as_str()),
+        Err(Failed::Desk(error)) => return settle(&error, "a wish", action.action.as_str()),
+        Err(Failed::NotWanted) => {
+            metrics::counter!("lockdown_federations_not_wanted_total").increment(1);
+            return Ok(());
+        }
+        Err(Failed::Unknown) => {
+            return Err(HandlerError::Again(
+                "nobody says how the person stands there".to_owned(),
+            ));
+        }
     };
     match followed {
         Ok(_) => Ok(()),
@@ -234,6 +244,7 @@ pub(crate) fn count(acted: &Acted) {
 /// Answers `request:moderation` with the case, or with why there is none and what would be allowed.
 async fn answer_moderation(
     desk: Desk,
+    store: Store,
     facts: Arc<dyn Facts>,
     ctx: &Context,
     bus: &Bus,
@@ -242,7 +253,8 @@ async fn answer_moderation(
     let answering = bus
         .requests()
         .answer("moderation", move |asked: Asked<ModerationAction>| {
-            let (desk, facts, now) = (desk.clone(), Arc::clone(&facts), clock.now());
+            let (desk, store) = (desk.clone(), store.clone());
+            let (facts, now) = (Arc::clone(&facts), clock.now());
             async move {
                 let asker = Source::Outside("request".into());
                 let ask = Ask::of(asked.data, None, &asker, now).map_err(|refused| told(&refused.into()))?;
@@ -251,8 +263,19 @@ async fn answer_moderation(
                     chain: of.clone(),
                     ..ask
                 };
-                let acted = desk.act(&chained, &*facts).await;
-                let acted = acted.map_err(|error| told(&error))?;
+                let acted = federated::act(&desk, &store, &chained, &*facts).await;
+                let acted = acted.map_err(|failed| match failed {
+                    Failed::Desk(error) => told(&error),
+                    Failed::NotWanted => RequestError {
+                        code: "not_wanted".to_owned(),
+                        message: "no federation wants that there".to_owned(),
+                    },
+                    Failed::Unknown => RequestError {
+                        code: "rank_unknown".to_owned(),
+                        message: "the platform did not say how somebody stands: try again in a moment"
+                            .to_owned(),
+                    },
+                })?;
                 count(&acted);
                 let followed = follow_up(&desk, &acted, &*facts, of.as_ref()).await;
                 // The warning stands, and asked again it would be a second one. The next one finds the step as well.

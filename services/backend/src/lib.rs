@@ -5,6 +5,7 @@
 
 mod api;
 mod desk;
+mod federated;
 mod pages;
 mod problem;
 mod questions;

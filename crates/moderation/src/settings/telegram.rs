@@ -50,6 +50,8 @@ pub struct TelegramSettings {
     pub keep_answers: bool,
     /// Whether posts of the linked channel are unpinned, which Telegram pins by itself.
     pub unpin_channel_posts: bool,
+    /// Whether nothing is said of it when somebody goes whom a federation has banned.
+    pub quiet_federation: bool,
     /// What Telegram itself posts, and the bot takes away again.
     pub clean_service: Vec<ServiceMessage>,
     /// Whose commands go once they are given.
@@ -254,6 +256,7 @@ impl Default for TelegramSettings {
             refusals: true,
             keep_answers: false,
             unpin_channel_posts: false,
+            quiet_federation: false,
             clean_service: Vec::new(),
             clean_commands: Vec::new(),
             disabled: Vec::new(),

@@ -34,9 +34,10 @@ struct Entry {
     at: DateTime<Utc>,
     /// `person`, `token` or `system`.
     actor_kind: &'static str,
-    /// Somebody's login, or the name of a token.
+    /// Somebody's login or identity, or the name of a token.
     actor: String,
-    /// Such as `session:begin`, `session:end`, `link:make`, `role:give`, `token:make`, `token:revoke`, `token:refuse`.
+    /// Such as `session:begin`, `session:end`, `link:make`, `role:give`, `token:make`, `token:revoke`, `token:refuse`,
+    /// `federation:ban`.
     act: String,
     subject: String,
     body: Value,

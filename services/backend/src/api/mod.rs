@@ -16,6 +16,7 @@ mod cases;
 mod dead_letters;
 mod digest;
 mod events;
+mod federations;
 mod gate;
 mod guilds;
 mod hooks;
@@ -136,6 +137,7 @@ pub(crate) fn routes() -> Vec<Route> {
         members::routes(),
         roles::routes(),
         labels::routes(),
+        federations::routes(),
         rules::routes(),
         rule_modes::routes(),
         replay::routes(),

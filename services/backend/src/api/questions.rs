@@ -1,7 +1,7 @@
 //! Routes of the API for those who have no token: what moderators ask through bots, over the bus.
 //!
 //! A bot knows who speaks to it, and says so; what that person may is decided by the same powers, desk and handlers as for
-//! everybody. Only routes of a guild can be asked for.
+//! everybody. Only routes of a guild can be asked for, and those that go by who somebody is and not by where they ask.
 
 use super::access::Caller;
 use super::route::{Answer, JSON, Raw, Route};
@@ -39,7 +39,7 @@ pub(crate) async fn answer(
     let api = Api::new(ctx, store, bus.clone(), facts)?;
     let table: Table = routes()
         .into_iter()
-        .filter(Route::is_of_guild)
+        .filter(|route| route.is_of_guild() || route.is_of_person())
         .map(|route| (route.id, Arc::new(route)))
         .collect();
     let table = Arc::new(table);
@@ -162,11 +162,18 @@ async fn ask(
     chain: CorrelationId,
 ) -> Result<Answer, Problem> {
     let route = table.get(question.route.as_str()).ok_or_else(|| {
-        let message = format!("No route of a community has the id `{}`.", question.route);
+        let message = format!(
+            "No route for those who speak through bots has the id `{}`.",
+            question.route
+        );
         Problem::new(Code::NotFound, message)
     })?;
     let caller = Caller::Person(UserRef::new(question.platform, question.moderator_id));
-    let params = of_guild(question.platform, &question.guild_id, question.params);
+    let params = if route.is_of_guild() {
+        of_guild(question.platform, &question.guild_id, question.params)
+    } else {
+        question.params.into_iter().collect()
+    };
     let mut headers = HeaderMap::new();
     if let Some(version) = question.if_match {
         let value = HeaderValue::from_str(&version);

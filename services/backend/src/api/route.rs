@@ -275,6 +275,11 @@ impl Route {
         self.path.starts_with(GUILD)
     }
 
+    /// Whether who somebody is says what they may there, whatever they are in a guild.
+    pub(crate) fn is_of_person(&self) -> bool {
+        self.path.starts_with("/federations") || self.path == "/me/federation-bans"
+    }
+
     /// Whether it only looks.
     pub(crate) fn is_read(&self) -> bool {
         self.method == Method::GET

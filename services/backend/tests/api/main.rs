@@ -12,6 +12,7 @@ mod bad;
 mod browser;
 mod cases;
 mod events;
+mod federations;
 mod hooks;
 mod house;
 mod labels;
@@ -52,6 +53,9 @@ macro_rules! cases {
             cases: a_record_tells_of_a_person_and_of_nobody_unknown;
             cases: the_audit_is_listed_and_holds;
             labels: labels_are_put_on_people_by_hand;
+            federations: a_federation_is_made_changed_and_deleted;
+            federations: who_is_banned_in_one_is_listed_and_taken_over;
+            federations: guilds_and_federations_go_by_one;
             rules: rules_are_put_in_force_and_told;
             rules: who_looked_before_a_change_is_told;
             rules: faulty_rules_are_refused_with_every_fault;

@@ -33,6 +33,12 @@ pub(crate) fn user(id: &str) -> UserId {
     UserId::new(id).unwrap()
 }
 
+async fn decisions(bus: &Bus) -> Subscription {
+    let options = ListenOptions::default();
+    let heard = bus.live().subscribe(&["ban:*", "kick:*", "mute:*"], &options);
+    heard.await.unwrap()
+}
+
 // === impl House ===
 
 impl House {
@@ -60,11 +66,7 @@ impl House {
         let ctx = Context::new("backend", "1.2.3", config, clock, ids, Metrics::local());
         let store = lockdown_store::open(&ctx).await.unwrap();
         let bus = lockdown_bus::open(&ctx, Source::Backend).await.unwrap();
-        let heard = bus
-            .live()
-            .subscribe(&["ban:*", "kick:*", "mute:*"], &ListenOptions::default())
-            .await
-            .unwrap();
+        let heard = decisions(&bus).await;
         let mut house = Self {
             guild: GuildKey(ctx.ids.next()),
             ctx,
@@ -76,6 +78,21 @@ impl House {
         house.guild = house.found().await;
         lockdown_backend::relay(&house.ctx, house.store.clone(), house.bus.clone());
         house
+    }
+
+    /// The next process over the same store and bus, in place of this one.
+    pub(crate) async fn again(&mut self) {
+        self.ctx.shutdown.request("a restart");
+        self.ctx.tasks.all_ended().await;
+        self.bus.close(Duration::from_secs(5)).await;
+        self.store.close().await;
+        let config = (*self.ctx.config).clone();
+        let (clock, ids) = (self.ctx.clock.clone(), self.ctx.ids.clone());
+        self.ctx = Context::new("backend", "1.2.3", config, clock, ids, Metrics::local());
+        self.store = lockdown_store::open(&self.ctx).await.unwrap();
+        self.bus = lockdown_bus::open(&self.ctx, Source::Backend).await.unwrap();
+        self.heard = decisions(&self.bus).await;
+        lockdown_backend::relay(&self.ctx, self.store.clone(), self.bus.clone());
     }
 
     pub(crate) async fn decide(&self, facts: impl Facts + 'static) {

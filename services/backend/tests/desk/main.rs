@@ -1,6 +1,8 @@
 //! From a wish to what was done on the platform, in both sizes.
 
 #[cfg(test)]
+mod federations;
+#[cfg(test)]
 mod hands;
 #[cfg(test)]
 mod house;
