@@ -11,6 +11,7 @@
 //! - `rules.rs`: which rules judge where, kept until they change.
 //! - `counting.rs`: what rules count, and what detectors remember.
 //! - `lists.rs`: the installation's own lists, such as the domains of scams.
+//! - `federations.rs`: who is banned in a federation that the community goes by, whatever its rules say.
 //! - `burst.rs`: what belongs together, of what one person does.
 //! - `person.rs`: what is known of whoever is judged.
 //! - `act.rs`: what follows from a verdict. To carry out another word of the rule language: its arm there.
@@ -18,6 +19,7 @@
 mod act;
 mod burst;
 mod counting;
+mod federations;
 mod lists;
 mod person;
 mod rules;
@@ -26,6 +28,7 @@ use act::{Follow, Passed};
 use anyhow::Context as _;
 use burst::Bursts;
 use counting::Counting;
+use federations::Federations;
 use lockdown_bus::{Backoff, Bus, ConsumerOptions, GroupName, Handler, HandlerError, Received, Start};
 use lockdown_events::{GuildId, Platform, TraceId};
 use lockdown_moderation::desk::{Desk, DeskError, PauseAsk};
@@ -66,6 +69,7 @@ struct Judging {
     counting: Counting,
     learned: Mutex<Learned>,
     bursts: Bursts,
+    federations: Federations,
     desk: Desk,
     clock: Clock,
     follow: Follow,
@@ -82,12 +86,14 @@ pub(crate) async fn start(ctx: &Context, store: Store, bus: &Bus) -> anyhow::Res
         learned: Learned::new(Classifier::base()).into(),
         desk: Desk::new(store.clone(), ctx.clock.clone(), ctx.ids.clone()),
         bursts: Bursts::new(bus.clone()),
+        federations: Federations::new(store.clone(), bus.clone(), ctx.clock.clone()),
         clock: ctx.clock.clone(),
         follow: Follow::new(store, bus.clone(), ctx.clock.clone(), ctx.ids.clone()),
     });
     lists::keep(ctx, Arc::clone(&judging)).await?;
     rules::listen(ctx, bus, Arc::clone(&judging)).await?;
     person::listen(ctx, bus, Arc::clone(&judging)).await?;
+    federations::keep(ctx, bus, Arc::clone(&judging)).await?;
     let handler = Handler::new("judge", Facts::TYPES, move |received| {
         let judging = Arc::clone(&judging);
         async move { judging.take(&received).await }
@@ -102,6 +108,7 @@ pub(crate) async fn start(ctx: &Context, store: Store, bus: &Bus) -> anyhow::Res
 impl Judging {
     async fn take(&self, received: &Received) -> Result<(), HandlerError> {
         let event = &received.event;
+        self.federations.look(received).await?;
         let rules = self
             .rules
             .of(event.platform(), event.guild_id())
