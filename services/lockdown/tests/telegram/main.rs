@@ -24,6 +24,7 @@
 //! | what moderators call spam is learned, and a mistake is forgiven | `spam` |
 //! | copies and reactions go all together | `judged::copies_and_reactions_go_all_together` |
 //! | a group that moves is followed; what the bot lacks is said | `a_group_that_moves_keeps_what_it_chose`, bot `platform::a_group_that_moved_is_followed`, `a_dismissed_bot_says_why_it_cannot` |
+//! | groups of several owners share bans, by a federation | `federation` |
 //! | rules in shadow change nothing and say the same | `judged::rules_in_shadow_only_say_what_they_would_do` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
@@ -31,6 +32,7 @@
 mod chosen;
 mod closed;
 mod door;
+mod federation;
 mod judged;
 mod log;
 mod rules;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const TOKEN: &str = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0";
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Town {
     pub(crate) telegram: FakeTelegram,

@@ -69,7 +69,7 @@ impl Commands {
         private: &Private,
         message: &Message,
         event: EventId,
-        tongue: &Tongue,
+        tongue: &'static Tongue,
     ) -> Result<Option<String>, Stop> {
         let by = &message.author_id;
         if !message.content.trim_start().starts_with(['/', '!']) {
@@ -92,6 +92,13 @@ impl Commands {
                 return self.connect_alone(by, what, text, tongue).await.map(Some);
             }
             _ => {}
+        }
+        if let Deed::Federation(what) = addressed.deed {
+            let mut command = addressed.command.map_err(No::from)?;
+            command.file.clone_from(&private.file);
+            return self
+                .federation_alone(message, event, what, &command, tongue)
+                .await;
         }
         let Some(guild) = self.connection(&mark(by)).await? else {
             return Ok(Some(tongue.say("connect.none", &[])));
@@ -195,6 +202,11 @@ impl Commands {
             noted.map_err(|error| away(&error))?;
         }
         Ok(())
+    }
+
+    /// The community that somebody is connected with.
+    pub(super) async fn connected(&self, user: &UserId) -> Result<Option<GuildId>, Stop> {
+        self.connection(&mark(user)).await
     }
 
     /// The community that is kept under a name, by the number that it has now.

@@ -53,6 +53,7 @@ pub(super) enum Deed {
     Overview,
     /// Tells what the rules say to a message, and why.
     Why,
+    Federation(Federated),
     /// Asks Telegram anew who keeps order.
     Refresh,
     /// What the bot keeps of people.
@@ -70,6 +71,41 @@ pub(super) enum Switch {
     CleanAnswers,
     /// Posts of the linked channel are not left pinned.
     UnpinChannel,
+    /// Nothing is said when somebody goes whom a federation has banned.
+    QuietFederation,
+}
+
+/// What is done about bans that groups of several owners share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Federated {
+    New,
+    Delete,
+    Rename,
+    Join,
+    Leave,
+    /// Which one the group is in.
+    Chat,
+    Info,
+    Admins,
+    Promote,
+    Demote,
+    /// Whoever says it is no admin any more.
+    DemoteMe,
+    Ban,
+    Unban,
+    /// Who is banned, as a file.
+    List,
+    Export,
+    Import,
+    Subscribe,
+    Unsubscribe,
+    Subscriptions,
+    /// Whether nobody is banned without a reason.
+    Reasons,
+    /// Whether the owner is told of bans.
+    Told,
+    /// By which federations somebody is banned.
+    Stat,
 }
 
 /// Names of which a community chooses some.
@@ -249,6 +285,8 @@ pub(super) enum Clean {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Needs {
     Nothing,
+    /// To be somebody: what they may, the backend knows.
+    Known,
     Right(Right),
     Pin,
     Promote,
@@ -273,7 +311,10 @@ pub(super) enum Takes {
 
 impl Deed {
     pub(super) fn is_about_the_bot(self) -> bool {
-        matches!(self, Self::Help | Self::Privacy | Self::Connect(_))
+        matches!(
+            self,
+            Self::Help | Self::Privacy | Self::Connect(_) | Self::Federation(_)
+        )
     }
 
     /// Whether it can be commanded to the bot alone: what is about a message or a topic cannot.
@@ -329,6 +370,7 @@ impl Deed {
             Self::Clean(_) => Needs::Right(Right::Delete),
             Self::Pin | Self::Unpin | Self::UnpinAll => Needs::Pin,
             Self::Promote | Self::Demote => Needs::Promote,
+            Self::Federation(_) => Needs::Known,
             Self::Topic(Topic::New | Topic::Close) => Needs::Topics,
             Self::Report
             | Self::KickMe
@@ -347,10 +389,16 @@ impl Deed {
             | Self::Forgive
             | Self::Promote
             | Self::Demote
-            | Self::Approve(Approval::On | Approval::Off) => Takes::Person,
+            | Self::Approve(Approval::On | Approval::Off)
+            | Self::Federation(Federated::Promote | Federated::Demote | Federated::Ban | Federated::Unban) => {
+                Takes::Person
+            }
             Self::Case => Takes::Number,
             Self::Clean(_) | Self::Learn(Learn::Ham) => Takes::NumberPerhaps,
-            Self::Info | Self::Warnings | Self::Approve(Approval::Show) => Takes::PersonPerhaps,
+            Self::Info
+            | Self::Warnings
+            | Self::Approve(Approval::Show)
+            | Self::Federation(Federated::Stat) => Takes::PersonPerhaps,
             _ => Takes::Nothing,
         }
     }

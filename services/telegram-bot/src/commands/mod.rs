@@ -7,6 +7,7 @@
 //! - `choose.rs`, `switch.rs`, `listed.rs`, `filter.rs`, `transfer.rs`: what a community chooses.
 //! - `rulebook.rs`: the community's rules, which `locks.rs`, `blocklist.rs`, `flood.rs`, `approve.rs`, `raid.rs` and
 //!   `banlists.rs` change.
+//! - `federation/`: bans that groups of several owners share.
 //! - `overhear.rs`: what is no command; `alone.rs`: what is said to the bot alone.
 
 mod alone;
@@ -17,6 +18,7 @@ mod choose;
 mod clean;
 mod confirm;
 mod deed;
+mod federation;
 mod filter;
 mod flood;
 mod ladder;
@@ -127,6 +129,11 @@ impl Commands {
             let this = Arc::clone(&pressing);
             async move { this.pressed(&received).await }
         });
+        let sighting = Arc::clone(&this);
+        let sighted = Handler::new("sighted", ["ban:created"], move |received| {
+            let this = Arc::clone(&sighting);
+            async move { this.sighted(&received).await }
+        });
         let handler = Handler::new("command", ["message:created"], move |received| {
             let this = Arc::clone(&this);
             async move { this.handle(&received).await }
@@ -136,7 +143,7 @@ impl Commands {
         bus.consume(
             group,
             &Start::Now,
-            vec![handler, pressed],
+            vec![handler, pressed, sighted],
             ConsumerOptions::default(),
         )
         .await
@@ -312,6 +319,7 @@ impl Commands {
             Deed::Overview => self.overview(said).await?,
             Deed::Refresh => self.refresh(said).await?,
             Deed::Privacy => self.privacy(said).await,
+            Deed::Federation(what) => self.federation_here(said, command, what).await?,
         }
         Ok(())
     }
@@ -357,11 +365,14 @@ impl Commands {
 
     /// Whether somebody may command this. The backend decides in the end; this spares it what need not be asked.
     async fn may(&self, guild: &GuildId, user: &UserId, needs: Needs) -> Result<(), Stop> {
+        if needs == Needs::Known {
+            return Ok(());
+        }
         let staff = self.administrators.of(guild).await?;
         let id: i64 = user.as_str().parse().unwrap_or_default();
         let may = match (needs, staff.ranks.get(&id)) {
             (_, None) => return Err(No::NotStaff.into()),
-            (Needs::Nothing, _) | (_, Some(Rank::Owner)) => true,
+            (Needs::Nothing | Needs::Known, _) | (_, Some(Rank::Owner)) => true,
             (Needs::Right(right), Some(rank)) => rank.rights().has(right),
             (Needs::Pin, Some(_)) => staff.has(id, "can_pin_messages"),
             (Needs::Promote, Some(_)) => staff.has(id, "can_promote_members"),

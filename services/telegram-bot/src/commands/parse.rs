@@ -59,6 +59,8 @@ impl Fault {
 /// A command, and the bot that it names.
 pub(super) struct Addressed<'a> {
     pub(super) to: Option<&'a str>,
+    /// What its word stands for, whatever is wrong with the rest.
+    pub(super) deed: Deed,
     pub(super) command: Result<Command, Fault>,
     /// A word of its own, which is a command only where somebody says it who may.
     pub(super) bare: bool,
@@ -74,6 +76,7 @@ pub(super) fn parse(message: &Message) -> Option<Addressed<'_>> {
         let deed = bare.or_else(|| calls(message).then_some(Deed::Report))?;
         return Some(Addressed {
             to: None,
+            deed,
             command: match bare {
                 Some(deed) => read(Command::new(deed, ""), "", "", message),
                 None => Ok(Command::new(deed, "")),
@@ -90,6 +93,7 @@ pub(super) fn parse(message: &Message) -> Option<Addressed<'_>> {
     let (deed, form) = Deed::of(&word.to_lowercase())?;
     Some(Addressed {
         to,
+        deed,
         command: read(Command::new(deed, form), form, rest.trim(), message),
         bare: false,
     })

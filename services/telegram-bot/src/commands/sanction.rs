@@ -178,7 +178,7 @@ impl Commands {
     }
 
     /// The case once Telegram's answer is known, if that comes while anybody waits for it.
-    async fn answered(&self, guild: &GuildId, number: u64) -> Option<Told> {
+    pub(super) async fn answered(&self, guild: &GuildId, number: u64) -> Option<Told> {
         let until = self.clock.now() + OUTCOME;
         loop {
             let told: Result<Told, Unanswered> = self.asking.case(guild, number).await;

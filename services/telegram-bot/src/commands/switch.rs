@@ -12,11 +12,12 @@ use std::sync::Arc;
 // === impl Switch ===
 
 impl Switch {
-    pub(super) const ALL: [Self; 4] = [
+    pub(super) const ALL: [Self; 5] = [
         Self::Reports,
         Self::Refusals,
         Self::CleanAnswers,
         Self::UnpinChannel,
+        Self::QuietFederation,
     ];
 
     /// Its command, which its words are named for.
@@ -26,6 +27,7 @@ impl Switch {
             Self::Refusals => "adminerror",
             Self::CleanAnswers => "cleanmsg",
             Self::UnpinChannel => "antichannelpin",
+            Self::QuietFederation => "quietfed",
         }
     }
 
@@ -36,6 +38,7 @@ impl Switch {
             Self::Refusals => ("telegram.refusals", true),
             Self::CleanAnswers => ("telegram.keepAnswers", false),
             Self::UnpinChannel => ("telegram.unpinChannelPosts", true),
+            Self::QuietFederation => ("telegram.quietFederation", true),
         }
     }
 
@@ -45,6 +48,7 @@ impl Switch {
             Self::Refusals => chosen.refusals,
             Self::CleanAnswers => !chosen.keep_answers,
             Self::UnpinChannel => chosen.unpin_channel_posts,
+            Self::QuietFederation => chosen.quiet_federation,
         }
     }
 

@@ -2,8 +2,8 @@
 //! stands for something new, see `deed.rs`.
 
 use super::deed::{
-    Approval, Blocked, Chosen, Clean, Connect, Deed, Filtered, Flood, How, Learn, Listed, Lock, Needs, Raid,
-    Rung, Switch, Topic, Transfer,
+    Approval, Blocked, Chosen, Clean, Connect, Deed, Federated, Filtered, Flood, How, Learn, Listed, Lock,
+    Needs, Raid, Rung, Switch, Topic, Transfer,
 };
 use lockdown_events::Action;
 
@@ -166,6 +166,29 @@ const ROWS: &[Row] = &[
     row("reset", Deed::Transfer(Transfer::Reset), ""),
     row("settings", Deed::Overview, ""),
     row("privacy", Deed::Privacy, ""),
+    row("newfed", Deed::Federation(Federated::New), ""),
+    row("delfed", Deed::Federation(Federated::Delete), ""),
+    row("renamefed", Deed::Federation(Federated::Rename), ""),
+    row("joinfed", Deed::Federation(Federated::Join), ""),
+    row("leavefed", Deed::Federation(Federated::Leave), ""),
+    row("chatfed", Deed::Federation(Federated::Chat), ""),
+    row("fedinfo", Deed::Federation(Federated::Info), ""),
+    row("fedadmins", Deed::Federation(Federated::Admins), ""),
+    row("fedpromote", Deed::Federation(Federated::Promote), ""),
+    row("feddemote", Deed::Federation(Federated::Demote), ""),
+    row("feddemoteme", Deed::Federation(Federated::DemoteMe), ""),
+    row("fban", Deed::Federation(Federated::Ban), ""),
+    row("unfban", Deed::Federation(Federated::Unban), ""),
+    row("fbanlist", Deed::Federation(Federated::List), ""),
+    row("fedexport", Deed::Federation(Federated::Export), ""),
+    row("fedimport", Deed::Federation(Federated::Import), ""),
+    row("subfed", Deed::Federation(Federated::Subscribe), ""),
+    row("unsubfed", Deed::Federation(Federated::Unsubscribe), ""),
+    row("fedsubs", Deed::Federation(Federated::Subscriptions), ""),
+    row("fedreasons", Deed::Federation(Federated::Reasons), ""),
+    row("fednotif", Deed::Federation(Federated::Told), ""),
+    row("fedstat", Deed::Federation(Federated::Stat), ""),
+    row("quietfed", Deed::Switch(Switch::QuietFederation), ""),
 ];
 
 /// The commands that stand below a message by a word alone, without a `/`.

@@ -164,7 +164,7 @@ pub(super) struct Spoken {
     pub(super) migrated_to: Option<i64>,
     pub(super) migrated_from: Option<i64>,
     pub(super) title: Option<String>,
-    /// By which the file of a document is asked for.
+    /// By which the file of a document is asked for, its own or of what it answers.
     pub(super) file: Option<String>,
 }
 
@@ -189,7 +189,13 @@ pub(super) fn message(mut record: Record) -> Option<Spoken> {
     };
     let thread = record.number("message_thread_id");
     let topic = record.flag("is_topic_message");
-    let (reply_to, reply_author) = reply(record.record("reply_to_message"));
+    let replied = record.record("reply_to_message");
+    // One that is answered is meant as well as one that comes along.
+    let answered_file = replied
+        .as_ref()
+        .and_then(|replied| replied.inner_text("document", "file_id"))
+        .map(str::to_owned);
+    let (reply_to, reply_author) = reply(replied);
     let caption = record.text("caption");
     let (entities, caption_entities) = (record.list("entities"), record.list("caption_entities"));
     let text = record.text("text");
@@ -238,6 +244,7 @@ pub(super) fn message(mut record: Record) -> Option<Spoken> {
         service: service(&record),
     };
     let file = record.inner_text("document", "file_id").map(str::to_owned);
+    let file = file.or(answered_file);
     take_media(&mut record, &mut message, &mut page);
     let title = record.text("new_chat_title");
     page.surfaces.extend(title.iter().map(|title| Surface {

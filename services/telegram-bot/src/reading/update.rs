@@ -28,7 +28,7 @@ pub(crate) struct Private {
     pub(crate) at: Option<DateTime<Utc>>,
     /// The language that they read.
     pub(crate) language: Option<String>,
-    /// By which the file that they sent along is asked for.
+    /// By which the file is asked for that they sent along, or answered.
     pub(crate) file: Option<String>,
 }
 
