@@ -1,7 +1,7 @@
 //! From lists to an index.
 
 use super::index::{Edges, Filter, Index};
-use super::{ANY, BadTerm, ONE, Shaped, Term, TermFault, TermKind, WordList, Words, plain};
+use super::{ANY, BadTerm, ONE, Shaped, Term, TermFault, TermKind, WordList, Words, plain, shape};
 use crate::text::table::{self, BREAK, Kind};
 use crate::text::tokens::{self, Key, beside, mix, weight};
 use crate::text::{Text, is_dense};
@@ -66,6 +66,12 @@ pub(super) fn key(word: &str) -> u64 {
 /// The key of a sum of letters, for a word of this length.
 pub(super) fn sum_key(sum: u32, length: usize) -> u64 {
     mix(u64::from(sum) << 8 | length as u64)
+}
+
+fn shape_of(term: &Term, folded: &str) -> u32 {
+    let class = |c: Option<char>| c.map_or(BREAK, |c| table::entry(c).class);
+    let edges = [class(folded.chars().next()), class(folded.chars().next_back())];
+    shape(u32::from(term.letters), edges)
 }
 
 fn read(term: &str, text: &mut Text) -> Result<Read, TermFault> {
@@ -150,7 +156,6 @@ impl Builder {
     fn take(&mut self, read: &Read, list: usize, place: usize, disguises: bool, with_typos: bool) {
         let number = self.terms.len() as u32;
         let folded = read.folded.as_str();
-        let class = |c: Option<char>| c.map_or(BREAK, |c| table::entry(c).class);
         self.terms.push(Term {
             start: self.arena.len() as u32,
             bytes: folded.len() as u16,
@@ -160,7 +165,6 @@ impl Builder {
             kind: read.kind,
             disguises,
             typos: read.kind == TermKind::Word && disguises && with_typos && read.letters >= 5,
-            edges: [class(folded.chars().next()), class(folded.chars().next_back())],
         });
         self.arena.push_str(folded);
         match read.kind {
@@ -217,7 +221,7 @@ impl Builder {
         let numbered = (0..).zip(&self.terms).filter(|(_, term)| hidden(term));
         let mut by_shape: Vec<Shaped> = numbered
             .map(|(number, term)| Shaped {
-                shape: term.shape(),
+                shape: shape_of(term, &self.arena[term.range()]),
                 number,
                 sum: tokens::sum(&self.arena, term.range()),
             })

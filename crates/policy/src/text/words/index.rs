@@ -29,7 +29,7 @@ impl Filter {
         if keys.is_empty() {
             return Self::default();
         }
-        let mut blocks = vec![0; (keys.len() / 5).next_power_of_two()].into_boxed_slice();
+        let mut blocks = vec![0; keys.len().div_ceil(4)].into_boxed_slice();
         for key in keys {
             let block = Self::place(&blocks, *key);
             blocks[block] |= Self::bits(*key);
@@ -37,9 +37,8 @@ impl Filter {
         Self { blocks }
     }
 
-    /// Beyond all blocks, if there are none.
     fn place(blocks: &[u64], key: u64) -> usize {
-        (key >> 32) as usize & blocks.len().wrapping_sub(1)
+        ((key >> 32) * blocks.len() as u64 >> 32) as usize
     }
 
     fn bits(key: u64) -> u64 {
@@ -111,7 +110,8 @@ impl Index {
         if keys.is_empty() {
             return Self::default();
         }
-        let count = keys.len().next_power_of_two();
+        // What passes the filter is mostly there, and two of a bucket are soon told apart.
+        let count = keys.len().div_ceil(2).next_power_of_two();
         keys.sort_unstable_by_key(|(key, place)| (Self::bucket(count, *key), *key as u32, *place));
         keys.dedup();
         let mut buckets = vec![0; count + 1];

@@ -106,8 +106,6 @@ struct Term {
     disguises: bool,
     /// Its typos are in the filter.
     typos: bool,
-    /// The classes of its first and its last letter.
-    edges: [u8; 2],
 }
 
 /// What a masked word and a typo show of a whole word.
@@ -183,9 +181,5 @@ impl Term {
     /// Where its text is in the arena.
     fn range(&self) -> Range<usize> {
         self.start as usize..self.start as usize + usize::from(self.bytes)
-    }
-
-    fn shape(&self) -> u32 {
-        shape(u32::from(self.letters), self.edges)
     }
 }
