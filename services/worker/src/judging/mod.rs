@@ -50,7 +50,7 @@ const GROUP: &str = "rules";
 /// A message that nobody judged is worth less from minute to minute, but an outage of the store is waited for all the same:
 /// what was said meanwhile still stands there.
 const OPTIONS: ConsumerOptions = ConsumerOptions {
-    in_hand: 4_096,
+    in_hand: 1_024,
     concurrency: 128,
     visibility: Duration::from_secs(10),
     patience: Duration::from_secs(30),
