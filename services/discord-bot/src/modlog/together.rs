@@ -21,6 +21,8 @@ const DUE: &str = "discord/modlog/together";
 const PACE: Duration = Duration::from_secs(1);
 /// What another process has left behind is found so late.
 const LOOK: Duration = Duration::from_secs(30);
+/// What could not be written is tried again after so long.
+const AGAIN: Duration = Duration::from_secs(5);
 const AT_ONCE: usize = 16;
 /// More than anybody bans at once.
 const CASES: usize = 1_000;
@@ -140,6 +142,7 @@ impl ModLog {
             && let Err(error) = self.write_together(&guild, batch).await
         {
             tracing::info!(%guild, "What was done together is shown later: {}", chain(&error));
+            engine.post(DUE, &posted.item, "", AGAIN).await?;
             return Ok(());
         }
         let marked = engine.unpost(DUE, &posted.item).await?;
