@@ -6,13 +6,13 @@
 use super::{KEPT, LogError, ModLog, News, Place, embed, of};
 use crate::case::Recorded;
 use crate::words::WORDS;
-use lockdown_bus::{EngineError, Posted};
+use lockdown_bus::EngineError;
 use lockdown_events::{BatchId, GuildId, UserId};
 use lockdown_moderation::words::Tongue;
 use lockdown_runtime::{Context, chain};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
@@ -22,7 +22,9 @@ const PACE: Duration = Duration::from_secs(1);
 /// What another process has left behind is found so late.
 const LOOK: Duration = Duration::from_secs(30);
 /// What could not be written is tried again after so long.
-const AGAIN: Duration = Duration::from_secs(5);
+const REST: Duration = Duration::from_secs(5);
+/// Before the name of what is being written.
+const AGAIN: &str = "again/";
 const AT_ONCE: usize = 16;
 /// More than anybody bans at once.
 const CASES: usize = 1_000;
@@ -89,7 +91,7 @@ impl ModLog {
         // Whoever writes looks after it is due, so what is noted within the pace of the last mark is seen.
         let now = Instant::now();
         {
-            let mut marked = self.marked.at.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut marked = self.marked();
             marked.retain(|_, at| now - *at < PACE);
             if marked.contains_key(&due) {
                 return Ok(());
@@ -99,6 +101,10 @@ impl ModLog {
         engine.post(DUE, &due, "", PACE).await?;
         self.marked.some.notify_one();
         Ok(())
+    }
+
+    fn marked(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+        self.marked.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn keep_writing(&self) {
@@ -119,37 +125,35 @@ impl ModLog {
 
     /// Writes what is due; says when to look again.
     async fn write_due(&self) -> Result<Duration, EngineError> {
-        let posted = self.bus.engine().posted(DUE, AT_ONCE).await?;
-        let next = posted
-            .iter()
-            .map(|posted| posted.due_in)
-            .find(|left| !left.is_zero());
-        for posted in posted.into_iter().filter(|posted| posted.due_in.is_zero()) {
-            self.write_one(&posted).await?;
+        let engine = self.bus.engine();
+        for taken in engine.take_due(DUE, AT_ONCE).await? {
+            let item = taken.item.strip_prefix(AGAIN).unwrap_or(&taken.item);
+            self.write_one(item).await?;
         }
-        Ok(next.map_or(LOOK, |left| left.clamp(PACE / 10, LOOK)))
+        let left = engine.posted(DUE, 1).await?;
+        Ok(left
+            .first()
+            .map_or(LOOK, |next| next.due_in.clamp(PACE / 10, LOOK)))
     }
 
-    async fn write_one(&self, posted: &Posted) -> Result<(), EngineError> {
+    async fn write_one(&self, item: &str) -> Result<(), EngineError> {
         let engine = self.bus.engine();
         // Should this process die now, somebody writes it then.
-        let own = format!("{:x}", fastrand::u64(..));
-        engine.post(DUE, &posted.item, &own, LOOK).await?;
-        let parts = posted.item.split_once('/');
+        let again = format!("{AGAIN}{item}");
+        engine.post(DUE, &again, "", LOOK).await?;
+        // What is noted from now on is not read any more: it asks for the next.
+        self.marked().remove(item);
+        let parts = item.split_once('/');
         let meant =
             parts.and_then(|(guild, batch)| Some((guild.parse().ok()?, BatchId(batch.parse().ok()?))));
         if let Some((guild, batch)) = meant
             && let Err(error) = self.write_together(&guild, batch).await
         {
             tracing::info!(%guild, "What was done together is shown later: {}", chain(&error));
-            engine.post(DUE, &posted.item, "", AGAIN).await?;
+            engine.post(DUE, &again, "", REST).await?;
             return Ok(());
         }
-        let marked = engine.unpost(DUE, &posted.item).await?;
-        if marked.is_some_and(|text| text != own) {
-            engine.post(DUE, &posted.item, "", PACE).await?;
-        }
-        Ok(())
+        engine.unpost(DUE, &again).await.map(drop)
     }
 
     async fn write_together(&self, guild: &GuildId, batch: BatchId) -> Result<(), LogError> {

@@ -38,7 +38,7 @@ impl Filter {
     }
 
     fn place(blocks: &[u64], key: u64) -> usize {
-        ((key >> 32) * blocks.len() as u64 >> 32) as usize
+        (((key >> 32) * blocks.len() as u64) >> 32) as usize
     }
 
     fn bits(key: u64) -> u64 {
