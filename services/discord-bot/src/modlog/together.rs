@@ -11,7 +11,7 @@ use lockdown_events::{BatchId, GuildId, UserId};
 use lockdown_moderation::words::Tongue;
 use lockdown_runtime::{Context, chain};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -90,15 +90,13 @@ impl ModLog {
         let due = format!("{}/{batch}", news.guild);
         // Whoever writes looks after it is due, so what is noted within the pace of the last mark is seen.
         let now = Instant::now();
-        {
-            let mut marked = self.marked();
-            marked.retain(|_, at| now - *at < PACE);
-            if marked.contains_key(&due) {
-                return Ok(());
-            }
-            marked.insert(due.clone(), now);
+        self.marked().retain(|_, at| now - *at < PACE);
+        if self.marked().contains_key(&due) {
+            return Ok(());
         }
         engine.post(DUE, &due, "", PACE).await?;
+        // Only now: what could not be marked is tried again.
+        self.marked().insert(due, now);
         self.marked.some.notify_one();
         Ok(())
     }
@@ -126,9 +124,24 @@ impl ModLog {
     /// Writes what is due; says when to look again.
     async fn write_due(&self) -> Result<Duration, EngineError> {
         let engine = self.bus.engine();
-        for taken in engine.take_due(DUE, AT_ONCE).await? {
-            let item = taken.item.strip_prefix(AGAIN).unwrap_or(&taken.item);
-            self.write_one(item).await?;
+        let mut items = BTreeSet::new();
+        let due = engine.posted(DUE, AT_ONCE).await?.into_iter();
+        for due in due.filter(|due| due.due_in.is_zero()) {
+            let item = due.item.strip_prefix(AGAIN);
+            // Should this process die now, or the bus go, somebody writes it then.
+            let again = format!("{AGAIN}{}", item.unwrap_or(&due.item));
+            engine.post(DUE, &again, "", LOOK).await?;
+            items.extend(item.map(str::to_owned));
+        }
+        items.extend(
+            engine
+                .take_due(DUE, AT_ONCE)
+                .await?
+                .into_iter()
+                .map(|taken| taken.item),
+        );
+        for item in items {
+            self.write_one(&item).await?;
         }
         let left = engine.posted(DUE, 1).await?;
         Ok(left
@@ -138,9 +151,7 @@ impl ModLog {
 
     async fn write_one(&self, item: &str) -> Result<(), EngineError> {
         let engine = self.bus.engine();
-        // Should this process die now, somebody writes it then.
         let again = format!("{AGAIN}{item}");
-        engine.post(DUE, &again, "", LOOK).await?;
         // What is noted from now on is not read any more: it asks for the next.
         self.marked().remove(item);
         let parts = item.split_once('/');
