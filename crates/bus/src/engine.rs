@@ -177,6 +177,14 @@ pub struct Posted {
     pub due_in: Duration,
 }
 
+/// What is looked for on a board, and what becomes of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum BoardLook {
+    All,
+    TakeDue,
+    PutOffDue(Duration),
+}
+
 /// Something that is counted with others under a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
@@ -398,6 +406,10 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Takes off what is overdue: of many who ask, one gets each item.
     async fn take_due(&self, board: &str, max: usize) -> Result<Vec<Posted>, EngineError>;
+
+    /// Puts off what is overdue by so much, and tells it: of many who ask, one gets each item. Who has done what it means
+    /// takes it off; if they die before, it is another's then.
+    async fn put_off_due(&self, board: &str, by: Duration, max: usize) -> Result<Vec<Posted>, EngineError>;
 
     /// Takes an item off; its text, if it was there.
     async fn unpost(&self, board: &str, item: &str) -> Result<Option<String>, EngineError>;

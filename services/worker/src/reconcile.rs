@@ -124,21 +124,14 @@ impl Reconcile {
 
     /// Whoever came a while ago.
     async fn joined(&self) -> anyhow::Result<()> {
-        for posted in self.bus.engine().take_due(BOARD, AT_ONCE).await? {
-            let Some((guild, person)) = who(&posted.item) else {
-                continue;
-            };
-            let compared = match self.desk.intended_of(&guild, &person).await {
-                Ok(intended) => self.compare(&intended).await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = compared {
-                self.bus
-                    .engine()
-                    .post(BOARD, &posted.item, "", self.pace.joined)
-                    .await?;
-                return Err(error.into());
+        let engine = self.bus.engine();
+        for posted in engine.put_off_due(BOARD, self.pace.joined, AT_ONCE).await? {
+            if let Some((guild, person)) = who(&posted.item) {
+                let intended = self.desk.intended_of(&guild, &person).await?;
+                // Where the bot is not there, the look at all comes back to it.
+                self.compare(&intended).await?;
             }
+            engine.unpost(BOARD, &posted.item).await?;
         }
         Ok(())
     }

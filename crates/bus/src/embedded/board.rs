@@ -2,7 +2,7 @@
 
 use super::error::LogError;
 use super::log::Log;
-use crate::engine::{Posted, Standing};
+use crate::engine::{BoardLook, Posted, Standing};
 use rusqlite::{OptionalExtension, Row, params};
 use std::time::Duration;
 
@@ -74,12 +74,14 @@ impl Log {
     pub(super) fn posted(
         &mut self,
         board: &str,
-        due: bool,
-        take: bool,
+        look: BoardLook,
         max: usize,
     ) -> Result<Vec<Posted>, LogError> {
         let now = self.now();
-        let until = if due { now } else { i64::MAX };
+        let until = match look {
+            BoardLook::All => i64::MAX,
+            BoardLook::TakeDue | BoardLook::PutOffDue(_) => now,
+        };
         let most = i64::try_from(max).unwrap_or(i64::MAX);
         let read = |row: &Row<'_>| {
             Ok(Posted {
@@ -95,9 +97,11 @@ impl Log {
             )?
             .query_map(params![board, until, most], read)?
             .collect::<Result<_, _>>()?;
-        if take {
-            for posted in &posted {
-                self.remove(board, &posted.item)?;
+        for Posted { item, .. } in &posted {
+            match look {
+                BoardLook::All => break,
+                BoardLook::TakeDue => self.remove(board, item)?,
+                BoardLook::PutOffDue(by) => self.put_off(board, item, after(now, by))?,
             }
         }
         Ok(posted)
@@ -113,6 +117,13 @@ impl Log {
             self.remove(board, item)?;
         }
         Ok(text)
+    }
+
+    fn put_off(&mut self, board: &str, item: &str, due: i64) -> Result<(), LogError> {
+        self.write()?
+            .prepare_cached("UPDATE boards SET due = ?3 WHERE board = ?1 AND item = ?2")?
+            .execute(params![board, item, due])?;
+        Ok(())
     }
 
     fn remove(&mut self, board: &str, item: &str) -> Result<(), LogError> {

@@ -34,8 +34,8 @@ pub use error::OpenError;
 pub use file::Durability;
 
 use crate::engine::{
-    Append, Appended, DeadFilter, DeadId, DeadLetter, Delivery, Engine, EngineError, Group, Live, Posted,
-    Settlement, Standing, Start, Stored, Tallied, Tally, Trimmed,
+    Append, Appended, BoardLook, DeadFilter, DeadId, DeadLetter, Delivery, Engine, EngineError, Group, Live,
+    Posted, Settlement, Standing, Start, Stored, Tallied, Tally, Trimmed,
 };
 use crate::place::{ConsumerName, EntryId, GroupName, Stream};
 use crate::stats::{Listeners, Removal, Stats};
@@ -488,13 +488,20 @@ impl Engine for EmbeddedEngine {
 
     async fn posted(&self, board: &str, max: usize) -> Result<Vec<Posted>, EngineError> {
         let board = board.to_owned();
-        self.call(0, move |log| log.posted(&board, false, false, max))
+        self.call(0, move |log| log.posted(&board, BoardLook::All, max))
             .await
     }
 
     async fn take_due(&self, board: &str, max: usize) -> Result<Vec<Posted>, EngineError> {
         let board = board.to_owned();
-        self.call(0, move |log| log.posted(&board, true, true, max)).await
+        self.call(0, move |log| log.posted(&board, BoardLook::TakeDue, max))
+            .await
+    }
+
+    async fn put_off_due(&self, board: &str, by: Duration, max: usize) -> Result<Vec<Posted>, EngineError> {
+        let board = board.to_owned();
+        self.call(0, move |log| log.posted(&board, BoardLook::PutOffDue(by), max))
+            .await
     }
 
     async fn unpost(&self, board: &str, item: &str) -> Result<Option<String>, EngineError> {

@@ -2,7 +2,7 @@
 
 use super::calls::{Call, ScriptName};
 use super::{RedisEngine, error, reply};
-use crate::engine::{EngineError, Posted, Standing};
+use crate::engine::{BoardLook, EngineError, Posted, Standing};
 use ::redis::Value;
 use std::time::Duration;
 
@@ -45,13 +45,17 @@ impl RedisEngine {
     pub(super) async fn read_board(
         &self,
         board: &str,
-        due: bool,
-        take: bool,
+        look: BoardLook,
         max: usize,
     ) -> Result<Vec<Posted>, EngineError> {
         let mut call = self.board(ScriptName::Posted, board);
         // More would make a reply that blocks the server.
-        call.arg(max.min(10_000)).arg(u8::from(due)).arg(u8::from(take));
+        call.arg(max.min(10_000));
+        match look {
+            BoardLook::All => call.arg("all"),
+            BoardLook::TakeDue => call.arg("take"),
+            BoardLook::PutOffDue(by) => call.arg("put off").arg(millis(by)),
+        };
         let answer = reply::array(self.calls.one(call).await?, "posted.lua")?;
         let (items, []) = answer.as_chunks::<3>() else {
             return Err(error::shape("posted.lua"));

@@ -55,8 +55,8 @@ pub use connection::Connection;
 pub use inlet::Intake;
 
 use crate::engine::{
-    Append, Appended, DeadFilter, DeadId, DeadLetter, Delivery, Engine, EngineError, Group, Live, Posted,
-    Settlement, Standing, Start, Stored, Tallied, Tally, Trimmed,
+    Append, Appended, BoardLook, DeadFilter, DeadId, DeadLetter, Delivery, Engine, EngineError, Group, Live,
+    Posted, Settlement, Standing, Start, Stored, Tallied, Tally, Trimmed,
 };
 use crate::place::{ConsumerName, EntryId, GroupName, Stream};
 use crate::stats::{Listeners, Removal, Stats};
@@ -413,11 +413,15 @@ impl Engine for RedisEngine {
     }
 
     async fn posted(&self, board: &str, max: usize) -> Result<Vec<Posted>, EngineError> {
-        self.read_board(board, false, false, max).await
+        self.read_board(board, BoardLook::All, max).await
     }
 
     async fn take_due(&self, board: &str, max: usize) -> Result<Vec<Posted>, EngineError> {
-        self.read_board(board, true, true, max).await
+        self.read_board(board, BoardLook::TakeDue, max).await
+    }
+
+    async fn put_off_due(&self, board: &str, by: Duration, max: usize) -> Result<Vec<Posted>, EngineError> {
+        self.read_board(board, BoardLook::PutOffDue(by), max).await
     }
 
     async fn unpost(&self, board: &str, item: &str) -> Result<Option<String>, EngineError> {

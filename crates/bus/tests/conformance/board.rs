@@ -134,6 +134,33 @@ pub(crate) async fn what_is_due_is_taken_once(fixture: &impl Fixture) {
     assert!(engine.post("b", "x", "2", LONG).await.unwrap());
 }
 
+pub(crate) async fn what_is_put_off_comes_to_another_later(fixture: &impl Fixture) {
+    let (engine, other) = (fixture.engine().await, fixture.engine().await);
+    let short = Duration::from_millis(200);
+    for (item, due_in) in [("1", Duration::ZERO), ("2", Duration::ZERO), ("3", LONG)] {
+        engine.post("b", item, "text", due_in).await.unwrap();
+    }
+    fixture.advance(Duration::from_millis(20)).await;
+    let mut held = Vec::new();
+    for engine in [&engine, &other] {
+        held.extend(engine.put_off_due("b", LONG, 1).await.unwrap());
+    }
+    let items: Vec<_> = held.iter().map(|held| (&*held.item, &*held.text)).collect();
+    assert_eq!(items, [("1", "text"), ("2", "text")], "each by one");
+    assert!(other.put_off_due("b", LONG, 10).await.unwrap().is_empty());
+    assert!(other.take_due("b", 10).await.unwrap().is_empty());
+    assert_eq!(other.posted("b", 10).await.unwrap().len(), 3, "nothing went");
+    // Who does what it means takes it off; of who dies it is another's.
+    engine.post("b", "4", "again", Duration::ZERO).await.unwrap();
+    fixture.advance(Duration::from_millis(20)).await;
+    assert_eq!(engine.put_off_due("b", short, 10).await.unwrap().len(), 1);
+    fixture.advance(short + Duration::from_millis(50)).await;
+    let again = other.put_off_due("b", LONG, 10).await.unwrap();
+    assert_eq!((again.len(), &*again[0].text), (1, "again"));
+    assert!(other.unpost("b", "4").await.unwrap().is_some());
+    assert_eq!(engine.posted("b", 10).await.unwrap().len(), 3);
+}
+
 pub(crate) async fn marks_and_boards_survive_a_restart(fixture: &impl Fixture) {
     let engine = fixture.engine().await;
     engine.mark("m", "kept", LONG, Standing::Absent).await.unwrap();

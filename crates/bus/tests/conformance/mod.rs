@@ -109,6 +109,7 @@ macro_rules! conformance {
             board: a_mark_ends_by_itself;
             board: a_board_shows_what_is_due_first;
             board: what_is_due_is_taken_once;
+            board: what_is_put_off_comes_to_another_later;
             board: marks_and_boards_survive_a_restart;
             tally: what_many_count_is_one_count;
             tally: the_same_thing_finds_what_it_found_before;

@@ -181,6 +181,7 @@ engine! {
         post(board: &str, item: &str, text: &str, due_in: Duration) -> Outcome<bool>;
         posted(board: &str, max: usize) -> Outcome<Vec<Posted>>;
         take_due(board: &str, max: usize) -> Outcome<Vec<Posted>>;
+        put_off_due(board: &str, by: Duration, max: usize) -> Outcome<Vec<Posted>>;
         unpost(board: &str, item: &str) -> Outcome<Option<String>>;
         tally(things: &[Tally]) -> Outcome<Vec<Vec<Tallied>>>;
         live() -> Outcome<Box<dyn Live>>;

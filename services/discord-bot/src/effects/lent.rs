@@ -74,7 +74,8 @@ impl LentRoles {
     async fn sweep(&self) {
         loop {
             tokio::time::sleep(SWEEP).await;
-            match self.bus.engine().take_due(&self.board, AT_ONCE).await {
+            let engine = self.bus.engine();
+            match engine.put_off_due(&self.board, AGAIN, AT_ONCE).await {
                 Ok(due) => {
                     for posted in due {
                         self.take_back(&posted).await;
@@ -89,21 +90,10 @@ impl LentRoles {
 
     async fn take_back(&self, posted: &Posted) {
         let Some(lent) = Lent::of(&posted.item) else {
-            tracing::warn!("Something on the board of lent roles cannot be read");
+            tracing::warn!("Something on the board of lent roles cannot be read, and is dropped");
+            self.unpost(&posted.item).await;
             return;
         };
-        // Taken off it would be forgotten if this process died now.
-        let kept = self
-            .bus
-            .engine()
-            .post(&self.board, &posted.item, &posted.text, AGAIN)
-            .await;
-        if let Err(error) = kept {
-            tracing::warn!(
-                "Could not put down a role that is still to be taken back: {}",
-                chain(&error)
-            );
-        }
         let Lent {
             guild,
             user,

@@ -139,11 +139,14 @@ impl Removals {
             for posted in left {
                 match Removal::of(&posted.item, &posted.text) {
                     Some(removal) => self.take_up(removal),
-                    None => tracing::warn!("Something on the board of removals cannot be read"),
+                    None => {
+                        tracing::warn!("Something on the board of removals cannot be read, and is dropped");
+                        self.take_off(&posted.item).await;
+                    }
                 }
             }
             tokio::time::sleep(SWEEP).await;
-            left = match engine.take_due(BOARD, SWEPT).await {
+            left = match engine.put_off_due(BOARD, DUE, SWEPT).await {
                 Ok(due) => due,
                 Err(error) => {
                     tracing::debug!(
@@ -153,15 +156,6 @@ impl Removals {
                     Vec::new()
                 }
             };
-            for posted in &left {
-                // Taken off it would be forgotten if this process died now.
-                if let Err(error) = engine.post(BOARD, &posted.item, &posted.text, DUE).await {
-                    tracing::warn!(
-                        "Could not put down a message that is still to be removed: {}",
-                        chain(&error)
-                    );
-                }
-            }
         }
     }
 
@@ -307,15 +301,19 @@ impl Removals {
     }
 
     async fn forget(&self, batch: &[Removal]) {
-        let unposted = batch.iter().map(|removal| async move {
-            if let Err(error) = self.shared.bus.engine().unpost(BOARD, &removal.item()).await {
-                tracing::debug!(
-                    "Could not take a removed message off the board: {}",
-                    chain(&error)
-                );
-            }
-        });
-        join_all(unposted).await;
+        let taken_off = batch
+            .iter()
+            .map(|removal| async move { self.take_off(&removal.item()).await });
+        join_all(taken_off).await;
+    }
+
+    async fn take_off(&self, item: &str) {
+        if let Err(error) = self.shared.bus.engine().unpost(BOARD, item).await {
+            tracing::debug!(
+                "Could not take a removed message off the board: {}",
+                chain(&error)
+            );
+        }
     }
 }
 

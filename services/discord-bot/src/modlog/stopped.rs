@@ -54,7 +54,7 @@ impl ModLog {
     async fn keep_telling(&self) {
         loop {
             tokio::time::sleep(SWEEP).await;
-            let due = match self.bus.engine().take_due(BOARD, AT_ONCE).await {
+            let due = match self.bus.engine().put_off_due(BOARD, AGAIN, AT_ONCE).await {
                 Ok(due) => due,
                 Err(error) => {
                     tracing::debug!("Could not look for what AutoMod stopped: {}", chain(&error));
@@ -67,8 +67,9 @@ impl ModLog {
                 let guild = flagged
                     .as_ref()
                     .and_then(|flagged| flagged.guild_id.as_str().parse().ok());
-                if let (Some(flagged), Some(guild)) = (flagged, guild) {
-                    guilds.entry(guild).or_default().push((posted, flagged));
+                match (flagged, guild) {
+                    (Some(flagged), Some(guild)) => guilds.entry(guild).or_default().push((posted, flagged)),
+                    _ => self.take_off(&posted).await,
                 }
             }
             for (guild, mut stopped) in guilds {
@@ -80,13 +81,6 @@ impl ModLog {
     }
 
     async fn see_to(&self, guild: u64, stopped: &[(Posted, MessageFlagged)]) {
-        let engine = self.bus.engine();
-        for (posted, _) in stopped {
-            // Taken off it would be forgotten if this process died now.
-            if let Err(error) = engine.post(BOARD, &posted.item, &posted.text, AGAIN).await {
-                tracing::debug!("Could not put down what AutoMod stopped: {}", chain(&error));
-            }
-        }
         match self.tell_stopped(guild, stopped).await {
             Ok(()) => {}
             // What Discord refuses, it refuses again.
@@ -102,9 +96,13 @@ impl ModLog {
             }
         }
         for (posted, _) in stopped {
-            if let Err(error) = engine.unpost(BOARD, &posted.item).await {
-                tracing::debug!("Could not take off what AutoMod stopped: {}", chain(&error));
-            }
+            self.take_off(posted).await;
+        }
+    }
+
+    async fn take_off(&self, posted: &Posted) {
+        if let Err(error) = self.bus.engine().unpost(BOARD, &posted.item).await {
+            tracing::debug!("Could not take off what AutoMod stopped: {}", chain(&error));
         }
     }
 
