@@ -7,9 +7,10 @@ mod log;
 
 use chrono::TimeDelta;
 use lockdown_bus::{
-    Append, ConsumerName, Delivery, Durability, EmbeddedEngine, Engine, EngineError, EntryId, Group,
-    OpenError, Options, Settlement, Start, Stored, Stream,
+    Append, AskError, Asked, Bus, BusOptions, ConsumerName, Delivery, Durability, EmbeddedEngine, Engine,
+    EngineError, EntryId, Group, OpenError, Options, Settlement, Start, Stored, Stream,
 };
+use lockdown_events::{RequestError, Source};
 use lockdown_runtime::{Clock, Ids};
 use lockdown_testkit::programs::example;
 use log::{TYPE, event, group, me, open};
@@ -17,7 +18,10 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(20);
 
 async fn history(engine: &EmbeddedEngine) -> Vec<Stored> {
     let mut all = Vec::new();
@@ -405,6 +409,29 @@ async fn a_clock_set_back_reorders_nothing() {
     let engine = EmbeddedEngine::open(&path, &Options::default(), clock).unwrap();
     let appended = engine.append(&[event(&ids, 1, "long ago")]).await.unwrap();
     assert!(appended[0].as_ref().unwrap().position.id > places[4].id);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_answers_in_the_process_is_there_after_a_jump_of_the_clock() {
+    let (clock, mock) = Clock::mock("2026-11-20T09:06:00Z".parse().unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events.db");
+    let engine = EmbeddedEngine::open(&path, &Options::default(), clock.clone()).unwrap();
+    let options = BusOptions::new(Source::Worker);
+    let bus = Bus::start(Arc::new(engine), options, clock.clone(), Ids::system(clock))
+        .await
+        .unwrap();
+    let requests = bus.requests();
+    let answer = async |number: Asked<u64>| Ok::<_, RequestError>(number.data * 2);
+    let answering = requests.answer("double", answer).await.unwrap();
+    for hours in [2, -3] {
+        mock.advance(TimeDelta::hours(hours));
+        let double: u64 = requests.ask("double", &21, LIMIT).await.unwrap();
+        assert_eq!(double, 42);
+    }
+    answering.stop().await;
+    let after = requests.ask::<_, u64>("double", &21, LIMIT).await;
+    assert!(matches!(after, Err(AskError::NoResponder(_))), "{after:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

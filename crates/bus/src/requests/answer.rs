@@ -3,6 +3,7 @@
 use super::{BOARD, HEARTBEAT, LASTS, Requests, Shared, channel, ticket};
 use crate::engine::{EngineError, Standing};
 use crate::live::{Heard, ListenOptions, Said, SubscribeError, Subscription};
+use compact_str::CompactString;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use lockdown_events::{CorrelationId, Request, RequestError, Response};
@@ -14,7 +15,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
@@ -32,10 +33,15 @@ pub struct Asked<T> {
 
 /// As long as it is held, this process answers.
 pub struct Answering {
-    shared: Arc<Shared>,
-    name: String,
-    stop: CancellationToken,
+    here: Here,
+    stop: DropGuard,
     answering: TaskTracker,
+}
+
+/// As long as it is held, those who ask in this process know that it answers.
+struct Here {
+    shared: Arc<Shared>,
+    name: CompactString,
 }
 
 type Answer =
@@ -131,9 +137,8 @@ impl Requests {
             tasks,
         )));
         Ok(Answering {
-            shared: Arc::clone(&self.shared),
-            name: name.to_owned(),
-            stop,
+            here: Here::new(&self.shared, name),
+            stop: stop.drop_guard(),
             answering,
         })
     }
@@ -149,22 +154,40 @@ impl Requests {
 impl Answering {
     /// Takes no more questions, and returns when those in hand are answered.
     pub async fn stop(self) {
-        self.stop.cancel();
-        let item = self.shared.item(&self.name);
-        if let Err(error) = self.shared.speaker.engine.unpost(BOARD, &item).await {
-            tracing::debug!(
-                "Could not say that request:{} is no longer answered here: {error}",
-                self.name
-            );
+        let Self {
+            here,
+            stop,
+            answering,
+        } = self;
+        drop(stop);
+        let (shared, name) = (Arc::clone(&here.shared), here.name.clone());
+        drop(here);
+        if let Err(error) = shared.speaker.engine.unpost(BOARD, &shared.item(&name)).await {
+            tracing::debug!("Could not say that request:{name} is no longer answered here: {error}");
         }
-        self.answering.close();
-        self.answering.wait().await;
+        answering.close();
+        answering.wait().await;
     }
 }
 
-impl Drop for Answering {
+// === impl Here ===
+
+impl Here {
+    fn new(shared: &Arc<Shared>, name: &str) -> Self {
+        shared.here().push(name.into());
+        Self {
+            shared: Arc::clone(shared),
+            name: name.into(),
+        }
+    }
+}
+
+impl Drop for Here {
     fn drop(&mut self) {
-        self.stop.cancel();
+        let mut here = self.shared.here();
+        if let Some(at) = here.iter().position(|here| *here == self.name) {
+            here.swap_remove(at);
+        }
     }
 }
 

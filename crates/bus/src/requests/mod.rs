@@ -3,7 +3,8 @@
 //! A question is said on `request:{name}` and its answer on the channel that the question names. Of several who could
 //! answer, one does: whoever takes the question's ticket, a mark that ends with the asker's patience, so that nobody
 //! acts for an asker who has gone. A plain client's question has no ticket; who marks it first answers.
-//! Who can answer what stands on a board, so that a question that nobody will answer fails at once.
+//! Who can answer what stands on a board, so that a question that nobody will answer fails at once. Who does in the
+//! asker's own process needs no board, and no clock: a machine that slept finds itself there.
 
 mod answer;
 mod ask;
@@ -16,7 +17,7 @@ use crate::live::Hub;
 use crate::speaker::Speaker;
 use ask::Waiting;
 use compact_str::CompactString;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Who answers what, as `name/process`.
@@ -37,6 +38,8 @@ struct Shared {
     /// This process among all, for its response channel and its place on the board.
     process: CompactString,
     waiting: Arc<Waiting>,
+    /// What is answered in this process, each as often as it is.
+    here: Mutex<Vec<CompactString>>,
 }
 
 // === impl Requests ===
@@ -48,6 +51,7 @@ impl Requests {
             hub,
             process: process.into(),
             waiting: Arc::default(),
+            here: Mutex::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -60,6 +64,9 @@ impl Requests {
 impl Shared {
     /// Whether anybody answers these questions.
     async fn somebody_answers(&self, name: &str) -> Result<bool, EngineError> {
+        if self.here().iter().any(|here| here == name) {
+            return Ok(true);
+        }
         let posted = self.speaker.engine.posted(BOARD, 10_000).await?;
         Ok(posted.iter().any(|posted| {
             let answers = posted
@@ -68,6 +75,11 @@ impl Shared {
                 .is_some_and(|(answered, _)| answered == name);
             answers && !posted.due_in.is_zero()
         }))
+    }
+
+    fn here(&self) -> MutexGuard<'_, Vec<CompactString>> {
+        // A panic elsewhere leaves it whole: every change is one call.
+        self.here.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

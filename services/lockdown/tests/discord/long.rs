@@ -36,8 +36,11 @@ async fn fleet_a_closed_server_keeps_its_invites_closed() {
     a_closed_server_keeps_its_invites_closed(Size::fleet().await).await;
 }
 
-// In the embedded size the bus has the story's clock too, and each jump of it lets all who answer look gone; there the desk's own
-// story shows it.
+#[tokio::test(flavor = "multi_thread")]
+async fn embedded_an_end_waits_for_the_right_to_carry_it_out() {
+    an_end_waits_for_the_right_to_carry_it_out(Size::embedded()).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn fleet_an_end_waits_for_the_right_to_carry_it_out() {
     an_end_waits_for_the_right_to_carry_it_out(Size::fleet().await).await;
