@@ -25,8 +25,12 @@ pub(crate) enum Priority {
 /// together.
 const GLOBAL: usize = 48;
 const SECOND: Duration = Duration::from_millis(1_050);
-/// From here on what matters less leaves room for what matters more.
+/// From here on what matters less leaves room for what matters more and waits.
 const SCARCE: usize = 38;
+/// Notices, which may come in bulk, leave room also for what does not wait yet: for so much, and for as much as went in the last
+/// second, a quarter more. So many of them go whatever else does.
+const KEPT: usize = 8;
+const LEAST: usize = 4;
 /// For how long a refused request counts, and how many of them stop what matters less, and everything. Discord's own
 /// limit is 10,000.
 const COUNTED: Duration = Duration::from_secs(600);
@@ -62,7 +66,7 @@ struct State {
     /// What Discord calls the bucket of a route: several routes may share one.
     names: HashMap<RouteKey, Arc<str>>,
     buckets: HashMap<BucketKey, Bucket>,
-    sent: VecDeque<Instant>,
+    sent: VecDeque<(Instant, usize)>,
     paused_until: Option<Instant>,
     waiting: [usize; 3],
     refused: VecDeque<Instant>,
@@ -258,14 +262,12 @@ impl State {
             while self
                 .sent
                 .front()
-                .is_some_and(|at| now.duration_since(*at) >= SECOND)
+                .is_some_and(|(at, _)| now.duration_since(*at) >= SECOND)
             {
                 self.sent.pop_front();
             }
-            let urgent = self.waiting[..level].iter().any(|waiting| *waiting > 0);
-            let most = self.part_of(if urgent { SCARCE } else { GLOBAL });
-            if self.sent.len() >= most {
-                return Err(self.sent.front().map(|at| *at + SECOND));
+            if !self.has_room(level) {
+                return Err(self.sent.front().map(|(at, _)| *at + SECOND));
             }
         }
         if self.buckets.len() > 1_024 {
@@ -298,9 +300,21 @@ impl State {
         }
         bucket.used = Some(now);
         if !exempt {
-            self.sent.push_back(now);
+            self.sent.push_back((now, level));
         }
         Ok(())
+    }
+
+    /// Whether one more of this priority fits into the last second.
+    fn has_room(&self, level: usize) -> bool {
+        let waits = self.waiting[..level].iter().any(|waiting| *waiting > 0);
+        let all = self.part_of(if waits { SCARCE } else { GLOBAL });
+        if self.sent.len() >= all || level != Priority::Notice as usize {
+            return self.sent.len() < all;
+        }
+        let notices = self.sent.iter().filter(|(_, of)| *of == level).count();
+        let urgent = self.sent.len() - notices;
+        notices < self.part_of(LEAST) || self.sent.len() + self.part_of(KEPT) + urgent * 5 / 4 < all + urgent
     }
 }
 
@@ -389,5 +403,43 @@ impl Drop for Waiting<'_> {
         }
         drop(state);
         self.shared.changed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serenity::http::Route;
+
+    /// How many of so many go at once, each in a bucket of its own, from this number on.
+    async fn admitted(limiter: &Limiter, priority: Priority, many: u64, from: u64) -> usize {
+        let mut admitted = 0;
+        for top in from..from + many {
+            let guild_id = top.into();
+            let key = RouteKey {
+                method: "GET",
+                route: Route::Guild { guild_id }.ratelimiting_bucket(),
+                top,
+            };
+            let pass = limiter.admit(key, priority, false, Duration::ZERO).await;
+            admitted += usize::from(pass.is_ok());
+        }
+        admitted
+    }
+
+    #[tokio::test]
+    async fn notices_in_bulk_leave_room_for_what_is_urgent() {
+        let limiter = Limiter::default();
+        assert_eq!(admitted(&limiter, Priority::Notice, 100, 1).await, GLOBAL - KEPT);
+        assert_eq!(admitted(&limiter, Priority::Removal, 100, 200).await, KEPT);
+        // As much as was urgent a moment ago may come again.
+        let limiter = Limiter::default();
+        assert_eq!(admitted(&limiter, Priority::Removal, 16, 1).await, 16);
+        assert_eq!(admitted(&limiter, Priority::Notice, 100, 200).await, 20);
+        assert_eq!(admitted(&limiter, Priority::Sanction, 100, 400).await, 12);
+        let limiter = Limiter::default();
+        assert_eq!(admitted(&limiter, Priority::Removal, 40, 1).await, 40);
+        assert_eq!(admitted(&limiter, Priority::Notice, 100, 200).await, LEAST);
+        assert_eq!(admitted(&limiter, Priority::Removal, 100, 400).await, 4);
     }
 }

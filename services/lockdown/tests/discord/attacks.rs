@@ -11,6 +11,7 @@ crate::town::sizes!(
     an_answer_that_is_lost_changes_nothing_twice,
     two_moderators_make_one_case,
     what_discord_stops_itself_is_judged_too,
+    who_a_message_tells_of_is_not_looked_up,
 );
 
 const RULES: &str = "version: 1\nrules:\n  - id: no_scam\n    events: [message]\n    when: [text.has_any(scam)]\n    \
@@ -157,5 +158,30 @@ async fn what_discord_stops_itself_is_judged_too(town: Town) {
         (&case["action"], &case["origin"], &case["actor"]),
         (&json!("mute"), &json!("automod"), &json!("rule:stopped"))
     );
+    town.stop().await;
+}
+
+/// A message of Discord's tells its author's roles: where many are judged at once, nobody has to be read first.
+async fn who_a_message_tells_of_is_not_looked_up(town: Town) {
+    let rules = RULES
+        .replace("actions: 3,", "actions: 30,")
+        .replace("[delete, ban]", "[delete]");
+    town.route("putRules", Some(json!(rules))).await;
+    town.until_judged(town.channel, FORBIDDEN).await;
+    let read = || town.discord.requests_to("GET guilds/{}/members/{}").len();
+    let before = read();
+    let said: Vec<u64> = (0..5)
+        .map(|number| {
+            let person = town.discord.person(&format!("Person {number}"));
+            town.discord.join(town.guild, person);
+            town.discord.say(person, town.channel, FORBIDDEN)
+        })
+        .collect();
+    town.until("all is gone", || async {
+        said.iter()
+            .all(|message| !town.discord.has_message(town.channel, *message))
+    })
+    .await;
+    assert_eq!(read(), before);
     town.stop().await;
 }

@@ -87,15 +87,15 @@ impl People {
             if keepers.people.contains(&author) {
                 return Some(true);
             }
-            // An event without roles may be about somebody who has some.
-            let roles = facts.words(Slot::AuthorRoles).unwrap_or_default();
-            if keepers.roles.is_empty() || !roles.is_empty() {
-                return Some(
-                    keepers
-                        .roles
-                        .iter()
-                        .any(|role| roles.iter().any(|had| had == role.as_str())),
-                );
+            // Where an event tells nothing of somebody's membership, they may have some role.
+            let roles = facts.words(Slot::AuthorRoles);
+            let told = roles.filter(|roles| !roles.is_empty() || facts.is_known(Slot::AuthorMemberAge));
+            if keepers.roles.is_empty() {
+                return Some(false);
+            }
+            if let Some(roles) = told {
+                let keeps = |role: &String| keepers.roles.iter().any(|keeper| keeper.as_str() == role);
+                return Some(roles.iter().any(keeps));
             }
         }
         self.is_keeper(of, author).await
