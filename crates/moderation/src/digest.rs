@@ -1,6 +1,7 @@
 //! What went on in a community on a day, compared with the week before: as numbers, as a text, as a picture.
 //!
-//! To tell of one more number: a member of [`Numbers`], what adds to it in `Numbers::add`, its line in [`Digest::text`].
+//! To tell of one more number: a member of [`Numbers`], what adds to it in `Numbers::add`, its line in [`Digest::text`] and in
+//! `words/`.
 
 mod chart;
 
@@ -9,13 +10,13 @@ pub use chart::chart;
 use crate::daytime::Daytime;
 use crate::duration::Span;
 use crate::settings::Zone;
-use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use crate::words::Tongue;
+use chrono::{DateTime, Datelike as _, Days, NaiveDate, TimeDelta, Utc};
 use lockdown_store::activity::GuildHour;
 use lockdown_store::counts::{HourCount, Measure};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 /// With so many days a day is compared.
 pub const WEEK: usize = 7;
@@ -118,12 +119,15 @@ impl Numbers {
     }
 
     /// How long it took on average until the platform had carried out what was decided.
-    fn mean(&self) -> String {
+    fn mean(&self, tongue: &Tongue) -> String {
         match self.applied_after_ms.checked_div(self.applied) {
             None => "-".to_owned(),
-            Some(millis) if millis < 60_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
+            Some(millis) if millis < 60_000 => {
+                let seconds = format!("{}.{}", millis / 1_000, millis % 1_000 / 100);
+                tongue.say("digest.seconds", &[("seconds", &seconds)])
+            }
             Some(millis) => {
-                Span::seconds(millis / 1_000).map_or_else(|_| "-".to_owned(), |span| span.to_string())
+                Span::seconds(millis / 1_000).map_or_else(|_| "-".to_owned(), |span| tongue.span(span))
             }
         }
     }
@@ -174,52 +178,67 @@ impl Digest {
     }
 
     /// A few lines for a channel, each with what was usual in the week before in brackets.
-    pub fn text(&self, place: &str) -> String {
+    pub fn text(&self, place: &str, tongue: &Tongue) -> String {
         let (now, week) = (&self.numbers, &self.week);
-        let mut text = format!(
-            "{place}: {}, in brackets a day of the week before",
-            self.day.format("%A, %-d %B %Y")
+        let weekday = format!("weekday.{}", self.day.weekday().number_from_monday());
+        let month = format!("month.{}", self.day.month());
+        let head = tongue.say(
+            "digest.head",
+            &[
+                ("place", &place),
+                ("weekday", &tongue.say(&weekday, &[])),
+                ("day", &self.day.day()),
+                ("month", &tongue.say(&month, &[])),
+                ("year", &self.day.year()),
+            ],
         );
-        let _ = write!(text, "\nMessages: {} ({})", now.messages, daily(week.messages));
-        let _ = write!(
-            text,
-            "\nJoined: {} ({}), left: {} ({})",
-            now.joins,
-            daily(week.joins),
-            now.leaves,
-            daily(week.leaves)
+        let line = |key: &str, now: u64, week: u64| {
+            tongue.say(
+                &format!("digest.{key}"),
+                &[("now", &now), ("usual", &daily(week))],
+            )
+        };
+        let people = tongue.say(
+            "digest.people",
+            &[
+                ("joins", &now.joins),
+                ("usual_joins", &daily(week.joins)),
+                ("leaves", &now.leaves),
+                ("usual_leaves", &daily(week.leaves)),
+            ],
         );
-        let _ = write!(
-            text,
-            "\nVerdicts of rules: {} ({})",
-            now.verdicts,
-            daily(week.verdicts)
-        );
-        let _ = write!(text, "\nCases: {} ({})", now.all_cases(), daily(week.all_cases()));
+        let mut cases = line("cases", now.all_cases(), week.all_cases());
         let kinds: Vec<String> = now
             .cases
             .iter()
-            .map(|(action, count)| format!("{action} {count}"))
+            .map(|(action, count)| {
+                let name = tongue.find(&format!("action.{action}"));
+                format!("{} {count}", name.as_ref().unwrap_or(action))
+            })
             .collect();
         if !kinds.is_empty() {
-            let _ = write!(text, ": {}", kinds.join(", "));
+            cases = format!("{cases}: {}", kinds.join(", "));
         }
-        let _ = write!(
-            text,
-            "\nTaken back: {} ({})",
-            now.reversals,
-            daily(week.reversals)
+        let done = tongue.say(
+            "digest.done",
+            &[
+                ("after", &now.mean(tongue)),
+                ("usual_after", &week.mean(tongue)),
+                ("failed", &now.failed),
+                ("usual_failed", &daily(week.failed)),
+            ],
         );
-        let _ = write!(
-            text,
-            "\nCarried out after: {} ({}), refused by the platform: {} ({})",
-            now.mean(),
-            week.mean(),
-            now.failed,
-            daily(week.failed)
-        );
-        text.push_str("\nThe chart: messages in blue, joined in green, left in red, cases in orange.");
-        text
+        let lines = [
+            head,
+            line("messages", now.messages, week.messages),
+            people,
+            line("verdicts", now.verdicts, week.verdicts),
+            cases,
+            line("reversals", now.reversals, week.reversals),
+            done,
+            tongue.say("digest.chart", &[]),
+        ];
+        lines.join("\n")
     }
 }
 
@@ -243,6 +262,7 @@ pub fn due(at: Daytime, zone: Zone, now: DateTime<Utc>) -> Option<NaiveDate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::Words;
     use lockdown_events::{GuildId, Platform};
     use lockdown_store::guilds::GuildKey;
     use uuid::Uuid;
@@ -321,19 +341,44 @@ mod tests {
     #[test]
     fn a_day_is_told_with_the_week_before() {
         assert_eq!(
-            sample().text("Square"),
+            sample().text("Square", Words::common().tongue(None)),
             "Square: Saturday, 21 November 2026, in brackets a day of the week before\n\
              Messages: 111 (11)\n\
              Joined: 4 (0.6), left: 2 (0.3)\n\
              Verdicts of rules: 6 (0)\n\
-             Cases: 6 (1): ban 3, warn 3\n\
+             Cases: 6 (1): ban 3, warning 3\n\
              Taken back: 1 (0)\n\
              Carried out after: 1.2 s (2 minutes 5 seconds), refused by the platform: 1 (0)\n\
              The chart: messages in blue, joined in green, left in red, cases in orange."
         );
-        assert!(
-            sample().text("Square").encode_utf16().count() < 1_024,
-            "beside a picture of Telegram's"
+        for tongue in Words::common().tongues() {
+            let text = sample().text("Square", tongue);
+            assert!(
+                text.encode_utf16().count() < 1_024,
+                "beside a picture of Telegram's"
+            );
+        }
+    }
+
+    #[test]
+    fn a_day_is_told_in_the_language_of_the_community() {
+        let lines = |tag| {
+            let text = sample().text("Square", Words::common().tongue(Some(tag)));
+            text.lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let (portuguese, russian) = (lines("pt-BR"), lines("ru"));
+        assert_eq!(
+            portuguese[0],
+            "Square: sábado, 21 de novembro de 2026; entre parênteses, um dia da semana anterior"
+        );
+        assert_eq!(portuguese[4], "Casos: 6 (1): banimento 3, advertência 3");
+        assert_eq!(
+            russian[0],
+            "Square: суббота, 21 ноября 2026 г., в скобках — день предыдущей недели"
+        );
+        assert_eq!(
+            russian[6],
+            "Исполнено в среднем за: 1.2 с (2 минуты 5 секунд), отклонено платформой: 1 (0)"
         );
     }
 

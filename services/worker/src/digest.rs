@@ -8,6 +8,7 @@ use lockdown_bus::Bus;
 use lockdown_events::EventId;
 use lockdown_moderation::desk::{Desk, DeskError};
 use lockdown_moderation::hands::{Said, Saying};
+use lockdown_moderation::words::Words;
 use lockdown_moderation::{GuildRef, digest};
 use lockdown_runtime::{Clock, Context, chain};
 use lockdown_store::guilds::Guild;
@@ -68,7 +69,7 @@ impl Digests {
             let taken = in_tx!(self.store, |tx| {
                 tx.take_digest(guild.id, begins, now, now + AGAIN).await
             })?;
-            if taken && self.tell(&guild, of, day).await? {
+            if taken && self.tell(&guild, of, day, &settings.locale).await? {
                 let now = self.clock.now();
                 in_tx!(self.store, |tx| { tx.end_digest(guild.id, begins, now).await })?;
             }
@@ -79,13 +80,13 @@ impl Digests {
     }
 
     /// Says whether nothing is left to be told.
-    async fn tell(&self, guild: &Guild, of: GuildRef, day: NaiveDate) -> anyhow::Result<bool> {
+    async fn tell(&self, guild: &Guild, of: GuildRef, day: NaiveDate, locale: &str) -> anyhow::Result<bool> {
         let digest = self.desk.digest(&of, day).await?;
         let saying = Saying {
             id: EventId(guild.id.0).follow_up(&format!("digest/{day}")),
             guild: of.id,
             to: None,
-            text: digest.text(&guild.title),
+            text: digest.text(&guild.title, Words::common().tongue(Some(locale))),
             picture: Some(digest::chart(&digest)?),
         };
         let how = match saying.ask(&self.bus, of.platform).await {
