@@ -1,5 +1,5 @@
-//! The Telegram bot with everything behind it, in the embedded size, against a Bot API of our own: a flood that is banned, bad
-//! messages among good ones, and memory at rest. `cargo xtask bench telegram` runs it and judges what it prints: one JSON
+//! The Telegram bot with everything behind it, in the embedded size, against a Bot API of our own: a spammer among many, a flood that is
+//! banned, bad messages among good ones, and memory at rest. `cargo xtask bench telegram` runs it and judges what it prints: one JSON
 //! object a line, a figure of one round.
 //!
 //! What is measured is a process of its own; it is this program, started with another word.
@@ -15,10 +15,16 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use town::Town;
 
+/// Between two kinds of load: what the first has left to be written is not the second's.
+const REST: Duration = Duration::from_secs(5);
+
 /// How much of each is done.
 #[derive(Clone, Copy)]
 struct Sizes {
     rounds: usize,
+    /// One spams so many times in a chat where so many others have just written.
+    times: usize,
+    crowd: usize,
     /// Spam in one chat, each of somebody else.
     spam: usize,
     chats: usize,
@@ -29,6 +35,8 @@ struct Sizes {
 
 const FULL: Sizes = Sizes {
     rounds: 3,
+    times: 20,
+    crowd: 1_000,
     spam: 2_000,
     chats: 100,
     per_second: 500,
@@ -62,7 +70,11 @@ async fn run(sizes: Sizes) -> anyhow::Result<()> {
     for number in 1..=sizes.rounds {
         tell("idle_mib", idle().await?);
         let town = Town::found(sizes.chats).await?;
+        let mut waited = town.spam_in_a_crowd(sizes.times, sizes.crowd).await?;
+        tell("crowded_worst_ms", quantile(&mut waited, 1.0));
+        tokio::time::sleep(REST).await;
         tell("flood_s", town.flood(sizes.spam).await?);
+        tokio::time::sleep(REST).await;
         let mut waited = town.bad_among_good(sizes.per_second, sizes.lasts).await?;
         tell("p50_ms", quantile(&mut waited, 0.5));
         tell("p99_ms", quantile(&mut waited, 0.99));

@@ -17,8 +17,9 @@ pub(crate) struct Town {
     telegram: FakeTelegram,
     bot: i64,
     owner: i64,
-    /// Whoever says something bad here is banned.
+    /// Whoever says something bad in one of these is banned; in the second all the others talk too.
     strict: i64,
+    crowded: i64,
     chats: Vec<i64>,
     /// Somebody in each of the chats.
     people: Vec<i64>,
@@ -61,7 +62,7 @@ impl Town {
             telegram.set_status(chat, owner, bot, rights);
             chat
         };
-        let strict = group("Strict");
+        let (strict, crowded) = (group("Strict"), group("Crowded"));
         let chats: Vec<i64> = (0..count)
             .map(|number| group(&format!("Town {number}")))
             .collect();
@@ -76,13 +77,15 @@ impl Town {
             bot,
             owner,
             strict,
+            crowded,
             chats,
             people,
             _served: served,
         };
-        town.command(strict, "/addblocklist free nitro", "1 entry")
-            .await?;
-        town.command(strict, "/blocklistmode ban", "ban").await?;
+        for chat in [strict, crowded] {
+            town.command(chat, "/addblocklist free nitro", "1 entry").await?;
+            town.command(chat, "/blocklistmode ban", "ban").await?;
+        }
         for chat in &town.chats {
             town.command(*chat, "/addblocklist free nitro", "1 entry").await?;
         }
@@ -90,9 +93,14 @@ impl Town {
         for (chat, person) in town.chats.iter().zip(&town.people) {
             town.heard(*chat, *person).await?;
         }
-        let first = town.telegram.add_person("First", None);
-        town.telegram.join(strict, first);
-        town.heard(strict, first).await?;
+        for chat in [strict, crowded] {
+            let first = town.telegram.add_person("First", None);
+            town.telegram.join(chat, first);
+            town.heard(chat, first).await?;
+        }
+        for person in &town.people {
+            town.telegram.add_member(crowded, owner, *person);
+        }
         Ok(town)
     }
 
@@ -158,6 +166,30 @@ impl Town {
         let took = begun.elapsed().as_secs_f64();
         self.telegram.limit(Vec::new());
         Ok(took)
+    }
+
+    /// Spam behind so many harmless messages of the same chat: for each time, the milliseconds from when it was posted until it is
+    /// gone and its author is banned.
+    pub(crate) async fn spam_in_a_crowd(&self, times: usize, crowd: usize) -> anyhow::Result<Vec<f64>> {
+        let mut waited = Vec::with_capacity(times);
+        for number in 0..times {
+            let spammer = self.telegram.add_person(&format!("Spammer {number}"), None);
+            self.telegram.join(self.crowded, spammer);
+            until("who came is known", || self.telegram.waiting(self.bot) == 0).await?;
+            for number in 0..crowd {
+                let person = self.people[number % self.people.len()];
+                self.telegram.say(self.crowded, person, GOOD);
+            }
+            let begun = Instant::now();
+            let spam = self.telegram.say(self.crowded, spammer, BAD);
+            until("the spammer is banned", || {
+                self.telegram.message(self.crowded, spam).is_none()
+                    && self.telegram.status(self.crowded, spammer).is_banned()
+            })
+            .await?;
+            waited.push(begun.elapsed().as_secs_f64() * 1_000.0);
+        }
+        Ok(waited)
     }
 
     /// Messages at a steady rate in all chats: for each bad one, the milliseconds from when it was posted until its deletion was
