@@ -8,6 +8,12 @@ use crate::facts::{Facts, fold_word};
 pub(crate) struct Exemptions {
     staff: bool,
     bots: bool,
+    /// Most rules exempt nobody by name.
+    named: Option<Box<Named>>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Named {
     roles: Box<[Box<str>]>,
     channels: Box<[Box<str>]>,
     labels: Box<[Box<str>]>,
@@ -32,29 +38,29 @@ impl Exemptions {
             names.dedup();
             names.into()
         };
-        Self {
-            staff: exempt.staff == Some(true),
-            bots: exempt.bots == Some(true),
+        let named = Named {
             roles: names(&exempt.roles),
             channels: names(&exempt.channels),
             labels: names(&exempt.labels),
             people: names(&exempt.people),
+        };
+        Self {
+            staff: exempt.staff == Some(true),
+            bots: exempt.bots == Some(true),
+            named: (named != Named::default()).then(|| Box::new(named)),
         }
     }
 
     /// Whether it has to be known which labels somebody bears.
     pub(super) fn names_labels(&self) -> bool {
-        !self.labels.is_empty()
+        self.named.as_ref().is_some_and(|named| !named.labels.is_empty())
     }
 
     /// Whether any applies.
     pub(crate) fn apply(&self, facts: &Facts) -> bool {
         (self.staff && facts.number(Slot::AuthorStaff) == Some(1))
             || (self.bots && facts.number(Slot::AuthorBot) == Some(1))
-            || any(&self.roles, facts.words(Slot::AuthorRoles))
-            || any(&self.channels, facts.words(Slot::Channel))
-            || any(&self.labels, facts.words(Slot::AuthorLabels))
-            || self.people.iter().any(|id| **id == *facts.author)
+            || self.named.as_ref().is_some_and(|named| named.apply(facts))
     }
 
     /// Each with what came of it, for explanations.
@@ -67,10 +73,13 @@ impl Exemptions {
         if self.bots {
             add("bots".to_owned(), facts.number(Slot::AuthorBot) == Some(1));
         }
+        let Some(named) = &self.named else {
+            return tried;
+        };
         for (noun, names, slot) in [
-            ("role", &self.roles, Slot::AuthorRoles),
-            ("channel", &self.channels, Slot::Channel),
-            ("label", &self.labels, Slot::AuthorLabels),
+            ("role", &named.roles, Slot::AuthorRoles),
+            ("channel", &named.channels, Slot::Channel),
+            ("label", &named.labels, Slot::AuthorLabels),
         ] {
             for name in names {
                 add(
@@ -79,7 +88,7 @@ impl Exemptions {
                 );
             }
         }
-        for id in &self.people {
+        for id in &named.people {
             add(format!("person {id}"), **id == *facts.author);
         }
         tried
@@ -87,10 +96,28 @@ impl Exemptions {
 
     /// What it asks, as text: a part of the rule set's version.
     pub(super) fn canonical(&self) -> String {
+        let none = Named::default();
+        let Named {
+            roles,
+            channels,
+            labels,
+            people,
+        } = self.named.as_deref().unwrap_or(&none);
         format!(
-            "staff {} bots {} roles {:?} channels {:?} labels {:?} people {:?}",
-            self.staff, self.bots, self.roles, self.channels, self.labels, self.people
+            "staff {} bots {} roles {roles:?} channels {channels:?} labels {labels:?} people {people:?}",
+            self.staff, self.bots
         )
+    }
+}
+
+// === impl Named ===
+
+impl Named {
+    fn apply(&self, facts: &Facts) -> bool {
+        any(&self.roles, facts.words(Slot::AuthorRoles))
+            || any(&self.channels, facts.words(Slot::Channel))
+            || any(&self.labels, facts.words(Slot::AuthorLabels))
+            || self.people.iter().any(|id| **id == *facts.author)
     }
 }
 

@@ -79,7 +79,7 @@ impl Gates {
 
 /// What the rule asks first of all that costs as much as looking through a text, if that is a list that shares nothing.
 fn own_list(rule: &Rule, lists: &Lists) -> Option<(Slot, u16)> {
-    let first = rule.order.get(rule.cheap)?;
+    let first = rule.order.get(usize::from(rule.cheap))?;
     let Ir::Text { slot, list } = rule.when[usize::from(*first)].ir else {
         return None;
     };

@@ -34,14 +34,14 @@ pub(crate) struct Rule {
     /// The order in which they are asked: cheapest first, of those what seldom holds.
     pub(crate) order: Box<[u16]>,
     /// How many of these cost less than looking through text.
-    pub(crate) cheap: usize,
-    pub(crate) count: Option<CompiledCount>,
+    pub(crate) cheap: u16,
+    pub(crate) count: Option<Box<CompiledCount>>,
     /// Asks whether somebody did the same before: what they did then is known, and goes with what they do now.
     pub(crate) again: bool,
     pub(crate) exempt: Exemptions,
     pub(crate) then: Box<[Act]>,
     pub(crate) approval: u32,
-    pub(crate) unless: Option<Ir>,
+    pub(crate) unless: Option<Box<Ir>>,
     pub(crate) limit: Option<Limit>,
 }
 
@@ -160,7 +160,10 @@ fn one(
     let mut order: Vec<u16> = (0..).zip(&when).map(|(index, _)| index).collect();
     order.sort_by_key(|index| when[usize::from(*index)].ir.rank());
     let texts: Vec<&str> = when.iter().map(|condition| &*condition.text).collect();
-    let count = rule.count.as_ref().map(|count| CompiledCount::new(count, &texts));
+    let count = rule
+        .count
+        .as_ref()
+        .map(|count| Box::new(CompiledCount::new(count, &texts)));
     let exempt = match (&rule.exempt, rule.exempts_nobody) {
         (_, true) => Exemptions::default(),
         (Some(own), false) => Exemptions::new(&own.over(&document.defaults.exempt)),
@@ -180,7 +183,7 @@ fn one(
         events,
         platforms: rule.platforms.clone().into(),
         mode: rule.mode.or(document.defaults.mode).unwrap_or(Mode::Live),
-        cheap: order.partition_point(|index| when[usize::from(*index)].ir.cost() < Cost::Text),
+        cheap: order.partition_point(|index| when[usize::from(*index)].ir.cost() < Cost::Text) as u16,
         when,
         order: order.into(),
         count,
@@ -188,7 +191,7 @@ fn one(
         exempt,
         then: rule.then.iter().map(|act| act.value.clone()).collect(),
         approval,
-        unless,
+        unless: unless.map(Box::new),
         limit,
     })
 }
@@ -251,7 +254,7 @@ fn slots(rules: &[Rule]) -> u128 {
         if let Some(unless) = &rule.unless {
             unless.slots(&mut add);
         }
-        for slot in rule.count.iter().flat_map(CompiledCount::slots) {
+        for slot in rule.count.iter().flat_map(|count| count.slots()) {
             add(slot);
         }
         if rule.exempt.names_labels() {

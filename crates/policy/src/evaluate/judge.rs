@@ -120,12 +120,12 @@ impl<C: Counters> Judge<C> {
     fn looks(&self, rule: &Rule, asking: &mut Asking<'_>) -> bool {
         let facts = asking.facts;
         rule.is_for(facts.platform)
-            && hold(rule, &rule.order[..rule.cheap], asking)
+            && hold(rule, &rule.order[..usize::from(rule.cheap)], asking)
             && (self.everybody || !rule.exempt.apply(facts))
     }
 
     fn is_alive(&self, rule: &Rule, asking: &mut Asking<'_>) -> bool {
-        self.looks(rule, asking) && hold(rule, &rule.order[rule.cheap..], asking)
+        self.looks(rule, asking) && hold(rule, &rule.order[usize::from(rule.cheap)..], asking)
     }
 
     /// Asks the counters of the rules whose conditions hold, and decides.
@@ -255,7 +255,7 @@ fn decide(rules: &RuleSet, hits: Vec<Hit>, asking: &mut Asking<'_>) -> Verdict {
     let mut plan = Plan::default();
     for hit in hits.iter().filter(|hit| hit.outcome == Outcome::Acts) {
         let rule = &rules.rules[hit.rule];
-        let approval = approval(rule.approval, rule.unless.as_ref(), asking);
+        let approval = approval(rule.approval, rule.unless.as_deref(), asking);
         plan.rule(rules, hit, approval, asking.facts);
     }
     let ladder = plan.strikes().map(|strikes| {

@@ -314,7 +314,7 @@ impl State {
         }
         let notices = self.sent.iter().filter(|(_, of)| *of == level).count();
         let urgent = self.sent.len() - notices;
-        notices < self.part_of(LEAST) || self.sent.len() + self.part_of(KEPT) + urgent * 5 / 4 < all + urgent
+        notices < self.part_of(LEAST) || notices + self.part_of(KEPT) + urgent * 5 / 4 < all
     }
 }
 

@@ -1,7 +1,9 @@
 //! From lists to an index.
 
 use super::index::{Edges, Filter, Index};
-use super::{ANY, BadTerm, ONE, Shaped, Term, TermFault, TermKind, WordList, Words, plain, shape};
+use super::{
+    ANY, BadTerm, END, ONE, Shaped, Term, TermFault, TermKind, WordList, Words, plain, shape, text_at,
+};
 use crate::text::table::{self, BREAK, Kind};
 use crate::text::tokens::{self, Key, beside, mix, weight};
 use crate::text::{Text, is_dense};
@@ -71,7 +73,7 @@ pub(super) fn sum_key(sum: u32, length: usize) -> u64 {
 fn shape_of(term: &Term, folded: &str) -> u32 {
     let class = |c: Option<char>| c.map_or(BREAK, |c| table::entry(c).class);
     let edges = [class(folded.chars().next()), class(folded.chars().next_back())];
-    shape(u32::from(term.letters), edges)
+    shape(u32::from(term.letters()), edges)
 }
 
 fn read(term: &str, text: &mut Text) -> Result<Read, TermFault> {
@@ -156,17 +158,17 @@ impl Builder {
     fn take(&mut self, read: &Read, list: usize, place: usize, disguises: bool, with_typos: bool) {
         let number = self.terms.len() as u32;
         let folded = read.folded.as_str();
+        let typos = read.kind == TermKind::Word && disguises && with_typos && read.letters >= 5;
+        let bit = |is: bool, bit: u8| if is { bit } else { 0 };
         self.terms.push(Term {
             start: self.arena.len() as u32,
-            bytes: folded.len() as u16,
-            list: list as u16,
             place: place as u32,
-            letters: read.letters as u8,
+            list: list as u16,
             kind: read.kind,
-            disguises,
-            typos: read.kind == TermKind::Word && disguises && with_typos && read.letters >= 5,
+            about: read.letters as u8 | bit(disguises, Term::DISGUISES) | bit(typos, Term::TYPOS),
         });
         self.arena.push_str(folded);
+        self.arena.push(END);
         match read.kind {
             TermKind::Word if !disguises => self.exact.push((plain::key(folded), number)),
             TermKind::Phrase if !disguises => {
@@ -176,7 +178,7 @@ impl Builder {
             }
             TermKind::Word => {
                 self.keys.push((key(folded), number));
-                if self.terms[number as usize].typos {
+                if typos {
                     self.take_typos(folded, read.letters);
                 }
             }
@@ -217,13 +219,12 @@ impl Builder {
     }
 
     fn finish(mut self) -> Words {
-        let hidden = |term: &&Term| term.kind == TermKind::Word && term.disguises;
+        let hidden = |term: &&Term| term.kind == TermKind::Word && term.disguises();
         let numbered = (0..).zip(&self.terms).filter(|(_, term)| hidden(term));
         let mut by_shape: Vec<Shaped> = numbered
             .map(|(number, term)| Shaped {
-                shape: shape_of(term, &self.arena[term.range()]),
+                shape: shape_of(term, text_at(&self.arena, term)),
                 number,
-                sum: tokens::sum(&self.arena, term.range()),
             })
             .collect();
         by_shape.sort_unstable();
@@ -238,7 +239,7 @@ impl Builder {
         let exact = self
             .exact
             .iter()
-            .map(|(_, number)| &self.arena[self.terms[*number as usize].range()]);
+            .map(|(_, number)| text_at(&self.arena, &self.terms[*number as usize]));
         let begins: Vec<&[u8]> = exact
             .map(|term| term.split(' ').next().unwrap_or(term).as_bytes())
             .collect();

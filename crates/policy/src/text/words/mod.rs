@@ -73,7 +73,7 @@ pub struct Found {
 /// An index over lists.
 #[derive(Debug, Default)]
 pub struct Words {
-    /// The terms' folded texts, one after the other.
+    /// The terms' folded texts, one after the other, each with [`END`] behind it.
     arena: Box<str>,
     terms: Box<[Term]>,
     /// Whole words, and phrases by their first two words: what their disguises share.
@@ -97,15 +97,12 @@ pub struct Words {
 #[derive(Debug, Clone, Copy)]
 struct Term {
     start: u32,
-    bytes: u16,
-    list: u16,
     /// Its place in its list.
     place: u32,
-    letters: u8,
+    list: u16,
     kind: TermKind,
-    disguises: bool,
-    /// Its typos are in the filter.
-    typos: bool,
+    /// Its letters, [`Term::DISGUISES`] and [`Term::TYPOS`]: there are many terms.
+    about: u8,
 }
 
 /// What a masked word and a typo show of a whole word.
@@ -114,8 +111,6 @@ struct Shaped {
     shape: u32,
     /// Its place among the terms.
     number: u32,
-    /// Of its letters.
-    sum: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +128,8 @@ enum TermKind {
 /// Stands in a folded term for any letters, and for one.
 const ANY: char = '\u{2}';
 const ONE: char = '\u{3}';
+/// Stands behind a term in the arena.
+const END: char = '\u{1}';
 
 // === impl Words ===
 
@@ -166,7 +163,7 @@ impl Words {
     }
 
     fn term_text(&self, term: &Term) -> &str {
-        &self.arena[term.range()]
+        text_at(&self.arena, term)
     }
 }
 
@@ -175,11 +172,27 @@ fn shape(letters: u32, [first, last]: [u8; 2]) -> u32 {
     letters << 16 | u32::from(first) << 8 | u32::from(last)
 }
 
+fn text_at<'a>(arena: &'a str, term: &Term) -> &'a str {
+    let text = &arena[term.start as usize..];
+    text.split_once(END).map_or(text, |(text, _)| text)
+}
+
 // === impl Term ===
 
 impl Term {
-    /// Where its text is in the arena.
-    fn range(&self) -> Range<usize> {
-        self.start as usize..self.start as usize + usize::from(self.bytes)
+    /// It is looked for behind disguises, and its typos are in the filter.
+    const DISGUISES: u8 = 1 << 6;
+    const TYPOS: u8 = 1 << 7;
+
+    fn letters(self) -> u8 {
+        self.about & (Self::DISGUISES - 1)
+    }
+
+    fn disguises(self) -> bool {
+        self.about & Self::DISGUISES != 0
+    }
+
+    fn typos(self) -> bool {
+        self.about & Self::TYPOS != 0
     }
 }

@@ -137,7 +137,7 @@ impl<'a, F: Told> Scan<'a, F> {
         // Split words would otherwise be found in "as so": the term has to be worth the guess.
         let Some(term) = self
             .next(number)
-            .filter(|term| term.disguises && term.letters >= 4)
+            .filter(|term| term.disguises() && term.letters() >= 4)
         else {
             return ControlFlow::Continue(());
         };
@@ -166,7 +166,7 @@ impl<'a, F: Told> Scan<'a, F> {
     fn whole(&mut self, number: usize, token: &Token) -> ControlFlow<()> {
         let Some(term) = self
             .next(number)
-            .filter(|term| term.kind != TermKind::Phrase || term.disguises)
+            .filter(|term| term.kind != TermKind::Phrase || term.disguises())
         else {
             return ControlFlow::Continue(());
         };
@@ -175,7 +175,7 @@ impl<'a, F: Told> Scan<'a, F> {
         let Some(mut disguise) = self.compared(term, said, lenience) else {
             return ControlFlow::Continue(());
         };
-        if term.disguises && self.has_dollar(token) {
+        if term.disguises() && self.has_dollar(token) {
             return ControlFlow::Continue(());
         }
         if term.kind == TermKind::Phrase && disguise == Disguise::None {
@@ -197,18 +197,18 @@ impl<'a, F: Told> Scan<'a, F> {
     fn compared(&mut self, term: &Term, said: &str, mut lenience: Lenience) -> Option<Disguise> {
         let wanted = self.words.term_text(term);
         let disguise = compare(wanted, &said.chars(), lenience).or_else(|| {
-            lenience.foreign = term.disguises && term.letters >= 4 && self.is_foreign(said);
+            lenience.foreign = term.disguises() && term.letters() >= 4 && self.is_foreign(said);
             lenience
                 .foreign
                 .then(|| compare(wanted, &said.chars(), lenience))
                 .flatten()
         })?;
         let innocent = disguise == Disguise::Repeated && everyday::is_word(said);
-        (!innocent && (term.disguises || disguise == Disguise::None)).then_some(disguise)
+        (!innocent && (term.disguises() || disguise == Disguise::None)).then_some(disguise)
     }
 
     fn lenience(&self, term: &Term, digits_only: bool) -> Lenience {
-        let lenient = term.disguises && !digits_only;
+        let lenient = term.disguises() && !digits_only;
         Lenience {
             repeats: lenient,
             leet: lenient,
@@ -247,7 +247,9 @@ impl<'a, F: Told> Scan<'a, F> {
             };
             let lenience = self.lenience(term, token.digits_only);
             match compare(wanted, &self.said(token).chars(), lenience) {
-                Some(disguise) if term.disguises || disguise == Disguise::None => worst = worst.max(disguise),
+                Some(disguise) if term.disguises() || disguise == Disguise::None => {
+                    worst = worst.max(disguise);
+                }
                 _ => return ControlFlow::Continue(()),
             }
             last = at;
@@ -285,12 +287,14 @@ impl<'a, F: Told> Scan<'a, F> {
                     return ControlFlow::Continue(());
                 }
                 let (words, number) = (self.words, word.number as usize);
-                if !words.terms[number].typos {
+                if !words.terms[number].typos() {
                     continue;
                 }
-                let term = self.next(number);
-                let term = term.filter(|_| tokens::may_differ(word.sum, sum, shape == lacking));
-                if term.is_some_and(|term| is_typo(words.term_text(term), said)) {
+                let Some(term) = self.next(number).map(|term| words.term_text(term)) else {
+                    continue;
+                };
+                let own = tokens::sum(term, 0..term.len());
+                if tokens::may_differ(own, sum, shape == lacking) && is_typo(term, said) {
                     self.tell(number, (token.start, token.end), Disguise::Typo)?;
                 }
             }
@@ -323,7 +327,7 @@ impl<'a, F: Told> Scan<'a, F> {
     }
 
     fn formed(&mut self, number: usize, form: &Form) -> ControlFlow<()> {
-        let Some(term) = self.next(number).filter(|term| term.disguises) else {
+        let Some(term) = self.next(number).filter(|term| term.disguises()) else {
             return ControlFlow::Continue(());
         };
         let wanted = self.words.term_text(term);
