@@ -9,6 +9,7 @@ mod fetch;
 mod lanes;
 mod runner;
 mod settler;
+mod suspect;
 mod work;
 
 pub(crate) use work::words;
@@ -42,7 +43,7 @@ pub struct ConsumerOptions {
     pub backoff: Backoff,
     /// Tries of one event before it is dead.
     pub attempts: u32,
-    /// Handed out so often without an answer, an event is taken for one that kills its process.
+    /// Handed out so often, and begun each time without an answer, an event is taken for one that kills its process.
     pub poison: u64,
 }
 

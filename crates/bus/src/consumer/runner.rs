@@ -3,7 +3,7 @@
 use super::fetch::Fetched;
 use super::lanes::Lanes;
 use super::settler::{Settled, Settler};
-use super::work::{Begun, Ended, Finished, Outcome, Took, Wanted, run};
+use super::work::{Begun, Ended, Finished, NotShown, Outcome, Took, Wanted, run};
 use super::{Handler, HandlerError, Order, Seat};
 use crate::FastHash;
 use crate::engine::{DeadReason, Delivery, Failure, Settlement};
@@ -26,6 +26,9 @@ pub(super) type Entry = (Position, bool);
 
 /// So many events at most share a task: a task for each would cost more than a small handler does.
 const TOGETHER: usize = 8;
+/// So much oftener than one that was begun each time an event is handed out before it is taken for poison all the same: it may
+/// kill its process before anything of it can be begun.
+const UNBEGUN: u64 = 20;
 /// Events that wait for another try cost no credit up to this many: those that fail hold up none that would not.
 const RETRYING: usize = 10_000;
 
@@ -217,8 +220,8 @@ impl Runner {
             None => self.look_closely(delivery)?,
         };
         let failed = delivery.retry.as_ref().map_or(0, |retry| retry.attempts);
-        let unanswered = delivery.deliveries.saturating_sub(u64::from(failed));
-        if unanswered >= self.seat.options.poison {
+        let unanswered = unanswered(delivery);
+        if unanswered >= self.seat.options.poison.saturating_mul(UNBEGUN) {
             let error = format!("handed out {unanswered} times without an answer");
             return Err(self.dead(DeadReason::Poison, error));
         }
@@ -307,6 +310,7 @@ impl Runner {
                         envelope: Arc::clone(&delivery.envelope),
                         attempt: work.attempt,
                         again: work.attempt > 1 || delivery.deliveries > 1,
+                        suspect: unanswered(delivery) > 1,
                         wanted: work.wanted,
                     });
                     self.running += 1;
@@ -321,13 +325,13 @@ impl Runner {
         while begun.len() > 0 {
             let group: Vec<Begun> = begun.by_ref().take(together).collect();
             let (handlers, finish) = (Arc::clone(&self.handlers), self.finish.clone());
-            let patience = self.seat.options.patience;
+            let seat = Arc::clone(&self.seat);
             self.tasks.spawn(async move {
                 let each = group.into_iter().map(|begun| {
-                    let (handlers, finish) = (&handlers, &finish);
+                    let (seat, handlers, finish) = (&seat, &handlers, &finish);
                     async move {
                         // Nobody is left to hear it when the engine is closed.
-                        let _ = finish.send(run(handlers, begun, patience).await);
+                        let _ = finish.send(run(seat, handlers, begun).await);
                     }
                 });
                 join_all(each).await;
@@ -342,9 +346,15 @@ impl Runner {
         };
         let Ended { happened, outcomes } = match ended {
             Ok(ended) => ended,
-            Err(error) => {
+            Err(why) => {
                 self.lanes.done(&work.lane);
-                let dead = self.dead(DeadReason::Undecodable, chain(&error));
+                let dead = match why {
+                    NotShown::Undecodable(error) => self.dead(DeadReason::Undecodable, chain(&error)),
+                    NotShown::Poison(times) => self.dead(
+                        DeadReason::Poison,
+                        format!("begun {times} times without an answer"),
+                    ),
+                };
                 return self.settle(entry, dead);
             }
         };
@@ -495,4 +505,10 @@ impl Runner {
             tracing::warn!(group = %self.seat.group.name, "{} handlers did not end in time", all - self.hand.len());
         }
     }
+}
+
+/// How often it was handed out without an answer, this time included.
+fn unanswered(delivery: &Delivery) -> u64 {
+    let failed = delivery.retry.as_ref().map_or(0, |retry| retry.attempts);
+    delivery.deliveries.saturating_sub(u64::from(failed))
 }

@@ -1,7 +1,8 @@
 //! Running the handlers of an event.
 
 use super::runner::Entry;
-use super::{Handler, HandlerError, Received};
+use super::suspect::Suspect;
+use super::{Handler, HandlerError, Received, Seat};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
@@ -22,8 +23,14 @@ pub(super) struct Wanted(u64);
 /// What a run of an event's handlers came to.
 pub(super) struct Finished {
     pub(super) entry: Entry,
-    /// Without its body it was not shown to any.
-    pub(super) ended: Result<Ended, DecodeError>,
+    pub(super) ended: Result<Ended, NotShown>,
+}
+
+/// Why an event was shown to no handler.
+pub(super) enum NotShown {
+    Undecodable(DecodeError),
+    /// Begun so often, it never ended.
+    Poison(u64),
 }
 
 pub(super) struct Ended {
@@ -49,6 +56,8 @@ pub(super) struct Begun {
     pub(super) attempt: u32,
     /// It may have been shown to a handler before.
     pub(super) again: bool,
+    /// It was handed out before without an answer.
+    pub(super) suspect: bool,
     pub(super) wanted: Wanted,
 }
 
@@ -93,18 +102,27 @@ impl Wanted {
     }
 }
 
-/// Decodes an event and runs its handlers side by side. One that panics or takes too long is none of the others' business.
-pub(super) async fn run(handlers: &[Handler], begun: Begun, patience: Duration) -> Finished {
+/// Runs an event's handlers, under observation where it is suspected of killing the process.
+pub(super) async fn run(seat: &Seat, handlers: &[Handler], begun: Begun) -> Finished {
     let entry = begun.entry;
-    let received = match receive(&begun) {
-        Ok(received) => Arc::new(received),
-        Err(error) => {
-            return Finished {
-                entry,
-                ended: Err(error),
-            };
+    if !begun.suspect {
+        let ended = show(handlers, begun, seat.options.patience).await;
+        return Finished { entry, ended };
+    }
+    let ended = match Suspect::begin(seat, entry).await {
+        Ok(suspect) => {
+            let ended = show(handlers, begun, seat.options.patience).await;
+            suspect.end(seat).await;
+            ended
         }
+        Err(times) => Err(NotShown::Poison(times)),
     };
+    Finished { entry, ended }
+}
+
+/// Decodes an event and runs its handlers side by side. One that panics or takes too long is none of the others' business.
+async fn show(handlers: &[Handler], begun: Begun, patience: Duration) -> Result<Ended, NotShown> {
+    let received = Arc::new(receive(&begun).map_err(NotShown::Undecodable)?);
     let happened = received.envelope.timestamp;
     let mut wanted = begun.wanted.of(handlers);
     let first = wanted.next().map(|(at, _)| at);
@@ -116,10 +134,7 @@ pub(super) async fn run(handlers: &[Handler], begun: Begun, patience: Duration) 
             .into_iter()
             .chain(join_all(first.into_iter().chain(more).map(run)).await),
     };
-    Finished {
-        entry,
-        ended: Ok(Ended { happened, outcomes }),
-    }
+    Ok(Ended { happened, outcomes })
 }
 
 fn receive(begun: &Begun) -> Result<Received, DecodeError> {

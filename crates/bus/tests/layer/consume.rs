@@ -3,8 +3,8 @@
 use super::bench::{Faulty, left, told, until};
 use crate::conformance::Fixture;
 use lockdown_bus::{
-    Append, Backoff, Class, Consumer, ConsumerName, ConsumerOptions, DeadReason, Engine, Group, GroupName,
-    Handler, HandlerError, Key, Settlement, Start,
+    Append, Backoff, Consumer, ConsumerName, ConsumerOptions, DeadReason, Engine, GroupName, Handler,
+    HandlerError, Key, Start,
 };
 use lockdown_runtime::Clock;
 use std::collections::HashMap;
@@ -455,48 +455,66 @@ pub(crate) async fn a_handler_that_is_stuck_holds_up_its_own_community_only(fixt
     assert_eq!(seen.all()[28..], [(1, 0), (1, 1), (1, 2)]);
 }
 
+/// The tasks of a process of its own, which can end all at once.
+struct Process(tokio::runtime::Runtime);
+
+impl Process {
+    fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build();
+        Self(runtime.unwrap())
+    }
+
+    async fn consumer(&self, fixture: &impl Fixture, handler: Handler) -> Consumer {
+        let _inside = self.0.enter();
+        let log = Faulty::over(fixture).await;
+        consumer(&log, vec![handler], quick()).await
+    }
+
+    /// Nothing is settled, handed back or said any more.
+    fn kill(self) {
+        self.0.shutdown_background();
+    }
+}
+
 pub(crate) async fn an_event_that_ends_its_process_again_and_again_is_poison(fixture: &impl Fixture) {
     let log = Faulty::over(fixture).await;
-    publish(&log, 1, 0..1).await;
-    publish(&log, 2, 0..1).await;
-    let group = Group {
-        name: GroupName::new("test.layer").unwrap(),
-        classes: vec![Class::System],
-    };
-    log.open_group(&group, &Start::Oldest).await.unwrap();
-    // The first of five processes handles one of the two, and ends with the other in hand, as do the next four.
-    let name = |number: u32| ConsumerName::new(&format!("ended-{number}")).unwrap();
-    let mut held = Vec::new();
-    while held.len() < 2 {
-        let read = log
-            .read(&group, &name(0), 10, Duration::from_secs(1))
-            .await
-            .unwrap();
-        held.extend(read);
-    }
-    held.retain(|delivery| delivery.envelope.contains(r#""guildId":"2""#));
-    assert_eq!(held.len(), 1);
-    let acknowledged = [(held.remove(0), Settlement::Ack)];
-    log.settle(&group, &name(0), &acknowledged).await.unwrap();
-    for number in 1..5 {
-        let taken = log
-            .take_over(&group, &name(number), Duration::ZERO, 10)
-            .await
-            .unwrap();
-        assert_eq!(taken.len(), 1);
-    }
+    // The second waits behind the first, as everything of a community does.
+    publish(&log, 1, 0..2).await;
+    // Four processes end while they handle the first event of one community, each with the second in hand.
     let seen = Seen::default();
-    let consumer = consumer(&log, vec![seen.handler()], quick()).await;
+    for number in 1..5 {
+        let noting = seen.clone();
+        let deadly = Handler::new("deadly", ["user:left"], move |received| {
+            let (noting, told) = (noting.clone(), told(&received.event));
+            async move {
+                noting.note(told);
+                std::future::pending().await
+            }
+        });
+        let process = Process::start();
+        let consumer = process.consumer(fixture, deadly).await;
+        until("it is begun", || async { seen.count() == number }).await;
+        process.kill();
+        drop(consumer);
+    }
+    assert_eq!(seen.all(), [(1, 0); 4]);
+    let after = Seen::default();
+    let consumer = consumer(&log, vec![after.handler()], quick()).await;
     until("it is dead", || async { !log.dead().await.is_empty() }).await;
-    publish(&log, 1, 1..2).await;
-    until("what comes after it is handled", || async { seen.count() == 1 }).await;
+    until("what waited behind it is handled", || async {
+        after.count() == 1
+    })
+    .await;
     consumer.stop(GRACE).await;
     let dead = log.dead().await;
     assert_eq!((dead.len(), dead[0].reason), (1, DeadReason::Poison));
     assert!(
-        dead[0].error.contains("times without an answer"),
+        dead[0].error.contains("begun 4 times without an answer"),
         "{}",
         dead[0].error
     );
-    assert_eq!(seen.all(), [(1, 1)], "no handler saw it");
+    assert_eq!(after.all(), [(1, 1)], "no handler saw it");
 }
