@@ -6,7 +6,7 @@ use crate::dbx::query::row;
 use crate::dbx::{Conn, Filter, Json, Tx, sqls, text_enum};
 use crate::error::StoreError;
 use crate::people::storable;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use lockdown_events::{EventId, GuildId, Platform, UserId};
 use serde_json::{Value, json};
 
@@ -89,18 +89,18 @@ pub struct DeadLetterQuery {
 }
 
 macro_rules! columns {
-    ($tail:literal) => {
+    ($before:literal, $after:literal) => {
         concat!(
-            "SELECT id, consumer_group, consumer, position, event_id, platform, guild_native_id, user_native_id, topic, \
-                 reason, attempts, first_failure, last_failure, error, state, settled_at, settled_by \
-             FROM dead_letters",
-            $tail
+            $before,
+            " id, consumer_group, consumer, position, event_id, platform, guild_native_id, user_native_id, topic, \
+                reason, attempts, first_failure, last_failure, error, state, settled_at, settled_by ",
+            $after
         )
     };
 }
 
 /// For [`Filter`], which adds the conditions.
-const SELECT: &str = columns!("");
+const SELECT: &str = columns!("SELECT", "FROM dead_letters");
 
 sqls! {
     ADD =>
@@ -111,21 +111,26 @@ sqls! {
                  r.topic, r.reason, r.attempts, ", moment!("r.first_failure"), ", ", moment!("r.last_failure"),
             ", r.error, 'waiting' FROM jsonb_to_recordset($1) AS r (id TEXT, consumer_group TEXT, consumer TEXT, \
                  position TEXT, event_id UUID, platform TEXT, guild TEXT, \"user\" TEXT, topic TEXT, reason TEXT, \
-                 attempts BIGINT, first_failure BIGINT, last_failure BIGINT, error TEXT) ORDER BY r.id \
-             ON CONFLICT (id) DO NOTHING"
+                 attempts BIGINT, first_failure BIGINT, last_failure BIGINT, error TEXT) ORDER BY r.id ",
+            columns!("ON CONFLICT (id) DO NOTHING RETURNING", "")
         ),
-        "INSERT INTO dead_letters (id, consumer_group, consumer, position, event_id, platform, guild_native_id, \
+        columns!("INSERT INTO dead_letters (id, consumer_group, consumer, position, event_id, platform, guild_native_id, \
              user_native_id, topic, reason, attempts, first_failure, last_failure, error, state) \
          SELECT value ->> 'id', value ->> 'consumer_group', value ->> 'consumer', value ->> 'position', \
              unhex(value ->> 'event_id', '-'), value ->> 'platform', value ->> 'guild', value ->> 'user', \
              value ->> 'topic', value ->> 'reason', value ->> 'attempts', value ->> 'first_failure', \
              value ->> 'last_failure', value ->> 'error', 'waiting' \
-         FROM json_each($1) WHERE TRUE ON CONFLICT (id) DO NOTHING";
-    FIND = columns!(" WHERE id = $1");
+         FROM json_each($1) WHERE TRUE ON CONFLICT (id) DO NOTHING RETURNING", "");
+    FIND = columns!("SELECT", "FROM dead_letters WHERE id = $1");
     SETTLE = "UPDATE dead_letters SET state = $2, settled_at = $3, settled_by = $4 WHERE id = $1 AND state = 'waiting'";
-    EXPIRE = "UPDATE dead_letters SET state = 'expired', settled_at = $2, settled_by = 'system' WHERE id IN \
-        (SELECT id FROM dead_letters WHERE state = 'waiting' AND last_failure < $1 ORDER BY last_failure LIMIT $3)";
-    WAITING = "SELECT COUNT(*) AS waiting FROM dead_letters WHERE state = 'waiting'";
+    // How often it was handed out again by itself decides how long it waits for the next time.
+    AGAIN = "SELECT id FROM (SELECT w.id, w.last_failure, (SELECT COUNT(*) FROM dead_letters d \
+            WHERE d.consumer_group = w.consumer_group AND d.event_id = w.event_id AND d.state = 'replayed' \
+            AND d.settled_by = 'system') AS times \
+        FROM dead_letters w WHERE w.state = 'waiting' AND w.reason = 'exhausted' AND w.event_id IS NOT NULL) AS found \
+        WHERE (times = 0 AND last_failure <= $1) OR (times = 1 AND last_failure <= $2) \
+            OR (times = 2 AND last_failure <= $3) \
+        ORDER BY last_failure, id LIMIT $4";
     FORGET = "DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters \
         WHERE state <> 'waiting' AND last_failure < $1 ORDER BY last_failure LIMIT $2)";
 }
@@ -161,17 +166,30 @@ impl Conn {
         self.filtered(filter).all().await
     }
 
-    /// How many wait for somebody.
-    pub async fn dead_letters_waiting(&mut self) -> Result<u64, StoreError> {
-        Ok(self.query(&WAITING).value("waiting").await?.unwrap_or(0))
+    /// Those that failed as often as they may and wait so long now that they are tried again, the oldest first: `pauses`
+    /// are before the first time, the second and the third. Whatever was tried so often waits for somebody.
+    pub async fn dead_letters_to_replay(
+        &mut self,
+        now: DateTime<Utc>,
+        pauses: [TimeDelta; 3],
+        limit: u64,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut query = self.query(&AGAIN);
+        for pause in pauses {
+            query = query.bind(now - pause);
+        }
+        query.bind(limit).map(|row| row.get("id")).await
     }
 }
 
 // === impl Tx ===
 
 impl Tx {
-    /// Adds those that are not there yet; says how many.
-    pub async fn add_dead_letters(&mut self, letters: &[NewDeadLetter]) -> Result<u64, StoreError> {
+    /// Adds those that are not there yet, and returns them.
+    pub async fn add_dead_letters(
+        &mut self,
+        letters: &[NewDeadLetter],
+    ) -> Result<Vec<DeadLetter>, StoreError> {
         let row = |letter: &NewDeadLetter| -> Value {
             let about = About::of(&letter.envelope);
             json!({
@@ -192,7 +210,7 @@ impl Tx {
             })
         };
         let rows: Vec<Value> = letters.iter().map(row).collect();
-        self.query(&ADD).bind(Json(rows)).execute().await
+        self.query(&ADD).bind(Json(rows)).all().await
     }
 
     /// Notes what became of one that waits; `false` when that was settled before, or there is none.
@@ -205,21 +223,6 @@ impl Tx {
     ) -> Result<bool, StoreError> {
         let query = self.query(&SETTLE).bind(id).bind(state).bind(at).bind(by);
         Ok(query.execute().await? == 1)
-    }
-
-    /// Notes of some that died before a time that the bus no longer has them; says of how many.
-    pub async fn expire_dead_letters(
-        &mut self,
-        before: DateTime<Utc>,
-        at: DateTime<Utc>,
-        limit: u64,
-    ) -> Result<u64, StoreError> {
-        self.query(&EXPIRE)
-            .bind(before)
-            .bind(at)
-            .bind(limit)
-            .execute()
-            .await
     }
 
     /// Removes some of those that died before a time and wait no more; says how many.

@@ -57,6 +57,7 @@ pub const CHANGES: &[Change] = changes! {
     110 "0110_spam_lessons"
     120 "0120_case_hidden"
     130 "0130_federations"
+    140 "0140_dead_letters_again"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

@@ -1,6 +1,7 @@
 //! The background half: judging, ending, remembering, cleaning up.
 
 mod archive;
+mod dead;
 mod digest;
 mod expiry;
 mod judging;
@@ -46,17 +47,19 @@ pub async fn run(ctx: Context, store: Store, bus: Bus) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Does what one worker does for all whenever this one leads, until the process stops: it keeps history, removes from the
-/// store what is older than it is kept, and tells moderators what they want to be told, and communities what went on.
+/// Does what one worker does for all whenever this one leads, until the process stops: it keeps history, looks after dead
+/// letters, removes from the store what is older than it is kept, and tells moderators what they want to be told, and
+/// communities what went on.
 pub fn lead(ctx: &Context, store: Store, bus: &Bus) {
     let (own, bus) = (ctx.clone(), bus.clone());
     leader::start(ctx, store.clone(), move || {
         let retention = retention::run(own.clone(), store.clone());
         let archive = archive::run(own.clone(), store.clone(), Arc::clone(bus.engine()));
+        let dead = dead::run(own.clone(), store.clone(), bus.clone());
         let notify = notify::run(own.clone(), store.clone(), bus.clone());
         let digest = digest::run(own.clone(), store.clone(), bus.clone());
         async move {
-            tokio::join!(retention, archive, notify, digest);
+            tokio::join!(retention, archive, dead, notify, digest);
         }
     });
 }

@@ -125,7 +125,8 @@ macro_rules! contract {
             counts: hours_add_up_and_are_counted_anew;
             dead_letters: a_dead_letter_is_listed_once_and_settled_once;
             dead_letters: dead_letters_come_in_pages;
-            dead_letters: what_the_bus_no_longer_has_expires;
+            dead_letters: a_dead_letter_that_waits_is_not_forgotten;
+            dead_letters: what_failed_too_often_is_due_again_a_few_times;
             notifications: a_mailbox_has_what_is_for_it;
             notifications: reading_counts_once_for_each_reader;
             notifications: old_notifications_go_with_their_reads;

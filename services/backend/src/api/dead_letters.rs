@@ -8,6 +8,9 @@ use axum::http::Method;
 use chrono::{DateTime, Utc};
 use compact_str::CompactString;
 use lockdown_bus::{DeadFilter, DeadId, DeadLetter, DeadReason, EngineError, GroupName};
+use lockdown_runtime::chain;
+use lockdown_store::dead_letters::DeadLetterState;
+use lockdown_store::in_tx;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -219,24 +222,38 @@ async fn show(call: Call, _: Nothing) -> Result<Found<Letter>, Problem> {
 
 async fn replay(call: Call, _: Nothing) -> Result<Done, Problem> {
     let id = id(&call)?;
-    done(call.api.bus.engine().replay_dead(&id).await, "replayed", &id)
+    let was_there = call.api.bus.engine().replay_dead(&id).await;
+    done(&call, was_there, &id, DeadLetterState::Replayed).await
 }
 
 async fn drop_letter(call: Call, _: Nothing) -> Result<Done, Problem> {
     let id = id(&call)?;
-    done(call.api.bus.engine().drop_dead(&id).await, "dropped", &id)
+    let was_there = call.api.bus.engine().drop_dead(&id).await;
+    done(&call, was_there, &id, DeadLetterState::Dropped).await
 }
 
-fn done(was_there: Result<bool, EngineError>, what: &'static str, id: &DeadId) -> Result<Done, Problem> {
+async fn done(
+    call: &Call,
+    was_there: Result<bool, EngineError>,
+    id: &DeadId,
+    state: DeadLetterState,
+) -> Result<Done, Problem> {
     match was_there {
-        Ok(true) => {
-            tracing::info!(dead_letter = %id.0, "A dead letter was {what}");
-            Ok(Done)
-        }
+        Ok(true) => {}
         // What cannot be an id of this bus names no letter of it.
-        Ok(false) | Err(EngineError::Refused(_)) => Err(no_letter()),
-        Err(error) => Err(error.into()),
+        Ok(false) | Err(EngineError::Refused(_)) => return Err(no_letter()),
+        Err(error) => return Err(error.into()),
     }
+    let (by, now) = (call.actor().to_string(), call.api.ctx.clock.now());
+    tracing::info!(dead_letter = %id.0, by, "A dead letter was {}", state.as_str());
+    // It is done. One that no worker has noted yet is nothing that the store knows of.
+    let noted = in_tx!(call.api.store, |tx| {
+        tx.settle_dead_letter(&id.0, state, now, &by).await
+    });
+    if let Err(error) = noted {
+        tracing::warn!(dead_letter = %id.0, "It is not noted what became of a dead letter: {}", chain(&error));
+    }
+    Ok(Done)
 }
 
 fn id(call: &Call) -> Result<DeadId, Problem> {

@@ -3,8 +3,10 @@
 use crate::house::{ADMIN, HERE, House, Said, say};
 use lockdown_bus::{ConsumerOptions, GroupName, Handler, HandlerError, ListenOptions, Start};
 use lockdown_events::{Event, PresenceKind, UserEvent};
+use lockdown_store::dead_letters::{DeadLetterState, DeadReason, NewDeadLetter};
+use lockdown_store::{in_read, in_tx};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,6 +25,36 @@ async fn until(house: &House, path: &str, holds: impl Fn(&Said) -> bool) -> Said
     tokio::time::timeout(PATIENCE, looking)
         .await
         .expect("it never came to be so")
+}
+
+/// What became of a dead letter, by the store, and by whom.
+async fn fate(house: &House, id: &str) -> (DeadLetterState, Option<String>) {
+    let id = id.replace('~', "/");
+    let noted = in_read!(house.store, |conn| { conn.dead_letter(&id).await });
+    let noted = noted.unwrap().unwrap();
+    (noted.state, noted.settled_by)
+}
+
+/// As a worker notes it.
+async fn note(house: &House, letter: &Value) {
+    let text = |name: &str| letter[name].as_str().unwrap().to_owned();
+    let row = NewDeadLetter {
+        id: text("id").replace('~', "/"),
+        group: text("group"),
+        consumer: text("consumer"),
+        position: text("streamId"),
+        topic: text("eventType"),
+        envelope: letter["envelope"].to_string(),
+        reason: DeadReason::Permanent,
+        attempts: 1,
+        first_failure: text("firstFailure").parse().unwrap(),
+        last_failure: text("lastFailure").parse().unwrap(),
+        error: text("error"),
+    };
+    let new = in_tx!(house.store, |tx| {
+        tx.add_dead_letters(std::slice::from_ref(&row)).await
+    });
+    assert_eq!(new.unwrap().len(), 1);
 }
 
 pub(crate) async fn dead_letters_are_listed_replayed_and_dropped(house: House) {
@@ -65,17 +97,23 @@ pub(crate) async fn dead_letters_are_listed_replayed_and_dropped(house: House) {
         .await
         .is_problem(400, "bad_query");
 
+    note(&house, letter).await;
+
     // It dies again, as another one.
     let replay = house.ask("operator", Method::POST, &format!("{one}/replay"));
     say(replay).await.is(204);
+    let by = Some("token:operator".to_owned());
+    assert_eq!(fate(&house, &id).await, (DeadLetterState::Replayed, by.clone()));
     let other = |said: &Said| there(said) && said.body["deadLetters"][0]["id"] != id.as_str();
     let again = until(&house, filter, other).await;
     say(house.ask("operator", Method::POST, &format!("{one}/replay")))
         .await
         .is_problem(404, "not_found");
+    note(&house, &again.body["deadLetters"][0]).await;
     let id = again.body["deadLetters"][0]["id"].as_str().unwrap();
     let one = format!("/dead-letters/{id}");
     house.delete("operator", &one).await.is(204);
+    assert_eq!(fate(&house, id).await, (DeadLetterState::Dropped, by));
     house.delete("operator", &one).await.is_problem(404, "not_found");
     house.get("operator", &one).await.is_problem(404, "not_found");
     house

@@ -7,6 +7,7 @@
 
 mod archive;
 mod counts;
+mod dead;
 mod digest;
 mod house;
 mod leader;
@@ -53,6 +54,7 @@ macro_rules! timed {
 
 mod timed {
     timed! {
+        dead: what_is_given_up_is_told_and_tried_again at "2026-11-20T09:06:00Z";
         digest: a_day_is_told_once at "2026-11-21T07:59:00Z";
         notify: moderators_are_told_as_they_chose at "2026-11-20T21:00:00Z";
     }
