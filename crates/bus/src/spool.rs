@@ -3,7 +3,8 @@
 //! While the engine is away for longer than a publisher cares to wait, batches go into a journal, an embedded log of its
 //! own, and out of it again in their order when the engine is back. As long as the journal holds anything, everything
 //! goes through it, so that nothing overtakes. What it gives out twice, because the answer was lost, the engine knows by
-//! its event id and takes once.
+//! its event id and takes once. Once the engine takes events again, publishers wait now and then while some go out: so the
+//! journal gets empty however much they publish.
 
 use crate::backoff::Backoff;
 use crate::embedded::{Durability, EmbeddedEngine, OpenError, Options};
@@ -26,8 +27,8 @@ use tokio_util::sync::CancellationToken;
 const BATCH: usize = 256;
 /// What comes out of the journal may come from the disk: beside a service there is no room for much of it in memory.
 const NEWEST: usize = 2 << 20;
-/// How long a look for more waits; a stop is noticed at once.
-const WAIT: Duration = Duration::from_millis(500);
+/// So many calls are made while publishers wait, before they may put more in: together more than they can have waiting.
+const CALLS: usize = 8;
 const BACKOFF: Backoff = Backoff {
     first: Duration::from_millis(100),
     cap: Duration::from_secs(5),
@@ -171,28 +172,75 @@ impl Spool {
 // === impl Shared ===
 
 impl Shared {
-    async fn take(&self, wait: Duration) -> Result<Vec<Delivery>, EngineError> {
-        self.journal.read(&self.group, &self.consumer, BATCH, wait).await
+    async fn take(&self) -> Result<Vec<Delivery>, EngineError> {
+        let (group, consumer) = (&self.group, &self.consumer);
+        self.journal.read(group, consumer, BATCH, Duration::ZERO).await
     }
 
-    /// Lets publishers go past the journal if there is nothing left in it.
-    async fn rest(&self) -> Result<Vec<Delivery>, EngineError> {
+    /// Brings out what lies there while publishers wait, and lets them go past the journal when nothing is left in it. Gives
+    /// up with what it has in hand when the engine does not take that at once: then nobody is to wait for it.
+    async fn catch_up(&self, engine: &dyn Engine) -> Result<Vec<Delivery>, EngineError> {
         let _gate = self.gate.write().await;
-        let left = self.take(Duration::ZERO).await?;
-        if left.is_empty() {
-            for stream in Stream::all() {
-                self.journal.trim(stream, self.clock.now(), u64::MAX).await?;
+        for _ in 0..CALLS {
+            let taken = self.take().await?;
+            if taken.is_empty() {
+                self.rest().await?;
+                break;
             }
-            metrics::gauge!("lockdown_bus_spool_in_use").set(0.0);
-            let brought = self.brought.swap(0, Ordering::Relaxed);
-            if self.in_use.swap(false, Ordering::AcqRel) && brought > 0 {
-                tracing::info!(
-                    events = brought,
-                    "{brought} events that waited on disk are on the bus"
-                );
+            match engine.append(&appends(&taken)).await {
+                Ok(results) if !some_had_no_room(&results) => self.settle(taken, results).await?,
+                Ok(_) | Err(_) => return Ok(taken),
             }
         }
-        Ok(left)
+        Ok(Vec::new())
+    }
+
+    async fn rest(&self) -> Result<(), EngineError> {
+        for stream in Stream::all() {
+            self.journal.trim(stream, self.clock.now(), u64::MAX).await?;
+        }
+        metrics::gauge!("lockdown_bus_spool_in_use").set(0.0);
+        let brought = self.brought.swap(0, Ordering::Relaxed);
+        if self.in_use.swap(false, Ordering::AcqRel) && brought > 0 {
+            tracing::info!(
+                events = brought,
+                "{brought} events that waited on disk are on the bus"
+            );
+        }
+        Ok(())
+    }
+
+    /// Takes off the journal what the engine has answered.
+    async fn settle(
+        &self,
+        taken: Vec<Delivery>,
+        results: Vec<Result<Appended, EngineError>>,
+    ) -> Result<(), EngineError> {
+        let settled = |(delivery, result): (Delivery, Result<Appended, EngineError>)| {
+            let settlement = match result {
+                Ok(_) => Settlement::Ack,
+                // Kept among the journal's dead letters: it cannot go out, and is not to be lost either.
+                Err(error) => {
+                    tracing::error!(entry = %delivery.entry, "The bus refused an event that waited on disk: {error}");
+                    Settlement::Dead {
+                        failure: Failure {
+                            error: error.to_string(),
+                            at: self.clock.now(),
+                        },
+                        reason: DeadReason::Permanent,
+                    }
+                }
+            };
+            (delivery, settlement)
+        };
+        let settlements: Vec<_> = taken.into_iter().zip(results).map(settled).collect();
+        self.journal
+            .settle(&self.group, &self.consumer, &settlements)
+            .await?;
+        let brought = settlements.len() as u64;
+        self.brought.fetch_add(brought, Ordering::Relaxed);
+        metrics::counter!("lockdown_bus_unspooled_total").increment(brought);
+        Ok(())
     }
 }
 
@@ -203,13 +251,11 @@ async fn drain(shared: Arc<Shared>, engine: Arc<dyn Engine>, stop: CancellationT
             if !shared.in_use.load(Ordering::Acquire) {
                 shared.filled.notified().await;
             }
-            let mut taken = shared.take(WAIT).await?;
-            if taken.is_empty() {
-                taken = shared.rest().await?;
-            }
-            if !taken.is_empty() {
-                bring(&shared, &*engine, taken).await?;
-            }
+            // While the engine is away nobody waits for it but we.
+            let taken = shared.take().await?;
+            bring(&shared, &*engine, taken).await?;
+            let left = shared.catch_up(&*engine).await?;
+            bring(&shared, &*engine, left).await?;
         }
     };
     let ended: Result<(), EngineError> = tokio::select! {
@@ -225,34 +271,11 @@ async fn drain(shared: Arc<Shared>, engine: Arc<dyn Engine>, stop: CancellationT
 
 /// Appends a batch to the engine, as often as it takes, and takes it off the journal. Fails when the journal does.
 async fn bring(shared: &Shared, engine: &dyn Engine, taken: Vec<Delivery>) -> Result<(), EngineError> {
-    let batch: Vec<Append> = taken.iter().map(append).collect();
-    let results = append_until_known(engine, &batch).await?;
-    let settled = |(delivery, result): (Delivery, Result<Appended, EngineError>)| {
-        let settlement = match result {
-            Ok(_) => Settlement::Ack,
-            // Kept among the journal's dead letters: it cannot go out, and is not to be lost either.
-            Err(error) => {
-                tracing::error!(entry = %delivery.entry, "The bus refused an event that waited on disk: {error}");
-                Settlement::Dead {
-                    failure: Failure {
-                        error: error.to_string(),
-                        at: shared.clock.now(),
-                    },
-                    reason: DeadReason::Permanent,
-                }
-            }
-        };
-        (delivery, settlement)
-    };
-    let settlements: Vec<_> = taken.into_iter().zip(results).map(settled).collect();
-    shared
-        .journal
-        .settle(&shared.group, &shared.consumer, &settlements)
-        .await?;
-    let brought = settlements.len() as u64;
-    shared.brought.fetch_add(brought, Ordering::Relaxed);
-    metrics::counter!("lockdown_bus_unspooled_total").increment(brought);
-    Ok(())
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let results = append_until_known(engine, &appends(&taken)).await?;
+    shared.settle(taken, results).await
 }
 
 /// Appends events that carry `once`, as often as it takes, until each is there or is refused for good.
@@ -262,12 +285,8 @@ pub(crate) async fn append_until_known(
 ) -> Result<Vec<Result<Appended, EngineError>>, EngineError> {
     let mut failures = 0;
     loop {
-        let full = |results: &[Result<Appended, EngineError>]| {
-            let passing = |error| matches!(error, &EngineError::Full(_) | &EngineError::Away(_));
-            results.iter().any(|result| result.as_ref().is_err_and(passing))
-        };
         match engine.append(batch).await {
-            Ok(results) if !full(&results) => return Ok(results),
+            Ok(results) if !some_had_no_room(&results) => return Ok(results),
             Err(EngineError::Closed) => return Err(EngineError::Closed),
             // Again and whole: what is there already is known by its id.
             Ok(_) | Err(_) => {
@@ -276,6 +295,15 @@ pub(crate) async fn append_until_known(
             }
         }
     }
+}
+
+fn some_had_no_room(results: &[Result<Appended, EngineError>]) -> bool {
+    let passing = |error| matches!(error, &EngineError::Full(_) | &EngineError::Away(_));
+    results.iter().any(|result| result.as_ref().is_err_and(passing))
+}
+
+fn appends(deliveries: &[Delivery]) -> Vec<Append> {
+    deliveries.iter().map(append).collect()
 }
 
 fn append(delivery: &Delivery) -> Append {

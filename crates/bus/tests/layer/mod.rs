@@ -57,6 +57,7 @@ macro_rules! layer {
             retry: a_wait_goes_on_after_a_restart;
             retry: a_settlement_whose_answer_was_lost_counts_once;
             spool: what_is_published_meanwhile_goes_out_in_its_order;
+            spool: who_never_pauses_does_not_keep_the_journal_in_use;
             spool: an_answer_that_is_lost_while_the_journal_empties_doubles_nothing;
             spool: what_lies_there_outlives_its_process;
             spool: a_full_disk_loses_nothing_that_was_accepted;

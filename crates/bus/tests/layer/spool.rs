@@ -62,6 +62,41 @@ pub(crate) async fn what_is_published_meanwhile_goes_out_in_its_order(fixture: &
     spool.close().await;
 }
 
+pub(crate) async fn who_never_pauses_does_not_keep_the_journal_in_use(fixture: &impl Fixture) {
+    let (log, directory) = (Faulty::over(fixture).await, tempfile::tempdir().unwrap());
+    let spool = open(directory.path(), &log, 1 << 30).await;
+    let publisher = start(&log, &spool);
+    let numbers = Arc::new(AtomicUsize::new(0));
+    let (going_on, counted) = (publisher.clone(), Arc::clone(&numbers));
+    // From the first moment on, each as soon as the one before is safe.
+    let publishing = tokio::spawn(async move {
+        loop {
+            let (envelope, key) = left(1, u32::try_from(counted.load(Ordering::SeqCst)).unwrap());
+            going_on.publish(&envelope, key, false).await.unwrap();
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let further = async |what: &str| {
+        let before = numbers.load(Ordering::SeqCst);
+        until(what, || async { numbers.load(Ordering::SeqCst) > before + 100 }).await;
+    };
+    until("an empty journal rests", || async { !spool.in_use() }).await;
+    log.fail_before.store(AWAY, Ordering::SeqCst);
+    until("the log is away", || async { spool.in_use() }).await;
+    further("it goes on without the log").await;
+    log.fail_before.store(0, Ordering::SeqCst);
+    until("the journal is empty again", || async { !spool.in_use() }).await;
+    further("it goes on with the log").await;
+    publishing.abort();
+    assert!(publishing.await.unwrap_err().is_cancelled());
+    publisher.close().await;
+    spool.close().await;
+    let came = order(&log, 1).await;
+    let all: Vec<u32> = (0..).take(came.len()).collect();
+    assert_eq!(came, all);
+    assert!(came.len() >= numbers.load(Ordering::SeqCst));
+}
+
 pub(crate) async fn an_answer_that_is_lost_while_the_journal_empties_doubles_nothing(fixture: &impl Fixture) {
     let (log, directory) = (Faulty::over(fixture).await, tempfile::tempdir().unwrap());
     log.fail_before.store(AWAY, Ordering::SeqCst);
