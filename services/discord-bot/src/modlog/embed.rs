@@ -102,6 +102,16 @@ pub(super) fn batch(tongue: &Tongue, case: &Recorded, lines: &[Line]) -> Value {
     json!({ "content": "", "embeds": [embed], "allowed_mentions": { "parse": [] } })
 }
 
+/// What a reader of the message is told, whether it is one to be sent or one that Discord tells of.
+pub(super) fn says(message: &Value) -> Vec<&str> {
+    let embed = &message["embeds"][0];
+    let fields = embed["fields"].as_array().into_iter().flatten();
+    let fields = fields.flat_map(|field| [&field["name"], &field["value"]]);
+    let texts = [&embed["title"], &embed["description"]].into_iter().chain(fields);
+    // Discord keeps no space at the ends.
+    texts.filter_map(Value::as_str).map(str::trim).collect()
+}
+
 /// What somebody reported, with what may be done about it.
 pub(super) fn report(tongue: &Tongue, report: &Report<'_>) -> Value {
     let field = |name: &str, value: String| json!({ "name": tongue.say(&format!("field.{name}"), &[]), "value": value, "inline": true });

@@ -177,14 +177,9 @@ impl ModLog {
         else {
             return Ok(false);
         };
-        let mut body = embed::report(tongue, report);
-        body["nonce"] = format!("{:x}", report.id).into();
-        body["enforce_nonce"] = true.into();
-        let route = Route::ChannelMessages {
-            channel_id: channel.into(),
-        };
-        let ask = Ask::post(route, channel).body(&body).priority(Priority::Notice);
-        self.discord.rest.call(ask).await.map(|_| true)
+        let body = embed::report(tongue, report);
+        let nonce = format!("{:x}", report.id);
+        self.post(channel, &body, &nonce).await.map(|_| true)
     }
 
     /// Where the guild's log is.
@@ -297,29 +292,48 @@ impl ModLog {
         place: &Place,
         body: &serde_json::Value,
     ) -> Result<Option<u64>, RestError> {
-        let channel = place.channel;
         if place.message == 0 {
-            let mut body = body.clone();
-            // Asked for again after a lost answer, the same is not said twice.
             let nonce = format!("{guild:016x}{case:x}");
-            body["nonce"] = nonce.get(..nonce.len().min(25)).into();
-            body["enforce_nonce"] = true.into();
-            let route = Route::ChannelMessages {
-                channel_id: channel.into(),
-            };
-            let ask = Ask::post(route, channel).body(&body).priority(Priority::Notice);
-            let message = self.discord.rest.call(ask).await?;
-            return crate::read::id(&message["id"])
-                .map(Some)
-                .ok_or_else(|| RestError::Unavailable("Discord names no message".to_owned()));
+            let nonce = nonce.get(..nonce.len().min(25)).unwrap_or_default();
+            return self.post(place.channel, body, nonce).await.map(Some);
         }
+        self.edit(place.channel, place.message, body).await
+    }
+
+    /// Writes a message once, also when it is asked for again after a lost answer; its id. Discord takes a nonce of at most
+    /// 25 letters.
+    async fn post(&self, channel: u64, body: &serde_json::Value, nonce: &str) -> Result<u64, RestError> {
+        let mut asked = body.clone();
+        asked["nonce"] = nonce.into();
+        asked["enforce_nonce"] = true.into();
+        let route = Route::ChannelMessages {
+            channel_id: channel.into(),
+        };
+        let ask = Ask::post(route, channel).body(&asked).priority(Priority::Notice);
+        let message = self.discord.rest.call(ask).await?;
+        let id = crate::read::id(&message["id"])
+            .ok_or_else(|| RestError::Unavailable("Discord names no message".to_owned()))?;
+        // Whoever asked before asked for what was known then.
+        if embed::says(&message) != embed::says(body) {
+            self.edit(channel, id, body).await?;
+        }
+        Ok(id)
+    }
+
+    /// Writes a message anew; its id, `None` when it is gone.
+    async fn edit(
+        &self,
+        channel: u64,
+        message: u64,
+        body: &serde_json::Value,
+    ) -> Result<Option<u64>, RestError> {
         let route = Route::ChannelMessage {
             channel_id: channel.into(),
-            message_id: place.message.into(),
+            message_id: message.into(),
         };
         let ask = Ask::patch(route, channel).body(body).priority(Priority::Notice);
         match self.discord.rest.call(ask).await {
-            Ok(_) => Ok(Some(place.message)),
+            Ok(_) => Ok(Some(message)),
             Err(error) if matches!(error.code(), 10_003 | 10_008) => Ok(None),
             Err(error) => Err(error),
         }

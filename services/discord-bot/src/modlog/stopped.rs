@@ -133,16 +133,10 @@ impl ModLog {
             };
             lines.push((flagged, rule));
         }
-        let mut body = embed::stopped(WORDS.tongue(Some(&settings.locale)), &lines);
-        // Asked for again after a lost answer, the same is not said twice. Discord takes 25 letters.
+        let body = embed::stopped(WORDS.tongue(Some(&settings.locale)), &lines);
         let nonce = first.item.replace('-', "");
-        body["nonce"] = nonce.get(nonce.len().saturating_sub(25)..).into();
-        body["enforce_nonce"] = true.into();
-        let route = Route::ChannelMessages {
-            channel_id: log.into(),
-        };
-        let ask = Ask::post(route, log).body(&body).priority(Priority::Notice);
-        self.discord.rest.call(ask).await.map(drop)
+        let nonce = nonce.get(nonce.len().saturating_sub(25)..).unwrap_or_default();
+        self.post(log, &body, nonce).await.map(drop)
     }
 
     /// What a rule that people made is called; its id, where Discord does not say it.

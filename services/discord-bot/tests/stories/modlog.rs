@@ -7,15 +7,19 @@ use crate::sizes;
 use crate::town::{Town, until};
 use lockdown_bus::{Answering, Asked};
 use lockdown_events::{
-    Action, AuditLogged, CaseRequest, Decision, ModerationEvent, Outcome, Platform, RequestError, VerdictMode,
+    Action, AuditLogged, BatchId, CaseRequest, Decision, ModerationEvent, Outcome, Platform, RequestError,
+    VerdictMode,
 };
+use lockdown_testkit::fakes::discord::Fault;
 use lockdown_testkit::fakes::discord::permissions::ATTACH_FILES;
 use serde_json::{Value, json};
 use std::slice;
 use std::sync::{Arc, Mutex};
+use uuid::Uuid;
 
 sizes!(
     a_case_has_one_message_that_says_how_it_stands,
+    what_was_said_unanswered_is_written_anew,
     its_buttons_work_in_a_new_process,
     without_a_channel_nothing_is_written,
     what_the_rules_take_away_is_shown_as_it_was,
@@ -121,6 +125,40 @@ async fn a_case_has_one_message_that_says_how_it_stands(town: Town) {
     assert_eq!(field(&message, "State").as_deref(), Some("declared a mistake"));
     assert_eq!(message["components"][0]["components"][0]["disabled"], true);
     assert_eq!(town.discord.invalid_requests(), 0);
+    town.stop().await;
+}
+
+async fn what_was_said_unanswered_is_written_anew(town: Town) {
+    let log = town.discord.channel(town.guild, "mod-logs");
+    let batch = BatchId(Uuid::from_u128(7));
+    let ben = town.discord.person("Ben");
+    let [first, second] = [(17, town.ana), (18, ben)].map(|(case, user)| Decision {
+        batch_id: Some(batch),
+        ..decision(&town, case, user, Action::Ban)
+    });
+    let (_answering, _) = backend(&town, &[first.clone(), second.clone()]).await;
+    town.discord
+        .fail("POST", "channels/{}/messages", usize::MAX, Fault::CutAfter);
+    town.start().await;
+    town.bus
+        .publish(&ModerationEvent::BanCreated(first).into())
+        .await
+        .unwrap();
+    shown(&town, log, "the first of them", |message| {
+        message["embeds"][0]["title"] == "Ban of 1 person · Case #17"
+    })
+    .await;
+    town.bus
+        .publish(&ModerationEvent::BanCreated(second).into())
+        .await
+        .unwrap();
+    town.heard("moderation:log", 2).await;
+    town.discord.fail_no_more();
+    shown(&town, log, "both of them", |message| {
+        let said = message["embeds"][0]["description"].as_str();
+        said.is_some_and(|said| said.contains("#17") && said.contains("#18"))
+    })
+    .await;
     town.stop().await;
 }
 
