@@ -76,6 +76,18 @@ row! {
     }
 }
 
+row! {
+    /// Dead letters of one kind, as they are told of.
+    pub DeadLetterKind {
+        topic: String,
+        consumer_group: String,
+        reason: DeadReason,
+        /// How often they were handed out again by themselves; absent where nobody can tell, and nobody does.
+        again: Option<u64>,
+        letters: u64,
+    }
+}
+
 /// Which dead letters, those that died last first.
 #[derive(Debug, Clone, Default)]
 pub struct DeadLetterQuery {
@@ -111,16 +123,16 @@ sqls! {
                  r.topic, r.reason, r.attempts, ", moment!("r.first_failure"), ", ", moment!("r.last_failure"),
             ", r.error, 'waiting' FROM jsonb_to_recordset($1) AS r (id TEXT, consumer_group TEXT, consumer TEXT, \
                  position TEXT, event_id UUID, platform TEXT, guild TEXT, \"user\" TEXT, topic TEXT, reason TEXT, \
-                 attempts BIGINT, first_failure BIGINT, last_failure BIGINT, error TEXT) ORDER BY r.id ",
-            columns!("ON CONFLICT (id) DO NOTHING RETURNING", "")
+                 attempts BIGINT, first_failure BIGINT, last_failure BIGINT, error TEXT) ORDER BY r.id \
+             ON CONFLICT (id) DO NOTHING",
         ),
-        columns!("INSERT INTO dead_letters (id, consumer_group, consumer, position, event_id, platform, guild_native_id, \
+        "INSERT INTO dead_letters (id, consumer_group, consumer, position, event_id, platform, guild_native_id, \
              user_native_id, topic, reason, attempts, first_failure, last_failure, error, state) \
          SELECT value ->> 'id', value ->> 'consumer_group', value ->> 'consumer', value ->> 'position', \
              unhex(value ->> 'event_id', '-'), value ->> 'platform', value ->> 'guild', value ->> 'user', \
              value ->> 'topic', value ->> 'reason', value ->> 'attempts', value ->> 'first_failure', \
              value ->> 'last_failure', value ->> 'error', 'waiting' \
-         FROM json_each($1) WHERE TRUE ON CONFLICT (id) DO NOTHING RETURNING", "");
+         FROM json_each($1) WHERE TRUE ON CONFLICT (id) DO NOTHING";
     FIND = columns!("SELECT", "FROM dead_letters WHERE id = $1");
     SETTLE = "UPDATE dead_letters SET state = $2, settled_at = $3, settled_by = $4 WHERE id = $1 AND state = 'waiting'";
     // How often it was handed out again by itself decides how long it waits for the next time.
@@ -131,6 +143,20 @@ sqls! {
         WHERE (times = 0 AND last_failure <= $1) OR (times = 1 AND last_failure <= $2) \
             OR (times = 2 AND last_failure <= $3) \
         ORDER BY last_failure, id LIMIT $4";
+    NEWS = "SELECT DISTINCT platform, guild_native_id FROM dead_letters d WHERE told_at IS NULL \
+        AND NOT EXISTS (SELECT 1 FROM dead_letters t WHERE t.told_at > $1 \
+            AND t.platform IS NOT DISTINCT FROM d.platform \
+            AND t.guild_native_id IS NOT DISTINCT FROM d.guild_native_id) \
+        ORDER BY platform, guild_native_id";
+    TELL = "UPDATE dead_letters SET told_at = $1 WHERE told_at IS NULL AND platform IS NOT DISTINCT FROM $2 \
+        AND guild_native_id IS NOT DISTINCT FROM $3";
+    TOLD = "SELECT topic, consumer_group, reason, again, COUNT(*) AS letters FROM (SELECT topic, consumer_group, reason, \
+            CASE WHEN event_id IS NOT NULL THEN (SELECT COUNT(*) FROM dead_letters d \
+                WHERE d.consumer_group = t.consumer_group AND d.event_id = t.event_id AND d.state = 'replayed' \
+                AND d.settled_by = 'system') END AS again \
+            FROM dead_letters t WHERE told_at = $1 AND platform IS NOT DISTINCT FROM $2 \
+            AND guild_native_id IS NOT DISTINCT FROM $3) AS told \
+        GROUP BY topic, consumer_group, reason, again ORDER BY topic, consumer_group, reason, again";
     FORGET = "DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters \
         WHERE state <> 'waiting' AND last_failure < $1 ORDER BY last_failure LIMIT $2)";
 }
@@ -180,16 +206,24 @@ impl Conn {
         }
         query.bind(limit).map(|row| row.get("id")).await
     }
+
+    /// The communities that have dead letters of which nobody was told, and that were told of none since then.
+    pub async fn news_of_dead_letters(
+        &mut self,
+        quiet_since: DateTime<Utc>,
+    ) -> Result<Vec<(Option<Platform>, Option<GuildId>)>, StoreError> {
+        let query = self.query(&NEWS).bind(quiet_since);
+        query
+            .map(|row| Ok((row.get("platform")?, row.get("guild_native_id")?)))
+            .await
+    }
 }
 
 // === impl Tx ===
 
 impl Tx {
-    /// Adds those that are not there yet, and returns them.
-    pub async fn add_dead_letters(
-        &mut self,
-        letters: &[NewDeadLetter],
-    ) -> Result<Vec<DeadLetter>, StoreError> {
+    /// Adds those that are not there yet; says how many.
+    pub async fn add_dead_letters(&mut self, letters: &[NewDeadLetter]) -> Result<u64, StoreError> {
         let row = |letter: &NewDeadLetter| -> Value {
             let about = About::of(&letter.envelope);
             json!({
@@ -210,7 +244,7 @@ impl Tx {
             })
         };
         let rows: Vec<Value> = letters.iter().map(row).collect();
-        self.query(&ADD).bind(Json(rows)).all().await
+        self.query(&ADD).bind(Json(rows)).execute().await
     }
 
     /// Notes what became of one that waits; `false` when that was settled before, or there is none.
@@ -223,6 +257,18 @@ impl Tx {
     ) -> Result<bool, StoreError> {
         let query = self.query(&SETTLE).bind(id).bind(state).bind(at).bind(by);
         Ok(query.execute().await? == 1)
+    }
+
+    /// Notes that a community is told of its dead letters of which nobody was told, and returns what they are.
+    pub async fn tell_of_dead_letters(
+        &mut self,
+        (platform, guild): (Option<Platform>, Option<&GuildId>),
+        at: DateTime<Utc>,
+    ) -> Result<Vec<DeadLetterKind>, StoreError> {
+        let guild = guild.map(GuildId::as_str);
+        let tell = self.query(&TELL).bind(at).bind(platform).bind(guild);
+        tell.execute().await?;
+        self.query(&TOLD).bind(at).bind(platform).bind(guild).all().await
     }
 
     /// Removes some of those that died before a time and wait no more; says how many.

@@ -58,6 +58,7 @@ pub const CHANGES: &[Change] = changes! {
     120 "0120_case_hidden"
     130 "0130_federations"
     140 "0140_dead_letters_again"
+    141 "0141_dead_letters_told"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

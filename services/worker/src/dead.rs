@@ -13,10 +13,10 @@ use lockdown_moderation::GuildRef;
 use lockdown_moderation::notices::{self, Kept, Notice, To};
 use lockdown_runtime::{Clock, Context, Ids};
 use lockdown_store::dead_letters::{
-    DeadLetter, DeadLetterQuery, DeadLetterState, DeadReason as Reason, NewDeadLetter,
+    DeadLetterKind, DeadLetterQuery, DeadLetterState, DeadReason as Reason, NewDeadLetter,
 };
-use lockdown_store::{Store, in_read, in_tx};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use lockdown_store::{Store, StoreError, in_read, in_tx};
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -42,16 +42,6 @@ struct Dead {
     compared: Option<DateTime<Utc>>,
     /// The last letter of the round before the last one, and of the last one.
     places: [Option<DeadId>; 2],
-    /// By community; those of none concern everybody.
-    news: HashMap<Option<GuildRef>, News>,
-}
-
-/// What a community is told, and when it was told anything.
-#[derive(Default)]
-struct News {
-    /// How many, by kind of event, group and why.
-    kinds: BTreeMap<(String, String, &'static str), u64>,
-    told: Option<DateTime<Utc>>,
 }
 
 /// Looks after them for ever.
@@ -63,7 +53,6 @@ pub(crate) async fn run(ctx: Context, store: Store, bus: Bus) {
         ids: ctx.ids.clone(),
         compared: None,
         places: [None, None],
-        news: HashMap::new(),
     };
     loop {
         if let Err(error) = dead.round().await {
@@ -96,12 +85,7 @@ impl Dead {
                 .await
                 .context("could not ask the bus for dead letters")?;
             let rows: Vec<NewDeadLetter> = page.iter().map(row).collect();
-            let new = in_tx!(self.store, |tx| { tx.add_dead_letters(&rows).await })?;
-            for letter in new {
-                let guild = letter.platform.zip(letter.guild_native_id.clone());
-                let guild = guild.map(|(platform, id)| GuildRef { platform, id });
-                self.news.entry(guild).or_default().add(letter);
-            }
+            in_tx!(self.store, |tx| { tx.add_dead_letters(&rows).await })?;
             let full = page.len() == PAGE;
             after = page.last().map(|letter| letter.id.clone()).or(after);
             there.extend(page.into_iter().map(|letter| letter.id.0));
@@ -163,68 +147,71 @@ impl Dead {
         Ok(())
     }
 
-    async fn tell(&mut self) -> anyhow::Result<()> {
+    async fn tell(&self) -> anyhow::Result<()> {
         let now = self.clock.now();
-        for (guild, news) in &mut self.news {
-            if news.kinds.is_empty() || news.told.is_some_and(|told| now - told < QUIET) {
-                continue;
-            }
-            let notice = Notice {
-                id: NotificationId(self.ids.next()),
-                level: NotificationLevel::Warning,
-                kind: NotificationKind::Failure,
-                title: news.title(),
-                body: news.body(),
-                link: None,
-                at: now,
-            };
-            let to = guild.clone().map_or(To::All, To::Guild);
-            let kept = notices::tell(&self.store, &self.bus, notice.clone(), &to).await?;
-            if kept == Kept::Nobody {
-                notices::tell(&self.store, &self.bus, notice, &To::All).await?;
-            }
-            news.kinds.clear();
-            news.told = Some(now);
+        let guilds = in_read!(self.store, |conn| {
+            conn.news_of_dead_letters(now - QUIET).await
+        })?;
+        for (platform, guild) in guilds {
+            // Those of no community concern everybody.
+            let to = guild.clone().zip(platform);
+            let mut to = to.map_or(To::All, |(id, platform)| To::Guild(GuildRef { platform, id }));
+            let notice = in_tx!(self.store, |tx| {
+                let kinds = tx.tell_of_dead_letters((platform, guild.as_ref()), now).await?;
+                let notice = Notice {
+                    id: NotificationId(self.ids.next()),
+                    level: NotificationLevel::Warning,
+                    kind: NotificationKind::Failure,
+                    title: title(&kinds),
+                    body: body(&kinds),
+                    link: None,
+                    at: now,
+                };
+                // So do those of one that nobody knows.
+                if notices::keep(tx, &notice, &to).await? == Kept::Nobody {
+                    to = To::All;
+                    notices::keep(tx, &notice, &to).await?;
+                }
+                Ok::<_, StoreError>(notice)
+            })?;
+            notices::say(&self.bus, notice, &to).await;
         }
-        self.news
-            .retain(|_, news| news.told.is_none_or(|told| now - told < QUIET));
         Ok(())
     }
 }
 
-// === impl News ===
-
-impl News {
-    fn add(&mut self, letter: DeadLetter) {
-        let kind = (letter.topic, letter.consumer_group, letter.reason.as_str());
-        *self.kinds.entry(kind).or_default() += 1;
-    }
-
-    fn title(&self) -> String {
-        match self.kinds.values().sum() {
-            1_u64 => "1 event could not be handled".to_owned(),
-            many => format!("{many} events could not be handled"),
-        }
-    }
-
-    fn body(&self) -> String {
-        let mut body = String::new();
-        for ((topic, group, reason), count) in self.kinds.iter().take(NAMED) {
-            let _ = writeln!(body, "{count} of {topic} by {group}: {}", why(reason));
-        }
-        if let Some(more) = self.kinds.len().checked_sub(NAMED + 1) {
-            let _ = writeln!(body, "and {} other kinds", more + 1);
-        }
-        body + "Whoever runs this installation finds them by `lockdown dead-letters list`."
+fn title(kinds: &[DeadLetterKind]) -> String {
+    match kinds.iter().map(|kind| kind.letters).sum() {
+        1_u64 => "1 event could not be handled".to_owned(),
+        many => format!("{many} events could not be handled"),
     }
 }
 
-fn why(reason: &str) -> &'static str {
-    match reason {
-        "exhausted" => "it failed as often as it may, and is tried again later",
-        "undecodable" => "it cannot be read",
-        "poison" => "whoever handles it dies",
-        _ => "it failed, and no other try can succeed",
+fn body(kinds: &[DeadLetterKind]) -> String {
+    let mut body = String::new();
+    for kind in kinds.iter().take(NAMED) {
+        let DeadLetterKind {
+            letters,
+            topic,
+            consumer_group,
+            ..
+        } = kind;
+        let _ = writeln!(body, "{letters} of {topic} by {consumer_group}: {}", why(kind));
+    }
+    if let Some(more) = kinds.len().checked_sub(NAMED + 1) {
+        let _ = writeln!(body, "and {} other kinds", more + 1);
+    }
+    body + "Whoever runs this installation finds them by `lockdown dead-letters list`."
+}
+
+fn why(kind: &DeadLetterKind) -> &'static str {
+    let is_last = kind.again.is_none_or(|times| times >= PAUSES.len() as u64);
+    match kind.reason {
+        Reason::Exhausted if is_last => "it failed as often as it may",
+        Reason::Exhausted => "it failed as often as it may, and is tried again later",
+        Reason::Undecodable => "it cannot be read",
+        Reason::Poison => "whoever handles it dies",
+        Reason::Permanent => "it failed, and no other try can succeed",
     }
 }
 

@@ -43,13 +43,12 @@ impl Suspect {
                 // Without the bus there is nobody to tell how it ends, either.
                 return Ok(suspect);
             };
-            let marked = stands.parse().unwrap_or(0_u64);
             // The first time nobody suspected it.
-            let begun = marked + 1;
+            let begun = stands.parse().unwrap_or(0_u64) + 1;
             if begun + 1 >= seat.options.poison {
                 return Err(begun);
             }
-            suspect.text = (marked + 1).to_string();
+            suspect.text = begun.to_string();
             before = Some(stands);
         }
         Ok(suspect)

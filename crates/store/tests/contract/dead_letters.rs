@@ -32,13 +32,8 @@ fn letter(fixture: &Fixture, number: u64, guild: &str) -> NewDeadLetter {
 }
 
 /// How many of them were new.
-async fn add(fixture: &Fixture, letters: &[NewDeadLetter]) -> usize {
-    let new = in_tx!(fixture.store, |tx| { tx.add_dead_letters(letters).await }).unwrap();
-    for letter in &new {
-        assert_eq!(letter.state, DeadLetterState::Waiting);
-        assert!(letters.iter().any(|given| given.id == letter.id));
-    }
-    new.len()
+async fn add(fixture: &Fixture, letters: &[NewDeadLetter]) -> u64 {
+    in_tx!(fixture.store, |tx| { tx.add_dead_letters(letters).await }).unwrap()
 }
 
 async fn settle(fixture: &Fixture, id: &str, state: DeadLetterState, by: &str) -> bool {
@@ -56,7 +51,7 @@ pub(crate) async fn a_dead_letter_is_listed_once_and_settled_once(fixture: Fixtu
     };
     let letters = [letter(&fixture, 1, "8"), odd, letter(&fixture, 1, "8")];
     let added = join_all((0..6).map(|_| add(&fixture, &letters))).await;
-    assert_eq!(added.iter().sum::<usize>(), 2, "{added:?}");
+    assert_eq!(added.iter().sum::<u64>(), 2, "{added:?}");
     assert_eq!(add(&fixture, &[]).await, 0);
     let read = async |id: &str| in_read!(fixture.store, |conn| { conn.dead_letter(id).await }).unwrap();
     let first = read("sys.1/1-0").await.unwrap();
@@ -211,4 +206,63 @@ pub(crate) async fn what_failed_too_often_is_due_again_a_few_times(fixture: Fixt
     }
     fixture.time.advance(TimeDelta::days(9));
     assert!(due().await.is_empty(), "it waits for somebody");
+}
+
+pub(crate) async fn of_dead_letters_is_told_once_and_not_too_often(fixture: Fixture) {
+    let news = async |quiet: TimeDelta| {
+        let since = fixture.now() - quiet;
+        in_read!(fixture.store, |conn| { conn.news_of_dead_letters(since).await }).unwrap()
+    };
+    let tell = async |platform: Option<Platform>, guild: Option<&GuildId>| {
+        let now = fixture.now();
+        in_tx!(fixture.store, |tx| {
+            tx.tell_of_dead_letters((platform, guild), now).await
+        })
+        .unwrap()
+    };
+    let quiet = TimeDelta::minutes(10);
+    let (discord, eight) = (Some(Platform::Discord), GuildId::new("8").unwrap());
+    let nowhere = NewDeadLetter {
+        envelope: "{".into(),
+        reason: DeadReason::Undecodable,
+        ..letter(&fixture, 3, "")
+    };
+    let first = letter(&fixture, 1, "8");
+    add(&fixture, &[first.clone(), letter(&fixture, 2, "8"), nowhere]).await;
+    let mut waiting = news(quiet).await;
+    waiting.sort();
+    assert_eq!(waiting, [(None, None), (discord, Some(eight.clone()))]);
+
+    let told = tell(discord, Some(&eight)).await;
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        (told[0].topic.as_str(), told[0].consumer_group.as_str()),
+        ("user:joined", "worker.members")
+    );
+    assert_eq!(
+        (told[0].reason, told[0].again, told[0].letters),
+        (DeadReason::Exhausted, Some(0), 2)
+    );
+    assert_eq!(news(quiet).await, [(None, None)]);
+    let told = tell(None, None).await;
+    assert_eq!(
+        (told[0].reason, told[0].again, told[0].letters),
+        (DeadReason::Undecodable, None, 1)
+    );
+
+    // The first dies again after it was handed out again.
+    assert!(settle(&fixture, &first.id, DeadLetterState::Replayed, "system").await);
+    fixture.time.advance(TimeDelta::minutes(9));
+    let again = NewDeadLetter {
+        id: "sys.1/4-0".into(),
+        ..first
+    };
+    add(&fixture, &[again]).await;
+    assert_eq!(news(quiet).await, []);
+    fixture.time.advance(TimeDelta::minutes(1));
+    assert_eq!(news(quiet).await, [(discord, Some(eight.clone()))]);
+    let told = tell(discord, Some(&eight)).await;
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].again, told[0].letters), (Some(1), 1));
+    assert_eq!(news(TimeDelta::zero()).await, []);
 }

@@ -127,6 +127,7 @@ macro_rules! contract {
             dead_letters: dead_letters_come_in_pages;
             dead_letters: a_dead_letter_that_waits_is_not_forgotten;
             dead_letters: what_failed_too_often_is_due_again_a_few_times;
+            dead_letters: of_dead_letters_is_told_once_and_not_too_often;
             notifications: a_mailbox_has_what_is_for_it;
             notifications: reading_counts_once_for_each_reader;
             notifications: old_notifications_go_with_their_reads;
