@@ -85,15 +85,11 @@ row! {
 }
 
 sqls! {
-    LOCK_HEAD =>
-        "SELECT audit_seq, audit_head FROM guilds WHERE id = $1 FOR NO KEY UPDATE",
-        "SELECT audit_seq, audit_head FROM guilds WHERE id = $1";
     HEAD = "SELECT audit_seq, audit_head FROM guilds WHERE id = $1";
     INSERT = "INSERT INTO audit_log \
             (guild_id, seq, at, actor_kind, actor, act, subject, body, commitment, prev_hash, hash) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     INSERT_PII = "INSERT INTO audit_pii (guild_id, seq, salt, pii, subject_id) VALUES ($1, $2, $3, $4, $5)";
-    SET_HEAD = "UPDATE guilds SET audit_seq = $2, audit_head = $3 WHERE id = $1";
     PAGE = "SELECT seq, at, actor_kind, actor, act, subject, body, commitment, prev_hash, hash FROM audit_log \
         WHERE guild_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
     CHAIN = "SELECT l.seq, l.at, l.actor_kind, l.actor, l.act, l.subject, l.body, l.commitment, l.prev_hash, l.hash, \
@@ -172,16 +168,6 @@ impl Conn {
 // === impl Tx ===
 
 impl Tx {
-    /// Locks a guild's row until the end of the transaction; answers the head of its chain.
-    pub(crate) async fn hold_guild(&mut self, guild: GuildKey) -> Result<Head, StoreError> {
-        if let Some(head) = self.held(guild) {
-            return Ok(head.clone());
-        }
-        let head: Head = self.query(&LOCK_HEAD).bind(guild).one().await?;
-        self.hold(guild, head.clone());
-        Ok(head)
-    }
-
     /// Adds an entry to the guild's chain. Holds the guild until the end of the transaction.
     pub async fn append_audit(&mut self, new: &NewEntry<'_>) -> Result<Entry, StoreError> {
         let head = self.hold_guild(new.guild).await?;
@@ -227,16 +213,12 @@ impl Tx {
                 .bind(text)
                 .bind(of);
         }
-        self.write(&SET_HEAD)
-            .await?
-            .bind(new.guild)
-            .bind(entry.seq)
-            .bind(&entry.hash[..]);
-        let head = Head {
-            audit_seq: entry.seq,
-            audit_head: entry.hash.clone(),
-        };
-        self.hold(new.guild, head);
+        if let Some(held) = self.held(new.guild) {
+            held.move_head(Head {
+                audit_seq: entry.seq,
+                audit_head: entry.hash.clone(),
+            });
+        }
         Ok(entry)
     }
 

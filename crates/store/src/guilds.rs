@@ -2,7 +2,7 @@
 
 use crate::audit::Head;
 use crate::dbx::query::row;
-use crate::dbx::{Conn, Json, Tx, sqls, uuid_ids};
+use crate::dbx::{Conn, FromRow as _, Json, Tx, sqls, uuid_ids};
 use crate::error::StoreError;
 use crate::people::IdentityId;
 use chrono::{DateTime, Utc};
@@ -65,35 +65,59 @@ sqls! {
     GUILD = "SELECT id, community_id, platform, native_id, title, joined_at, left_at FROM guilds \
         WHERE platform = $1 AND native_id = $2";
     HELD_GUILD =>
-        "SELECT id, community_id, platform, native_id, title, joined_at, left_at, audit_seq, audit_head FROM guilds \
+        "SELECT id, community_id, platform, native_id, title, joined_at, left_at, last_case, audit_seq, audit_head FROM guilds \
             WHERE platform = $1 AND native_id = $2 FOR NO KEY UPDATE",
-        "SELECT id, community_id, platform, native_id, title, joined_at, left_at, audit_seq, audit_head FROM guilds \
+        "SELECT id, community_id, platform, native_id, title, joined_at, left_at, last_case, audit_seq, audit_head FROM guilds \
             WHERE platform = $1 AND native_id = $2";
     GUILD_BY_KEY = "SELECT id, community_id, platform, native_id, title, joined_at, left_at FROM guilds WHERE id = $1";
     GUILDS = "SELECT id, community_id, platform, native_id, title, joined_at, left_at FROM guilds \
         ORDER BY platform, native_id";
-    NEXT_CASE = "UPDATE guilds SET last_case = last_case + 1 WHERE id = $1 \
-        RETURNING last_case, audit_seq, audit_head, \
-            (SELECT s.id FROM identities s WHERE s.platform = $2 AND s.native_id = $3) AS subject_id, \
-            (SELECT d.id FROM identities d WHERE d.platform = $4 AND d.native_id = $5) AS doer_id";
+    HOLD =>
+        "SELECT last_case, audit_seq, audit_head FROM guilds WHERE id = $1 FOR NO KEY UPDATE",
+        "SELECT last_case, audit_seq, audit_head FROM guilds WHERE id = $1";
+    OPEN =>
+        "SELECT last_case, audit_seq, audit_head, \
+                (SELECT s.id FROM identities s WHERE s.platform = $2 AND s.native_id = $3) AS subject_id, \
+                (SELECT d.id FROM identities d WHERE d.platform = $4 AND d.native_id = $5) AS doer_id \
+            FROM guilds WHERE id = $1 FOR NO KEY UPDATE",
+        "SELECT last_case, audit_seq, audit_head, \
+                (SELECT s.id FROM identities s WHERE s.platform = $2 AND s.native_id = $3) AS subject_id, \
+                (SELECT d.id FROM identities d WHERE d.platform = $4 AND d.native_id = $5) AS doer_id \
+            FROM guilds WHERE id = $1";
+    COUNT = "UPDATE guilds SET last_case = $2, audit_seq = $3, audit_head = $4 WHERE id = $1";
 }
 
 row! {
-    HeldGuild {
-        audit_seq: u64,
-        audit_head: Vec<u8>,
-        .. guild: Guild
+    /// What a guild's row counts.
+    Counted {
+        last_case: u64,
+        .. head: Head
     }
 }
 
 row! {
     /// What a guild's row says once it is held, and who the next case is about.
     Opening {
-        last_case: u64,
         subject_id: Option<IdentityId>,
         doer_id: Option<IdentityId>,
-        .. head: Head
+        .. counted: Counted
     }
+}
+
+/// A guild whose row a transaction has locked, and what the row says when the transaction has ended: it is written once,
+/// with whatever else is written.
+pub(crate) struct Held {
+    pub(crate) guild: GuildKey,
+    last_case: u64,
+    pub(crate) head: Head,
+    changed: bool,
+}
+
+/// What is to be written of it.
+pub(crate) struct Change {
+    guild: GuildKey,
+    last_case: u64,
+    head: Head,
 }
 
 /// Whom a case is about, as their platform knows them.
@@ -218,20 +242,23 @@ impl Tx {
         native_id: &GuildId,
     ) -> Result<Option<Guild>, StoreError> {
         let query = self.query(&HELD_GUILD).bind(platform).bind(native_id.as_str());
-        let held: Option<HeldGuild> = query.optional().await?;
-        Ok(held.map(|row| {
-            let HeldGuild {
-                audit_seq,
-                audit_head,
-                guild,
-            } = row;
-            let head = Head {
-                audit_seq,
-                audit_head,
-            };
-            self.hold(guild.id, head);
-            guild
-        }))
+        let found = query.map(|row| Ok((Guild::from_row(row)?, Counted::from_row(row)?)));
+        let Some((guild, counted)) = found.await?.pop() else {
+            return Ok(None);
+        };
+        self.hold(Held::new(guild.id, counted));
+        Ok(Some(guild))
+    }
+
+    /// Locks a guild's row until the end of the transaction; answers the head of its chain.
+    pub(crate) async fn hold_guild(&mut self, guild: GuildKey) -> Result<Head, StoreError> {
+        if let Some(held) = self.held(guild) {
+            return Ok(held.head.clone());
+        }
+        let held = Held::new(guild, self.query(&HOLD).bind(guild).one().await?);
+        let head = held.head.clone();
+        self.hold(held);
+        Ok(head)
     }
 
     /// The number of the next case. Whoever has it holds the guild until the end of the transaction, and a
@@ -249,7 +276,7 @@ impl Tx {
         };
         let (subject, doer) = (name(parties.subject), name(parties.doer));
         let query = self
-            .query(&NEXT_CASE)
+            .query(&OPEN)
             .bind(guild)
             .bind(subject.0)
             .bind(subject.1)
@@ -257,12 +284,61 @@ impl Tx {
             .bind(doer.1);
         let opening: Option<Opening> = query.optional().await?;
         Ok(opening.map(|row| {
-            self.hold(guild, row.head);
+            let mut held = Held::new(guild, row.counted);
+            let number = held.count_case();
+            self.hold(held);
             NextCase {
-                number: row.last_case,
+                number,
                 subject: row.subject_id,
                 doer: row.doer_id,
             }
         }))
+    }
+}
+
+// === impl Held ===
+
+impl Held {
+    fn new(guild: GuildKey, Counted { last_case, head }: Counted) -> Self {
+        Self {
+            guild,
+            last_case,
+            head,
+            changed: false,
+        }
+    }
+
+    /// The number of one more case.
+    fn count_case(&mut self) -> u64 {
+        self.last_case += 1;
+        self.changed = true;
+        self.last_case
+    }
+
+    /// Another entry is the newest of the chain.
+    pub(crate) fn move_head(&mut self, head: Head) {
+        self.head = head;
+        self.changed = true;
+    }
+
+    /// What nobody has written yet.
+    pub(crate) fn take_change(&mut self) -> Option<Change> {
+        std::mem::take(&mut self.changed).then(|| Change {
+            guild: self.guild,
+            last_case: self.last_case,
+            head: self.head.clone(),
+        })
+    }
+}
+
+// === impl Change ===
+
+impl Change {
+    pub(crate) fn write(&self, conn: &mut Conn) {
+        conn.add(&COUNT)
+            .bind(self.guild)
+            .bind(self.last_case)
+            .bind(self.head.audit_seq)
+            .bind(&self.head.audit_head[..]);
     }
 }

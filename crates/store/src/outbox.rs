@@ -18,7 +18,7 @@ use crate::store::Store;
 use chrono::{DateTime, Utc};
 use lockdown_events::{Envelope, EventId, Traceparent};
 use lockdown_runtime::{chain, telemetry};
-use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::borrow::Cow;
 
 /// As many as the migration that made them; another number would break the order of what waits.
@@ -55,15 +55,12 @@ row! {
 }
 
 /// An event on its way into the outbox.
-#[derive(Serialize, Deserialize)]
 pub(crate) struct Told {
-    event: String,
-    guild: String,
-    lane: u64,
+    event: EventId,
+    guild: GuildKey,
     topic: String,
     payload: String,
     at: DateTime<Utc>,
-    micros: i64,
 }
 
 row! {
@@ -73,7 +70,9 @@ row! {
 }
 
 sqls! {
-    INSERT =>
+    INSERT = "INSERT INTO outbox (event_id, guild_id, lane, topic, payload, created_at) \
+        VALUES ($1, $2, $3, $4, $5, $6)";
+    INSERT_ALL =>
         "INSERT INTO outbox (event_id, guild_id, lane, topic, payload, created_at) \
             SELECT CAST(told ->> 'event' AS UUID), CAST(told ->> 'guild' AS UUID), CAST(told ->> 'lane' AS BIGINT), \
                 told ->> 'topic', told ->> 'payload', CAST(told ->> 'at' AS TIMESTAMPTZ) \
@@ -131,8 +130,27 @@ pub fn lane(guild: GuildKey) -> u64 {
 }
 
 /// Of one transaction, in the order in which they were told.
-pub(crate) async fn insert(tx: &mut Tx, told: Json<Vec<Told>>) -> Result<(), StoreError> {
-    tx.write(&INSERT).await?.bind(told);
+pub(crate) async fn insert(tx: &mut Tx, mut told: Vec<Told>) -> Result<(), StoreError> {
+    if told.len() > 1 {
+        let rows: Vec<Value> = told.into_iter().map(Told::into_row).collect();
+        tx.write(&INSERT_ALL).await?.bind(Json(rows));
+    } else if let Some(Told {
+        event,
+        guild,
+        topic,
+        payload,
+        at,
+    }) = told.pop()
+    {
+        tx.write(&INSERT)
+            .await?
+            .bind(event)
+            .bind(guild)
+            .bind(lane(guild))
+            .bind(topic)
+            .bind(payload)
+            .bind(at);
+    }
     Ok(())
 }
 
@@ -208,6 +226,22 @@ fn traced(envelope: &Envelope) -> Cow<'_, Envelope> {
     }
 }
 
+// === impl Told ===
+
+impl Told {
+    fn into_row(self) -> Value {
+        json!({
+            "event": self.event.0.simple().to_string(),
+            "guild": self.guild.0.simple().to_string(),
+            "lane": lane(self.guild),
+            "topic": self.topic,
+            "payload": self.payload,
+            "at": self.at,
+            "micros": self.at.timestamp_micros(),
+        })
+    }
+}
+
 // === impl Tx ===
 
 impl Tx {
@@ -221,13 +255,11 @@ impl Tx {
     ) -> Result<(), StoreError> {
         self.hold_guild(guild).await?;
         self.tell(Told {
-            event: envelope.event_id.0.simple().to_string(),
-            guild: guild.0.simple().to_string(),
-            lane: lane(guild),
+            event: envelope.event_id,
+            guild,
             topic: envelope.event_type().to_owned(),
             payload: traced(envelope).encode(),
             at: now,
-            micros: now.timestamp_micros(),
         });
         Ok(())
     }

@@ -4,11 +4,9 @@ use super::filter::Filter;
 use super::query::Query;
 use super::sql::Sql;
 use super::together::{Together, Write};
-use super::value::Json;
 use super::writer::Turn;
-use crate::audit::Head;
 use crate::error::StoreError;
-use crate::guilds::GuildKey;
+use crate::guilds::{GuildKey, Held};
 use crate::outbox::{self, Told};
 use crate::wake::Wake;
 use sqlx::pool::PoolConnection;
@@ -20,6 +18,8 @@ pub struct Conn {
     inner: Inner,
     /// What a transaction wrote and nobody asked about yet.
     pub(super) pending: Together,
+    /// A guild that a transaction holds: nobody else changes what its row counts until the end.
+    held: Option<Held>,
 }
 
 /// A connection that only reads.
@@ -36,8 +36,6 @@ pub struct Tx {
     told: Vec<Told>,
     /// Whether something that was set aside in the outbox waits again.
     put_back: bool,
-    /// A guild that this transaction holds, and the head of its chain, which nobody else moves until the end.
-    held: Option<(GuildKey, Head)>,
 }
 
 pub(crate) enum Inner {
@@ -60,6 +58,7 @@ impl Conn {
         Self {
             inner,
             pending: Together::new(is_postgres),
+            held: None,
         }
     }
 
@@ -72,8 +71,17 @@ impl Conn {
         filter.on(self)
     }
 
+    /// A statement that is not asked about, beside those that wait.
+    pub(crate) fn add(&mut self, sql: &'static Sql) -> Write<'_> {
+        self.pending.begin(sql);
+        Write::new(self)
+    }
+
     /// Lets what was written reach the engine.
     pub(super) async fn flush(&mut self) -> Result<(), StoreError> {
+        if let Some(changed) = self.held.as_mut().and_then(Held::take_change) {
+            changed.write(self);
+        }
         if self.pending.is_empty() {
             return Ok(());
         }
@@ -136,19 +144,17 @@ impl Tx {
             wake,
             told: Vec::new(),
             put_back: false,
-            held: None,
         }
     }
 
-    /// The guild's row is locked by this transaction, and this is what it says of the chain.
-    pub(crate) fn hold(&mut self, guild: GuildKey, head: Head) {
-        self.held = Some((guild, head));
+    /// The guild's row is locked by this transaction, and this is what it says.
+    pub(crate) fn hold(&mut self, held: Held) {
+        self.conn.held = Some(held);
     }
 
-    /// The head of the chain of a guild that this transaction holds.
-    pub(crate) fn held(&self, guild: GuildKey) -> Option<&Head> {
-        let (held, head) = self.held.as_ref()?;
-        (*held == guild).then_some(head)
+    /// What a guild that this transaction holds says.
+    pub(crate) fn held(&mut self, guild: GuildKey) -> Option<&mut Held> {
+        self.conn.held.as_mut().filter(|held| held.guild == guild)
     }
 
     /// A statement that is not asked about.
@@ -156,8 +162,7 @@ impl Tx {
         if self.conn.pending.has(sql) {
             self.conn.flush().await?;
         }
-        self.conn.pending.begin(sql);
-        Ok(Write::new(&mut self.conn))
+        Ok(self.conn.add(sql))
     }
 
     /// Once this is committed, whoever drains the outbox is told, although nothing new is in it.
@@ -174,7 +179,7 @@ impl Tx {
     pub async fn commit(mut self) -> Result<(), StoreError> {
         let published = !self.told.is_empty();
         if published {
-            let told = Json(std::mem::take(&mut self.told));
+            let told = std::mem::take(&mut self.told);
             outbox::insert(&mut self, told).await?;
         }
         self.conn.flush().await?;
