@@ -79,15 +79,21 @@ impl Conn {
 
     /// Lets what was written reach the engine.
     pub(super) async fn flush(&mut self) -> Result<(), StoreError> {
+        match self.take_pending() {
+            None => Ok(()),
+            Some(together) => together.run(self).await,
+        }
+    }
+
+    fn take_pending(&mut self) -> Option<Together> {
         if let Some(changed) = self.held.as_mut().and_then(Held::take_change) {
             changed.write(self);
         }
         if self.pending.is_empty() {
-            return Ok(());
+            return None;
         }
         let next = Together::new(self.is_postgres());
-        let together = std::mem::replace(&mut self.pending, next);
-        together.run(self).await
+        Some(std::mem::replace(&mut self.pending, next))
     }
 
     pub fn is_postgres(&self) -> bool {
@@ -182,10 +188,13 @@ impl Tx {
             let told = std::mem::take(&mut self.told);
             outbox::insert(&mut self, told).await?;
         }
-        self.conn.flush().await?;
+        if self.is_postgres() {
+            self.conn.flush().await?;
+        }
+        let pending = self.conn.take_pending();
         match self.conn.inner {
             Inner::PostgresTx(tx) => tx.commit().await.map_err(commit_error)?,
-            Inner::SqliteTx(turn) => turn.commit().await?,
+            Inner::SqliteTx(turn) => turn.commit(pending).await?,
             Inner::Postgres(_) | Inner::Sqlite(_) => unreachable!("a transaction is made of one"),
         }
         if published || self.put_back {

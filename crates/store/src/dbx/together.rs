@@ -12,13 +12,22 @@ use super::value::{Args, Bind};
 use crate::error::StoreError;
 use futures_util::TryStreamExt as _;
 use sqlx::error::BoxDynError;
-use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _, SqlStr};
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _, SqlStr, SqliteConnection};
 
 /// What waits, with one row of parameters for all.
 pub(crate) struct Together {
     parts: Vec<Part>,
     args: Args,
     fault: Option<BoxDynError>,
+}
+
+/// What waited, in one text.
+pub(super) struct Whole {
+    /// Of the last statement.
+    pub(super) name: &'static str,
+    pub(super) text: String,
+    pub(super) args: Args,
 }
 
 struct Part {
@@ -69,41 +78,16 @@ impl Together {
     }
 
     pub(super) async fn run(self, conn: &mut Conn) -> Result<(), StoreError> {
-        let Self {
-            mut parts,
-            args,
-            fault,
-        } = self;
-        let Some(Part {
-            name,
-            text: last,
-            args: expected,
-            ..
-        }) = parts.pop()
-        else {
+        let Some(Whole { name, text, args }) = self.whole()? else {
             return Ok(());
         };
-        if let Some(error) = fault {
-            return Err(StoreError::Statement {
-                statement: name,
-                source: sqlx::Error::Encode(error),
-            });
-        }
-        debug_assert_eq!(expected, args.len(), "the parameters of {name}");
         let run = async {
             match (conn.raw()?, args) {
                 (Raw::Postgres(conn), Args::Postgres(args)) => {
-                    let query = sqlx::query_with(trusted(with(&parts, last)), args);
+                    let query = sqlx::query_with(trusted(text), args);
                     query.execute(conn).await.map(drop)
                 }
-                (Raw::Sqlite(conn), Args::Sqlite(args)) => {
-                    let mut texts: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
-                    texts.push(&last);
-                    let query = sqlx::query_with(trusted(texts.join("; ")), args);
-                    let mut each = conn.execute_many(query);
-                    while each.try_next().await?.is_some() {}
-                    Ok(())
-                }
+                (Raw::Sqlite(conn), Args::Sqlite(args)) => run_sqlite(conn, text, args).await,
                 _ => unreachable!("the arguments were made for this connection"),
             }
         };
@@ -111,6 +95,46 @@ impl Together {
         conn.note(&outcome);
         outcome
     }
+
+    /// What waits as one text; `None` where nothing does.
+    pub(super) fn whole(self) -> Result<Option<Whole>, StoreError> {
+        let Self {
+            mut parts,
+            args,
+            fault,
+        } = self;
+        let Some(last) = parts.pop() else {
+            return Ok(None);
+        };
+        let name = last.name;
+        if let Some(error) = fault {
+            return Err(StoreError::Statement {
+                statement: name,
+                source: sqlx::Error::Encode(error),
+            });
+        }
+        debug_assert_eq!(last.args, args.len(), "the parameters of {name}");
+        let text = match args {
+            Args::Postgres(_) => with(&parts, last.text),
+            Args::Sqlite(_) => {
+                parts.push(last);
+                let texts: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
+                texts.join("; ")
+            }
+        };
+        Ok(Some(Whole { name, text, args }))
+    }
+}
+
+/// Runs statements one after the other, as far as they go well.
+pub(super) async fn run_sqlite(
+    conn: &mut SqliteConnection,
+    text: String,
+    args: SqliteArguments,
+) -> Result<(), sqlx::Error> {
+    let mut each = conn.execute_many(sqlx::query_with(trusted(text), args));
+    while each.try_next().await?.is_some() {}
+    Ok(())
 }
 
 /// One statement of them all, for Postgres.

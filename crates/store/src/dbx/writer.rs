@@ -4,8 +4,11 @@
 //! in a savepoint of its own; a writer whose turn is over waits until the outer transaction is committed, by a task
 //! that stands in the same queue: what came before it is committed together. Nobody is told "done" before the disk is.
 
+use super::query::timed;
+use super::together::{Together, Whole, run_sqlite};
+use super::value::Args;
 use crate::error::StoreError;
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -85,8 +88,15 @@ impl Writer {
         let mut state = tokio::time::timeout(PATIENCE, lock)
             .await
             .map_err(|_| StoreError::Unavailable(sqlx::Error::PoolTimedOut))?;
-        // In a task of its own, which runs to its end also when the caller is cancelled: the state stays known.
         let due = Arc::clone(&self.due);
+        if state.outer == Outer::Open && !state.begun && state.conn.is_some() {
+            state.begun = true;
+            return Ok(Turn {
+                state: Some(state),
+                due,
+            });
+        }
+        // In a task of its own, which runs to its end also when the caller is cancelled: the state stays known.
         let begun = tokio::spawn(async move {
             state
                 .begin()
@@ -202,6 +212,28 @@ impl State {
         Ok(())
     }
 
+    /// Ends what was done since the savepoint, and begins the next, in one go: each call is a change of threads.
+    async fn release(&mut self, last: Option<Whole>) -> Result<(), StoreError> {
+        let (name, mut text, args) = match last {
+            Some(Whole {
+                name,
+                text,
+                args: Args::Sqlite(args),
+            }) => (name, text + "; ", args),
+            _ => ("RELEASE", String::new(), SqliteArguments::default()),
+        };
+        text += "RELEASE turn; SAVEPOINT turn";
+        let conn = match (&self.outer, self.conn.as_mut()) {
+            (Outer::Open, Some(conn)) => conn,
+            _ => return Err(StoreError::Unavailable(sqlx::Error::WorkerCrashed)),
+        };
+        let outcome = timed(name, run_sqlite(conn, text, args)).await;
+        if outcome.as_ref().is_err_and(StoreError::is_unavailable) {
+            self.outer = Outer::Broken;
+        }
+        outcome
+    }
+
     async fn run(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
         let conn = self.conn.as_mut().ok_or(sqlx::Error::WorkerCrashed)?;
         sqlx::query(statement).execute(conn).await.map(drop)
@@ -225,8 +257,9 @@ impl Turn {
         }
     }
 
-    /// Ends the turn, and returns once the outer transaction is on the disk.
-    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+    /// Ends the turn with the last of what it writes, and returns once the outer transaction is on the disk.
+    pub(super) async fn commit(mut self, last: Option<Together>) -> Result<(), StoreError> {
+        let last = last.map(Together::whole).transpose()?.flatten();
         let Some(mut state) = self.state.take() else {
             return Err(StoreError::Unavailable(sqlx::Error::WorkerCrashed));
         };
@@ -234,15 +267,16 @@ impl Turn {
         let (done, outcome) = oneshot::channel();
         // As in `begin`, what is begun here comes to its end.
         tokio::spawn(async move {
-            // In one go: each call is a change of threads.
-            if state.outer == Outer::Open && state.run("RELEASE turn; SAVEPOINT turn").await.is_ok() {
-                state.begun = false;
-                state.waiting.push(done);
-                due.notify_one();
-            } else {
-                state.outer = Outer::Broken;
-                drop(done.send(Err(StoreError::Unavailable(sqlx::Error::WorkerCrashed))));
+            match state.release(last).await {
+                Ok(()) => {
+                    state.begun = false;
+                    state.waiting.push(done);
+                }
+                // What it wrote is undone before the others' is committed.
+                Err(error) => drop(done.send(Err(error))),
             }
+            drop(state);
+            due.notify_one();
         });
         outcome
             .await
