@@ -27,6 +27,9 @@ const READERS: u32 = 4;
 /// KiB of pages, with a minus as SQLite wants it. What a commit of many writers changes would not fit into the usual 2 MiB and
 /// be written twice.
 const WRITER_CACHE: &str = "-32768";
+/// So many pages of the log are put into the file at once. Many writers change the same pages again and again; at the usual
+/// 1,000, nearly each of their commits would write them to their places.
+const CHECKPOINT: &str = "8192";
 const BUSY: Duration = Duration::from_secs(5);
 /// A connection that was in use so lately is not asked whether it is still there, which would cost every transaction a
 /// round trip.
@@ -210,7 +213,12 @@ impl Store {
             .await
             .map_err(OpenError::Migration)?;
         first.close().await.map_err(failed)?;
-        let writing = options.clone().pragma("cache_size", WRITER_CACHE);
+        let writing = options
+            .clone()
+            .pragma("cache_size", WRITER_CACHE)
+            .pragma("wal_autocheckpoint", CHECKPOINT)
+            // Each writer's savepoint keeps what the pages were before: past 64 KiB it would do so in a file.
+            .pragma("temp_store", "MEMORY");
         let writer = Writer::open(writing).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
