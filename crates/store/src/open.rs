@@ -27,9 +27,10 @@ const READERS: u32 = 4;
 /// KiB of pages, with a minus as SQLite wants it. What a commit of many writers changes would not fit into the usual 2 MiB and
 /// be written twice.
 const WRITER_CACHE: &str = "-32768";
-/// So many pages of the log are put into the file at once. Many writers change the same pages again and again; at the usual
-/// 1,000, nearly each of their commits would write them to their places.
-const CHECKPOINT: &str = "8192";
+/// So many pages of the log are put into the file at once: as many as the log may keep, see `journal_size_limit`. Many
+/// writers change the same pages again and again; at the usual 1,000, nearly each of their commits would write them to
+/// their places.
+const CHECKPOINT: &str = "16000";
 const BUSY: Duration = Duration::from_secs(5);
 /// A connection that was in use so lately is not asked whether it is still there, which would cost every transaction a
 /// round trip.
