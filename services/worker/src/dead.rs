@@ -158,6 +158,10 @@ impl Dead {
             let mut to = to.map_or(To::All, |(id, platform)| To::Guild(GuildRef { platform, id }));
             let notice = in_tx!(self.store, |tx| {
                 let kinds = tx.tell_of_dead_letters((platform, guild.as_ref()), now).await?;
+                if kinds.is_empty() {
+                    // Who led before told them a moment ago.
+                    return Ok(None);
+                }
                 let notice = Notice {
                     id: NotificationId(self.ids.next()),
                     level: NotificationLevel::Warning,
@@ -172,9 +176,11 @@ impl Dead {
                     to = To::All;
                     notices::keep(tx, &notice, &to).await?;
                 }
-                Ok::<_, StoreError>(notice)
+                Ok::<_, StoreError>(Some(notice))
             })?;
-            notices::say(&self.bus, notice, &to).await;
+            if let Some(notice) = notice {
+                notices::say(&self.bus, notice, &to).await;
+            }
         }
         Ok(())
     }

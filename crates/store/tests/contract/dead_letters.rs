@@ -265,4 +265,7 @@ pub(crate) async fn of_dead_letters_is_told_once_and_not_too_often(fixture: Fixt
     assert_eq!(told.len(), 1);
     assert_eq!((told[0].again, told[0].letters), (Some(1), 1));
     assert_eq!(news(TimeDelta::zero()).await, []);
+    fixture.time.advance(TimeDelta::seconds(1));
+    let late = tell(discord, Some(&eight)).await;
+    assert!(late.is_empty(), "who asks later has nothing to tell");
 }
