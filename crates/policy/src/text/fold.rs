@@ -1,8 +1,10 @@
 //! From what was written to the folded view, counting on the way.
 
 use super::LIMIT;
+use super::block::{BLOCK, Block};
 use super::marks::Marks;
 use super::scripts;
+use super::squash::Kinds;
 use super::table::{self, Entry, Fold, Kind, Pages, Script};
 use super::view::View;
 
@@ -53,14 +55,21 @@ pub(super) const ASCII: [Ascii; 128] = {
     table
 };
 
-/// Reads `raw` into the folded view and the counts.
+/// Reads `raw` into the folded view and the counts, and the kinds of its bytes where folding leaves them as they are.
 ///
 /// False if it stopped in the middle, of a text whose characters stand for many others each.
-pub(super) fn fold(raw: &str, folded: &mut View, marks: &mut Marks) -> bool {
+pub(super) fn fold(raw: &str, folded: &mut View, marks: &mut Marks, kinds: &mut Vec<Kinds>) -> bool {
     folded.clear();
+    kinds.clear();
     *marks = Marks::default();
     let mut whole = true;
-    if !ascii(raw.as_bytes(), folded, marks) {
+    if count_plain(raw.as_bytes(), marks, |known| kinds.push(known)) {
+        folded.text.push_str(raw);
+        if marks.upper > 0 {
+            folded.text.make_ascii_lowercase();
+        }
+    } else {
+        kinds.clear();
         *marks = Marks::default();
         whole = Folder::new(raw, folded, marks).run();
     }
@@ -73,80 +82,58 @@ pub(super) fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\n') & (byte != b'%')
 }
 
-/// Bytes that are looked at in one step, which the compiler makes a few instructions of.
-const STEP: usize = 16;
-/// Steps until a count of bytes may be full.
-const STEPS: usize = 255;
-
-/// Folds a text that is plain all over; false, with nothing said of its marks, where it is not.
-fn ascii(raw: &[u8], folded: &mut View, marks: &mut Marks) -> bool {
-    let mut bytes = std::mem::take(&mut folded.text).into_bytes();
-    bytes.extend_from_slice(raw);
-    bytes.resize(raw.len().next_multiple_of(STEP), b' ');
-    let mut odd = false;
-    for part in bytes.chunks_mut(STEP * STEPS) {
-        let mut counts = Counts::default();
-        for step in part.as_chunks_mut().0 {
-            counts.add(*step);
-            for byte in step {
-                odd |= !is_plain(*byte);
-                *byte = byte.to_ascii_lowercase();
-            }
-            if odd {
-                break;
-            }
-        }
-        counts.tell(marks);
-    }
-    bytes.truncate(if odd { 0 } else { raw.len() });
-    folded.text = String::from_utf8(bytes).expect("ASCII is UTF-8");
-    if !odd {
-        // What the last step was filled up with.
-        marks.spaces -= (raw.len().next_multiple_of(STEP) - raw.len()) as u32;
-        marks.chars += raw.len() as u32;
-        marks.repeat = longest_repeat(raw);
-    }
-    !odd
-}
-
-/// Whether folding changes nothing but capitals.
-pub(super) fn is_all_plain(bytes: &[u8]) -> bool {
-    let plain = |step: &[u8; STEP]| !step.iter().fold(false, |odd, byte| odd | !is_plain(*byte));
-    bytes.as_chunks().0.iter().all(plain) && last_step(bytes, b' ').is_none_or(|step| plain(&step))
-}
-
-/// What is left of the bytes behind the last whole step, filled up.
+/// Counts a stretch of plain characters; false, with counts that say nothing, where others are among them.
 #[inline]
-fn last_step(bytes: &[u8], fill: u8) -> Option<[u8; STEP]> {
-    let rest = bytes.as_chunks::<STEP>().1;
-    if rest.is_empty() {
-        return None;
-    }
-    let mut step = [fill; STEP];
-    match bytes.last_chunk::<STEP>() {
-        Some(last) => {
-            let filled = 8 * rest.len() as u32;
-            let rest = u128::from_le_bytes(*last) >> (u128::BITS - filled);
-            step = (rest | u128::from_le_bytes(step) << filled).to_le_bytes();
+fn count_plain(raw: &[u8], marks: &mut Marks, mut kinds: impl FnMut(Kinds)) -> bool {
+    // Whether a byte is what the next one is, and whether two of those are neighbours.
+    let (mut last, mut twice, mut thrice) = (0, false, false);
+    let mut at = 0;
+    while at < raw.len() {
+        let (rest, mut room) = (&raw[at..], [0; BLOCK + 1]);
+        let (both, used) = match rest.first_chunk() {
+            Some(both) => (both, u64::MAX),
+            None => {
+                room[..rest.len()].copy_from_slice(rest);
+                (&room, u64::MAX >> (BLOCK - rest.len()))
+            }
+        };
+        let (block, next) = (Block::upto(both), Block::upto(&both[1..]));
+        if !block.plain() & used != 0 {
+            return false;
         }
-        None => step.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte),
+        let (known, lines) = (Kinds::of(&block), block.equal(b'\n'));
+        let spaces = block.equal(b' ') | lines;
+        let same = block.same(&next) & used & !spaces;
+        twice |= same != 0;
+        thrice |= same & (same << 1 | last) != 0;
+        last = same >> 63;
+        marks.letters += known.letters.count_ones();
+        marks.spaces += spaces.count_ones();
+        // Of these, most texts have none.
+        for (few, count) in [
+            (block.capitals(), &mut marks.upper),
+            (known.digits, &mut marks.digits),
+            (lines, &mut marks.lines),
+        ] {
+            if few != 0 {
+                *count += few.count_ones();
+            }
+        }
+        kinds(known);
+        at += BLOCK;
     }
-    Some(step)
+    marks.chars += raw.len() as u32;
+    marks.repeat = marks.repeat.max(if thrice {
+        let runs = raw.chunk_by(|a, b| a == b && !a.is_ascii_whitespace());
+        runs.map(<[u8]>::len).max().unwrap_or(0) as u32
+    } else {
+        u32::from(!raw.is_empty()) + u32::from(twice)
+    });
+    true
 }
 
-/// Counts a stretch of plain characters.
-fn count_plain(raw: &[u8], marks: &mut Marks) {
-    marks.chars += raw.len() as u32;
-    for part in raw.chunks(STEP * STEPS) {
-        let mut counts = Counts::default();
-        part.as_chunks().0.iter().for_each(|step| counts.add(*step));
-        if let Some(step) = last_step(part, 0) {
-            counts.add(step);
-        }
-        counts.tell(marks);
-    }
-    marks.repeat = marks.repeat.max(longest_repeat(raw));
-}
+/// Fewer bytes than this are soon counted one by one.
+const FEW: usize = 16;
 
 /// The same of a short one, as most of them are between other characters.
 fn count_few(raw: &[u8], marks: &mut Marks) {
@@ -167,90 +154,6 @@ fn count_few(raw: &[u8], marks: &mut Marks) {
         last = *byte;
         marks.repeat = marks.repeat.max(run);
     }
-}
-
-/// How often any byte stands in a row, blanks aside.
-fn longest_repeat(bytes: &[u8]) -> u32 {
-    let (twice, thrice) = repeats(bytes);
-    if thrice {
-        let runs = bytes.chunk_by(|a, b| a == b && !a.is_ascii_whitespace());
-        runs.map(<[u8]>::len).max().unwrap_or(0) as u32
-    } else {
-        u32::from(!bytes.is_empty()) + u32::from(twice)
-    }
-}
-
-/// Of the bytes at each place of a step, how many are of a kind.
-#[derive(Default)]
-struct Counts {
-    letters: [u8; STEP],
-    upper: [u8; STEP],
-    digits: [u8; STEP],
-    spaces: [u8; STEP],
-    lines: [u8; STEP],
-}
-
-// === impl Counts ===
-
-impl Counts {
-    #[inline]
-    fn add(&mut self, step: [u8; STEP]) {
-        for (lane, byte) in step.into_iter().enumerate() {
-            self.letters[lane] += u8::from((byte | 0x20).wrapping_sub(b'a') < 26);
-            self.upper[lane] += u8::from(byte.wrapping_sub(b'A') < 26);
-            self.digits[lane] += u8::from(byte.wrapping_sub(b'0') < 10);
-            self.spaces[lane] += u8::from(byte == b' ' || byte.wrapping_sub(b'\t') < 5);
-            self.lines[lane] += u8::from(byte == b'\n');
-        }
-    }
-
-    #[inline]
-    fn tell(&self, marks: &mut Marks) {
-        let sum = |lanes: &[u8; STEP]| lanes.iter().map(|lane| u32::from(*lane)).sum::<u32>();
-        marks.letters += sum(&self.letters);
-        marks.upper += sum(&self.upper);
-        marks.digits += sum(&self.digits);
-        marks.spaces += sum(&self.spaces);
-        marks.lines += sum(&self.lines);
-    }
-}
-
-/// Whether any byte stands twice in a row, and three times, blanks aside.
-fn repeats(bytes: &[u8]) -> (bool, bool) {
-    let (mut twice, mut thrice) = ([0; STEP], [0; STEP]);
-    let mut look = |before: &[u8; STEP], bytes: &[u8; STEP], after: &[u8; STEP]| {
-        for lane in 0..STEP {
-            let byte = bytes[lane];
-            let seen = u8::from(byte > b' ');
-            let (before, after) = (u8::from(before[lane] == byte), u8::from(after[lane] == byte));
-            twice[lane] |= (before | after) & seen;
-            thrice[lane] |= before & after & seen;
-        }
-    };
-    if let [_, rest @ ..] = bytes
-        && let [_, third @ ..] = rest
-    {
-        let steps = bytes
-            .as_chunks()
-            .0
-            .iter()
-            .zip(rest.as_chunks().0)
-            .zip(third.as_chunks().0);
-        for ((one, two), three) in steps {
-            look(one, two, three);
-        }
-    }
-    let end = bytes.len();
-    let mut row = [0; STEP + 2];
-    let row = bytes.last_chunk().unwrap_or_else(|| {
-        row[..end].copy_from_slice(bytes);
-        &row
-    });
-    if let (Some(one), Some(two), Some(three)) = (row.first_chunk(), row[1..].first_chunk(), row.last_chunk())
-    {
-        look(one, two, three);
-    }
-    (u128::from_le_bytes(twice) != 0, u128::from_le_bytes(thrice) != 0)
 }
 
 /// The way of any other text.
@@ -352,10 +255,10 @@ impl<'a> Folder<'a> {
     /// The same as [`Folder::one`] for each of so many plain characters.
     fn plain(&mut self, at: usize, length: usize) {
         let run = &self.raw.as_bytes()[at..at + length];
-        if length < STEP {
+        if length < FEW {
             count_few(run, self.marks);
         } else {
-            count_plain(run, self.marks);
+            count_plain(run, self.marks, |_| {});
         }
         let is_word = |byte: &u8| byte.is_ascii_alphanumeric();
         let head = run.iter().take_while(|byte| is_word(byte)).count();

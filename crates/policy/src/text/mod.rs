@@ -30,6 +30,7 @@
 //!
 //! Everything here is a function of its input, and costs the same for each byte of it: [`LIMIT`] bounds a text.
 
+mod block;
 pub mod everyday;
 mod fold;
 mod forms;
@@ -95,7 +96,7 @@ impl Text {
         self.truncated = kept.len() < raw.len();
         self.raw.clear();
         self.raw.push_str(kept);
-        self.truncated |= !fold::fold(kept, &mut self.folded, &mut self.marks);
+        self.truncated |= !fold::fold(kept, &mut self.folded, &mut self.marks, &mut self.squashed.kinds);
         tokens::tokens(
             &self.folded.text,
             &mut self.tokens,

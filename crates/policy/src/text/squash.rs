@@ -1,5 +1,6 @@
 //! A text in squash space: the classes of its characters, runs collapsed, and which of its bytes are words.
 
+use super::block::{BLOCK, Block};
 use super::fold::ASCII;
 use super::table::{self, BREAK, Kind, Pages};
 use super::tokens::{Token, mix};
@@ -15,23 +16,15 @@ pub(super) struct Kinds {
 
 /// Bytes that are looked at in one step.
 const EIGHT: usize = 8;
-/// Eight bytes of one each.
-const LANES: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x80 * LANES;
-/// What a capital has not and its small letter has; digits have it too.
-pub(super) const LOWER: u64 = 0x20 * LANES;
 
 // === impl Kinds ===
 
 impl Kinds {
-    /// Of up to 64 bytes of ASCII.
-    fn of(block: &[u8]) -> Self {
-        let mut kinds = Self::default();
-        eights(block).for_each(|(place, eight)| {
-            kinds.letters |= bits(letters(eight)) << place;
-            kinds.digits |= bits(digits(eight)) << place;
-        });
-        kinds
+    pub(super) fn of(block: &Block) -> Self {
+        Self {
+            letters: block.letters(),
+            digits: block.digits(),
+        }
     }
 
     fn within(self, bits: u64) -> Self {
@@ -49,64 +42,29 @@ impl Kinds {
     }
 }
 
-/// The bytes that belong to words, of up to 64 of ASCII.
-pub(super) fn word_bits(block: &[u8]) -> u64 {
-    eights(block).fold(0, |words, (place, eight)| {
-        words | bits(letters(eight) | digits(eight)) << place
-    })
-}
-
-/// Eight bytes after the other, each with its place; the last ones filled up with zeros.
-fn eights(block: &[u8]) -> impl Iterator<Item = (u32, u64)> {
-    let (eights, rest) = block.as_chunks::<8>();
-    let last = match block.last_chunk::<8>() {
-        _ if rest.is_empty() => None,
-        Some(last) => Some(u64::from_le_bytes(*last) >> (64 - 8 * rest.len())),
-        None => Some(rest.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte))),
-    };
-    let eights = eights.iter().map(|eight| u64::from_le_bytes(*eight));
-    (0..).step_by(8).zip(eights.chain(last))
-}
-
-/// The high bit of each byte that is a letter; those that are not high are anything.
-fn letters(eight: u64) -> u64 {
-    at_least(eight | LOWER, b'a') & !at_least(eight | LOWER, b'z' + 1)
-}
-
-fn digits(eight: u64) -> u64 {
-    at_least(eight, b'0') & !at_least(eight, b'9' + 1)
-}
-
-/// The high bit of each byte that is at least so much: no byte of ASCII runs over into the next.
-fn at_least(eight: u64, byte: u8) -> u64 {
-    eight.wrapping_add((0x80 - u64::from(byte)) * LANES)
-}
-
-/// The high bits, one after the other.
-fn bits(eight: u64) -> u64 {
-    ((eight & HIGH) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
-}
-
 /// Calls back for each run of ones, 64 bits a block.
 #[inline]
 pub(super) fn runs(
     masks: impl Iterator<Item = u64>,
     mut run: impl FnMut(usize, usize) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
+    // Where the run began that goes on from the block before.
     let mut open = None;
     // What is open at the end of the last block ends there.
-    for (base, mut ones) in (0..).step_by(64).zip(masks.chain([0])) {
-        while open.is_some() || ones != 0 {
-            let start = open.unwrap_or_else(|| base + ones.trailing_zeros() as usize);
-            let from = start.saturating_sub(base) as u32;
-            let to = from + (ones >> from).trailing_ones();
-            if to == u64::BITS {
-                open = Some(start);
-                break;
-            }
-            open = None;
-            ones &= u64::MAX << to;
-            run(start, base + to as usize)?;
+    for (base, ones) in (0..).step_by(BLOCK).zip(masks.chain([0])) {
+        let before = ones << 1 | u64::from(open.is_some());
+        let (mut starts, mut ends) = (ones & !before, before & !ones);
+        let next = |bits: &mut u64| {
+            let place = base + bits.trailing_zeros() as usize;
+            *bits &= *bits - 1;
+            place
+        };
+        while ends != 0 {
+            let start = open.take().unwrap_or_else(|| next(&mut starts));
+            run(start, next(&mut ends))?;
+        }
+        if starts != 0 {
+            open = Some(next(&mut starts));
         }
     }
     ControlFlow::Continue(())
@@ -136,7 +94,7 @@ pub(crate) struct Squashed {
     places: Vec<u16>,
     /// For each byte of a text that is not ASCII, how many characters came before its own.
     chars: Vec<u16>,
-    kinds: Vec<Kinds>,
+    pub(super) kinds: Vec<Kinds>,
     is_ascii: bool,
     has_digits: bool,
 }
@@ -274,6 +232,7 @@ impl Squashed {
             .fold(ends, |all, kinds| all.or(*kinds))
     }
 
+    /// Its kinds are known, or there are none.
     pub(super) fn read(&mut self, folded: &str) {
         let bytes = folded.len();
         // As many as there are bytes, and more behind them than are read at once.
@@ -281,9 +240,12 @@ impl Squashed {
             self.places.resize(bytes, 0);
             self.classes.resize(bytes + GLUED + 1, BREAK);
         }
-        self.kinds.clear();
         self.is_ascii = folded.is_ascii();
         if self.is_ascii {
+            if self.kinds.is_empty() {
+                let blocks = folded.as_bytes().chunks(BLOCK).map(Block::upto);
+                self.kinds.extend(blocks.map(|block| Kinds::of(&block)));
+            }
             self.read_ascii(folded.as_bytes());
         } else {
             self.read_any(folded);
@@ -319,11 +281,11 @@ impl Squashed {
             *place = used.wrapping_sub(1) as u16;
         }
         self.used = used;
-        self.kinds.extend(folded.chunks(64).map(Kinds::of));
     }
 
     fn read_any(&mut self, folded: &str) {
-        self.kinds.resize(folded.len().div_ceil(64), Kinds::default());
+        self.kinds.clear();
+        self.kinds.resize(folded.len().div_ceil(BLOCK), Kinds::default());
         self.chars.resize(folded.len(), 0);
         let (mut used, mut last) = (0_usize, BREAK);
         let mut pages = Pages::default();

@@ -70,6 +70,9 @@ const WEIGHED: [u64; 64] = {
     weighed
 };
 
+/// In each of eight bytes what a capital has not and its small letter has; digits have it too.
+pub(crate) const LOWER: u64 = 0x2020_2020_2020_2020;
+
 /// The first eight bytes of a word with these bits, the first one lowest; nothing where it has fewer.
 #[inline]
 pub(crate) fn eight(text: &[u8], word: Range<usize>, bits: u64) -> u64 {

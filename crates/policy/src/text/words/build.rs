@@ -1,6 +1,6 @@
 //! From lists to an index.
 
-use super::index::{Edges, Filter, Index};
+use super::index::{Filter, Heads, Index};
 use super::{
     ANY, BadTerm, END, ONE, Shaped, Term, TermFault, TermKind, WordList, Words, plain, shape, text_at,
 };
@@ -244,7 +244,7 @@ impl Builder {
             .map(|term| term.split(' ').next().unwrap_or(term).as_bytes())
             .collect();
         Words {
-            begins: Edges::of(&begins),
+            begins: Heads::of(&begins),
             exact: Index::of(self.exact),
             has_phrases: self.terms.iter().any(|term| term.kind == TermKind::Phrase),
             arena: self.arena.into(),

@@ -1,14 +1,16 @@
 //! Hashed keys to places, in few bytes; and a filter that says "certainly not".
 
+use crate::text::tokens::{LOWER, eight};
+
 /// A blocked Bloom filter: one look into memory for each question.
 #[derive(Debug, Default)]
 pub(super) struct Filter {
     blocks: Box<[u64]>,
 }
 
-/// What is cheaper to ask than a key: whether any word has such edges and such a length.
+/// What is cheaper to ask than a key: whether any word begins with such bytes.
 #[derive(Debug, Default)]
-pub(super) struct Edges {
+pub(super) struct Heads {
     bits: Box<[u64]>,
 }
 
@@ -60,41 +62,39 @@ impl Filter {
     }
 }
 
-// === impl Edges ===
+// === impl Heads ===
 
-impl Edges {
+impl Heads {
     pub(super) fn of(words: &[&[u8]]) -> Self {
         if words.is_empty() {
             return Self::default();
         }
         // Up to eight kilobytes, of which most bits are zeros if the words are few.
-        let mut bits = vec![0; words.len().next_power_of_two().clamp(16, 4096) / 4].into_boxed_slice();
+        let mut bits = vec![0; words.len().next_power_of_two().clamp(16, 2048) / 2].into_boxed_slice();
         for word in words {
-            let (place, bit) = Self::place(&bits, word);
+            let (place, bit) = Self::place(&bits, eight(word, 0..word.len(), LOWER));
             bits[place] |= bit;
         }
         Self { bits }
     }
 
-    fn place(bits: &[u64], word: &[u8]) -> (usize, u64) {
-        let lower = |at: usize| word.get(at).map_or(0, |byte| byte | 0x20);
-        let edges = [
-            lower(0),
-            lower(1),
-            lower(word.len().wrapping_sub(1)),
-            word.len() as u8,
-        ];
-        let mixed = u32::from_le_bytes(edges).wrapping_mul(0x9E37_79B1);
+    #[inline]
+    fn place(bits: &[u64], head: u64) -> (usize, u64) {
+        let mixed = head.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         (
-            mixed as usize >> 20 & bits.len().wrapping_sub(1),
-            1 << (mixed >> 14 & 63),
+            (mixed >> 40) as usize & bits.len().wrapping_sub(1),
+            1 << (mixed >> 58),
         )
     }
 
-    /// Whatever the case of its letters is.
+    pub(super) fn holds(&self, word: &[u8]) -> bool {
+        self.may_hold(eight(word, 0..word.len(), LOWER))
+    }
+
+    /// By its first eight bytes, with [`LOWER`] in each.
     #[inline]
-    pub(super) fn may_hold(&self, word: &[u8]) -> bool {
-        let (place, bit) = Self::place(&self.bits, word);
+    pub(super) fn may_hold(&self, head: u64) -> bool {
+        let (place, bit) = Self::place(&self.bits, head);
         self.bits.get(place).is_some_and(|bits| bits & bit != 0)
     }
 
@@ -184,19 +184,19 @@ mod tests {
     }
 
     #[test]
-    fn edges_are_those_of_the_words_in_any_case() {
+    fn heads_are_those_of_the_words_in_any_case() {
         let words: Vec<String> = (0..500)
             .map(|number| format!("w{}x{number}", number / 7))
             .collect();
-        let edges = Edges::of(&words.iter().map(String::as_bytes).collect::<Vec<_>>());
+        let heads = Heads::of(&words.iter().map(String::as_bytes).collect::<Vec<_>>());
         for word in &words {
-            assert!(edges.may_hold(word.to_uppercase().as_bytes()), "{word}");
+            assert!(heads.holds(word.to_uppercase().as_bytes()), "{word}");
         }
         let strangers = words
             .iter()
-            .filter(|word| edges.may_hold(format!("a{word}").as_bytes()));
+            .filter(|word| heads.holds(format!("a{word}").as_bytes()));
         let strangers = strangers.count();
         assert!(strangers < 100, "{strangers} of 500 strangers passed");
-        assert!(!Edges::default().may_hold(b"w"));
+        assert!(!Heads::default().holds(b"w"));
     }
 }

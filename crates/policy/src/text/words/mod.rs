@@ -13,6 +13,7 @@
 
 mod build;
 mod compare;
+mod glance;
 mod index;
 mod plain;
 mod scan;
@@ -21,7 +22,7 @@ mod told;
 pub(crate) use told::Firsts;
 
 use aho_corasick::AhoCorasick;
-use index::{Edges, Filter, Index};
+use index::{Filter, Heads, Index};
 use std::ops::Range;
 
 /// A list, as it is given.
@@ -81,7 +82,7 @@ pub struct Words {
     /// The same, of lists that do not look behind disguises, by their bytes.
     exact: Index,
     /// What begins those.
-    begins: Edges,
+    begins: Heads,
     has_phrases: bool,
     /// Whole words by their shapes.
     by_shape: Box<[Shaped]>,
