@@ -287,6 +287,35 @@ fn the_shipped_model_knows_scams_and_little_else() {
     assert!(strange.abstains, "{strange:?}");
 }
 
+/// Two letters in the middle of each longer word exchanged.
+fn mistyped(text: &str) -> String {
+    let word = |word: &str| {
+        let mut letters: Vec<char> = word.chars().collect();
+        if letters.len() > 3 && !word.contains("://") {
+            let half = letters.len() / 2;
+            letters.swap(half, half - 1);
+        }
+        letters.into_iter().collect::<String>()
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn who_mistypes_every_word_is_known() {
+    let (model, mut reader) = (Classifier::base(), Reader::default());
+    for text in [
+        "hey free discord nitro for 24 hours, claim it here https://free-nitro.example",
+        "invest $500 and get 10,000 usd back in one week, no risk, withdrawal guaranteed",
+    ] {
+        let text = mistyped(text);
+        let opinion = model.judge(&mut reader, &text);
+        assert!(
+            !opinion.abstains && opinion.probability > 0.5,
+            "{text}: {opinion:?}"
+        );
+    }
+}
+
 const SCAM: &str = "Нужны люди на удалённый заработок, от 18 лет, оплата каждый день, пиши в личку";
 const ALIKE: &str = "Нужны люди на удаленный заработок, возраст от 18, оплата каждый день, пиши мне в личку";
 const CHAT: &str = "free discord nitro for our members, claim it here before midnight";

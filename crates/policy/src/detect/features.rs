@@ -1,8 +1,8 @@
 //! What the classifier sees of a text: hashed features, each with its share.
 //!
-//! Words; their letters in any order, alone and in pairs, which whoever mistypes them writes too; and stretches of four and five
-//! letters in squash space, across the borders of words, which are the same however the letters are written or spaced. Digits,
-//! links, signs and capitals go in as buckets.
+//! Words; their letters in any order, alone and in pairs, which whoever mistypes them writes too; and stretches in squash space,
+//! across the borders of words, which are the same however the letters are written or spaced: of four letters, and of five
+//! whose inner ones may be in any order. Digits, links, signs and capitals go in as buckets.
 
 use crate::text::tokens::{Token, mix};
 use crate::text::{Squashed, Text};
@@ -31,7 +31,7 @@ pub(super) struct Scratch {
 }
 
 /// The features of a group weigh the same, and together this much in square.
-pub(super) const WEIGHTS: [f32; GROUPS] = [1.0, 1.0, 1.0, 1.0, 1.6];
+pub(super) const WEIGHTS: [f32; GROUPS] = [0.8, 1.0, 1.0, 1.2, 1.6];
 const GROUPS: usize = 5;
 /// The group of stretches of letters: what of a text can be known.
 pub(super) const STRETCHES: usize = 3;
@@ -177,7 +177,7 @@ impl Features {
                 from += 1;
             }
             if place >= 4 {
-                self.all[from] = number(Sort::Five, key);
+                self.all[from] = number(Sort::Five, any_order_inside(key));
                 from += 1;
             }
         }
@@ -235,6 +235,14 @@ impl Features {
     }
 }
 
+/// Of five letters, the same for all orders of the three in the middle: mistyped words are read by their edges.
+fn any_order_inside(five: u64) -> u64 {
+    let [low, middle, high] = [8, 16, 24].map(|place| five >> place & 0xFF);
+    let (least, most) = (low.min(middle).min(high), low.max(middle).max(high));
+    let other = low + middle + high - least - most;
+    five & 0xFF_0000_00FF | most << 24 | other << 16 | least << 8
+}
+
 /// `150ppm`, `win2day`: neither a word nor a number.
 fn is_mixed(token: &Token) -> bool {
     !token.letters_only && !token.digits_only
@@ -251,4 +259,25 @@ fn without_digits(word: &str) -> u64 {
         last = c;
     }
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inner_letters_may_be_in_any_order() {
+        let five = |letters: &[u8; 5]| {
+            let key = letters
+                .iter()
+                .fold(0, |key, letter| key << 8 | u64::from(*letter));
+            any_order_inside(key)
+        };
+        for other in [b"abdce", b"acbde", b"adcbe", b"acdbe", b"adbce"] {
+            assert_eq!(five(b"abcde"), five(other), "{other:?}");
+        }
+        for other in [b"bacde", b"abced", b"ebcda", b"abbde", b"accde"] {
+            assert_ne!(five(b"abcde"), five(other), "{other:?}");
+        }
+    }
 }

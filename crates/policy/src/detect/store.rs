@@ -15,7 +15,7 @@ pub enum ModelFault {
 }
 
 /// The last digit is the version, which changes with what the features mean.
-const MAGIC: &[u8; 8] = b"LKDSPAM4";
+const MAGIC: &[u8; 8] = b"LKDSPAM5";
 const HEAD: usize = MAGIC.len() + 8 + 6 * 4;
 
 // === impl Classifier ===

@@ -22,7 +22,7 @@ pub struct Taught {
 }
 
 /// The last digit is the version, which changes with what the features mean.
-const MAGIC: &[u8; 8] = b"LKDLERN2";
+const MAGIC: &[u8; 8] = b"LKDLERN3";
 const UNIT: f32 = 1.0 / 4_096.0;
 /// The odds that a lesson's own text has afterwards: nine to one.
 const SURE: f32 = 2.2;
