@@ -1,9 +1,7 @@
 //! From lists to an index.
 
 use super::index::{Filter, Heads, Index};
-use super::{
-    ANY, BadTerm, END, ONE, Shaped, Term, TermFault, TermKind, WordList, Words, plain, shape, text_at,
-};
+use super::{ANY, BadTerm, END, ONE, Term, TermFault, TermKind, WordList, Words, plain, shape, text_at};
 use crate::text::table::{self, BREAK, Kind};
 use crate::text::tokens::{self, Key, beside, mix, weight};
 use crate::text::{Text, is_dense};
@@ -70,7 +68,7 @@ pub(super) fn sum_key(sum: u32, length: usize) -> u64 {
     mix(u64::from(sum) << 8 | length as u64)
 }
 
-fn shape_of(term: &Term, folded: &str) -> u32 {
+fn shape_of(term: &Term, folded: &str) -> u64 {
     let class = |c: Option<char>| c.map_or(BREAK, |c| table::entry(c).class);
     let edges = [class(folded.chars().next()), class(folded.chars().next_back())];
     shape(u32::from(term.letters()), edges)
@@ -221,13 +219,18 @@ impl Builder {
     fn finish(mut self) -> Words {
         let hidden = |term: &&Term| term.kind == TermKind::Word && term.disguises();
         let numbered = (0..).zip(&self.terms).filter(|(_, term)| hidden(term));
-        let mut by_shape: Vec<Shaped> = numbered
-            .map(|(number, term)| Shaped {
-                shape: shape_of(term, text_at(&self.arena, term)),
-                number,
-            })
+        let by_shape = numbered
+            .map(|(number, term)| (shape_of(term, text_at(&self.arena, term)), number))
             .collect();
-        by_shape.sort_unstable();
+        let sum = |term| {
+            let text: &str = text_at(&self.arena, term);
+            tokens::sum(text, 0..text.len())
+        };
+        let sums = if self.typos.is_empty() {
+            Box::default()
+        } else {
+            self.terms.iter().map(sum).collect()
+        };
         self.allowed.sort_unstable();
         // Squashed, two letters such as "ll" may be one: nothing shorter is looked for by itself.
         let parts = (!self.parts.is_empty()).then(|| {
@@ -249,7 +252,8 @@ impl Builder {
             has_phrases: self.terms.iter().any(|term| term.kind == TermKind::Phrase),
             arena: self.arena.into(),
             whole: Index::of(self.keys),
-            by_shape: by_shape.into(),
+            by_shape: Index::of(by_shape),
+            sums,
             typos: Filter::of(&self.typos),
             // Refused only beyond four thousand million states; such lists do not fit the arena's offsets either.
             parts: parts.and_then(Result::ok),

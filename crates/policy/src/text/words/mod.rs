@@ -21,6 +21,7 @@ mod told;
 
 pub(crate) use told::Firsts;
 
+use super::tokens::mix;
 use aho_corasick::AhoCorasick;
 use index::{Filter, Heads, Index};
 use std::ops::Range;
@@ -84,8 +85,10 @@ pub struct Words {
     /// What begins those.
     begins: Heads,
     has_phrases: bool,
-    /// Whole words by their shapes.
-    by_shape: Box<[Shaped]>,
+    /// Whole words by what a masked word and a typo show of them.
+    by_shape: Index,
+    /// The sums of the terms' letters; none where none is looked for with typos.
+    sums: Box<[u32]>,
     /// Sums of letters that a typo of a term has.
     typos: Filter,
     /// Parts of terms with wildcards or signs, in squash space, and the terms that have them.
@@ -104,14 +107,6 @@ struct Term {
     kind: TermKind,
     /// Its letters, [`Term::DISGUISES`] and [`Term::TYPOS`]: there are many terms.
     about: u8,
-}
-
-/// What a masked word and a typo show of a whole word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Shaped {
-    shape: u32,
-    /// Its place among the terms.
-    number: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,7 +151,8 @@ impl Words {
             + self.whole.memory()
             + self.exact.memory()
             + self.begins.memory()
-            + size_of_val(&*self.by_shape)
+            + self.by_shape.memory()
+            + size_of_val(&*self.sums)
             + self.typos.memory()
             + self.parts.as_ref().map_or(0, AhoCorasick::memory_usage)
             + size_of_val(&*self.part_terms)
@@ -168,9 +164,9 @@ impl Words {
     }
 }
 
-/// Sorts words by length, first and last letter.
-fn shape(letters: u32, [first, last]: [u8; 2]) -> u32 {
-    letters << 16 | u32::from(first) << 8 | u32::from(last)
+/// The key of a word's length, first and last letter.
+fn shape(letters: u32, [first, last]: [u8; 2]) -> u64 {
+    mix(u64::from(letters) << 16 | u64::from(first) << 8 | u64::from(last))
 }
 
 fn text_at<'a>(arena: &'a str, term: &Term) -> &'a str {

@@ -3,7 +3,7 @@
 use super::build::{key, longest_part, sum_key};
 use super::compare::{Lenience, compare, is_typo};
 use super::told::{Firsts, Told};
-use super::{ANY, Found, Shaped, Term, TermKind, Words, shape};
+use super::{ANY, Found, Term, TermKind, Words, shape};
 use crate::text::forms::{Disguise, Form};
 use crate::text::squash::GLUED;
 use crate::text::table::{self, Kind, Script};
@@ -96,6 +96,7 @@ impl<'a, F: Told> Scan<'a, F> {
         self.parts()
     }
 
+    /// What it seldom calls is not inlined: that would cost every word a tenth.
     fn token(&mut self, place: usize) -> ControlFlow<()> {
         let (words, token) = (self.words, &self.text.tokens[place]);
         for number in words.whole.find(token.key) {
@@ -133,6 +134,7 @@ impl<'a, F: Told> Scan<'a, F> {
             & !two.digits_only
     }
 
+    #[inline(never)]
     fn split(&mut self, number: usize, one: &Token, two: &Token) -> ControlFlow<()> {
         // Split words would otherwise be found in "as so": the term has to be worth the guess.
         let Some(term) = self
@@ -163,6 +165,7 @@ impl<'a, F: Told> Scan<'a, F> {
         &self.folded[token.start as usize..token.end as usize]
     }
 
+    #[inline(never)]
     fn whole(&mut self, number: usize, token: &Token) -> ControlFlow<()> {
         let Some(term) = self
             .next(number)
@@ -234,6 +237,7 @@ impl<'a, F: Told> Scan<'a, F> {
         })
     }
 
+    #[inline(never)]
     pub(super) fn phrase(&mut self, number: usize, place: usize) -> ControlFlow<()> {
         let Some(term) = self.next(number).filter(|term| term.kind == TermKind::Phrase) else {
             return ControlFlow::Continue(());
@@ -257,20 +261,9 @@ impl<'a, F: Told> Scan<'a, F> {
         self.tell(number, (tokens[0].start, tokens[last].end), worst)
     }
 
-    /// The words of this shape.
-    fn shaped(&self, shape: u32) -> impl Iterator<Item = &'a Shaped> + use<'a, F> {
-        let by_shape = &self.words.by_shape;
-        let from = by_shape.partition_point(|word| word.shape < shape);
-        by_shape[from..]
-            .iter()
-            .take_while(move |word| word.shape == shape)
-    }
-
+    #[inline(never)]
     fn typo(&mut self, token: &Token, sum: u32) -> ControlFlow<()> {
-        let said = self.said(token);
-        if everyday::is_word(said) {
-            return ControlFlow::Continue(());
-        }
+        let (words, said) = (self.words, self.said(token));
         let class = |c: Option<char>| c.map_or(0, |c| table::entry(c).class);
         let (mut ahead, mut back) = (said.chars(), said.chars().rev());
         let (first, second) = (class(ahead.next()), class(ahead.next()));
@@ -282,21 +275,22 @@ impl<'a, F: Told> Scan<'a, F> {
         let exchanged = exchanged.into_iter().filter(|shape| *shape != same);
         let lacking = shape(length + 1, [first, last]);
         for shape in [same].into_iter().chain(exchanged).chain([lacking]) {
-            for word in self.shaped(shape) {
+            for number in words.by_shape.find(shape) {
                 if self.left == 0 {
                     return ControlFlow::Continue(());
                 }
-                let (words, number) = (self.words, word.number as usize);
-                if !words.terms[number].typos() {
+                self.left -= 1;
+                if !tokens::may_differ(words.sums[number], sum, shape == lacking) {
                     continue;
                 }
-                let Some(term) = self.next(number).map(|term| words.term_text(term)) else {
+                let term = &words.terms[number];
+                if !term.typos() || !self.told.wants(term.list) || !is_typo(words.term_text(term), said) {
                     continue;
-                };
-                let own = tokens::sum(term, 0..term.len());
-                if tokens::may_differ(own, sum, shape == lacking) && is_typo(term, said) {
-                    self.tell(number, (token.start, token.end), Disguise::Typo)?;
                 }
+                if everyday::is_word(said) {
+                    return ControlFlow::Continue(());
+                }
+                self.tell(number, (token.start, token.end), Disguise::Typo)?;
             }
         }
         self.left = self.left.saturating_sub(8);
@@ -312,8 +306,8 @@ impl<'a, F: Told> Scan<'a, F> {
                     return ControlFlow::Continue(());
                 };
                 let edges = [first, last].map(|letter| table::entry(letter.c).class);
-                for word in self.shaped(shape(letters.len() as u32, edges)) {
-                    self.formed(word.number as usize, form)?;
+                for number in words.by_shape.find(shape(letters.len() as u32, edges)) {
+                    self.formed(number, form)?;
                 }
                 ControlFlow::Continue(())
             }
