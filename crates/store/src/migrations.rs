@@ -59,6 +59,7 @@ pub const CHANGES: &[Change] = changes! {
     130 "0130_federations"
     140 "0140_dead_letters_again"
     141 "0141_dead_letters_told"
+    142 "0142_audit_swept"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

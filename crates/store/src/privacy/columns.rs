@@ -86,6 +86,10 @@ pub static TABLES: &[Table] = &[
         ..NOTHING
     },
     Table {
+        name: "audit_swept",
+        ..NOTHING
+    },
+    Table {
         name: "case_events",
         free: &["kind"],
         personal: &["body"],

@@ -6,7 +6,7 @@
 
 use super::erase::Counts;
 use crate::dbx::query::row;
-use crate::dbx::{Conn, Sql, Tx, sqls, text_enum};
+use crate::dbx::{Conn, Tx, sqls, text_enum};
 use crate::error::StoreError;
 use crate::guilds::GuildKey;
 use crate::store::Store;
@@ -104,16 +104,30 @@ row! {
     }
 }
 
+row! {
+    /// Entries from the oldest one on, so many of them.
+    Due {
+        /// The first that stays.
+        kept: Option<u64>,
+        last: u64,
+    }
+}
+
 sqls! {
     CHOSEN = "SELECT guild_id, kind, days FROM retention";
     CHOSEN_BY = "SELECT guild_id, kind, days FROM retention WHERE guild_id = $1";
     CHOOSE = "INSERT INTO retention (guild_id, kind, days, updated_at) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (guild_id, kind) DO UPDATE SET days = excluded.days, updated_at = excluded.updated_at";
     FORGET_CHOICE = "DELETE FROM retention WHERE guild_id = $1 AND kind = $2";
-    // Entries are in the order of their times, so the oldest ones that are left tell whether there is anything to do.
-    AUDIT_PERSONAL = "UPDATE audit_pii SET salt = NULL, pii = NULL, erased_at = $4 WHERE guild_id = $1 AND seq IN \
-        (SELECT seq FROM (SELECT p.seq, l.at FROM audit_pii p JOIN audit_log l ON l.guild_id = p.guild_id AND l.seq = p.seq \
-            WHERE p.guild_id = $1 AND p.erased_at IS NULL ORDER BY p.seq LIMIT $3) oldest WHERE at < $2)";
+    // Entries are in the order of their times, so the oldest one that is left tells whether there is anything to do.
+    OLDEST = "SELECT seq FROM audit_log WHERE guild_id = $1 AND at < $2 \
+        AND seq = COALESCE((SELECT s.seq FROM audit_swept s WHERE s.guild_id = $1), 0) + 1";
+    DUE = "SELECT MIN(CASE WHEN at >= $3 THEN seq END) AS kept, MAX(seq) AS last FROM \
+        (SELECT seq, at FROM audit_log WHERE guild_id = $1 AND seq >= $2 ORDER BY seq LIMIT $4) oldest";
+    AUDIT_PERSONAL = "UPDATE audit_pii SET salt = NULL, pii = NULL, erased_at = $4 \
+        WHERE guild_id = $1 AND seq >= $2 AND seq <= $3 AND erased_at IS NULL";
+    SWEPT = "INSERT INTO audit_swept (guild_id, seq) VALUES ($1, $2) \
+        ON CONFLICT (guild_id) DO UPDATE SET seq = excluded.seq WHERE audit_swept.seq < excluded.seq";
     DELETED_NOTES = "DELETE FROM notes WHERE id IN \
         (SELECT id FROM notes WHERE guild_id = $1 AND deleted_at IS NOT NULL AND deleted_at < $2 LIMIT $3)";
     SANCTION_ERRORS = "UPDATE sanctions SET last_error = NULL WHERE id IN \
@@ -133,14 +147,6 @@ impl RetentionKind {
             Self::DeletedNotes => 30,
             Self::SanctionErrors => 90,
         })
-    }
-
-    fn statement(self) -> &'static Sql {
-        match self {
-            Self::AuditPersonal => &AUDIT_PERSONAL,
-            Self::DeletedNotes => &DELETED_NOTES,
-            Self::SanctionErrors => &SANCTION_ERRORS,
-        }
     }
 }
 
@@ -270,6 +276,55 @@ impl Tx {
         let query = self.query(&CHOOSE).bind(guild).bind(kind).bind(days).bind(now);
         query.execute().await.map(drop)
     }
+
+    /// Takes what is personal out of a batch of a guild's oldest entries, of those before a time. Says out of how many, and
+    /// whether there may be more.
+    async fn sweep_audit(
+        &mut self,
+        guild: GuildKey,
+        before: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<(u64, bool), StoreError> {
+        let oldest = self.query(&OLDEST).bind(guild).bind(before);
+        let Some(oldest) = oldest.value::<u64>("seq").await? else {
+            return Ok((0, false));
+        };
+        let due = self.query(&DUE).bind(guild).bind(oldest).bind(before).bind(BATCH);
+        let due: Due = due.one().await?;
+        let last = due.kept.map_or(due.last, |kept| kept - 1);
+        let taken = self
+            .query(&AUDIT_PERSONAL)
+            .bind(guild)
+            .bind(oldest)
+            .bind(last)
+            .bind(now);
+        let taken = taken.execute().await?;
+        self.query(&SWEPT).bind(guild).bind(last).execute().await?;
+        Ok((taken, due.kept.is_none()))
+    }
+
+    /// Removes a batch of what a guild keeps no more.
+    async fn sweep_guild(
+        &mut self,
+        guild: GuildKey,
+        kind: RetentionKind,
+        before: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<(u64, bool), StoreError> {
+        let statement = match kind {
+            RetentionKind::AuditPersonal => return self.sweep_audit(guild, before, now).await,
+            RetentionKind::DeletedNotes => &DELETED_NOTES,
+            RetentionKind::SanctionErrors => &SANCTION_ERRORS,
+        };
+        let removed = self
+            .query(statement)
+            .bind(guild)
+            .bind(before)
+            .bind(BATCH)
+            .execute()
+            .await?;
+        Ok((removed, removed == BATCH))
+    }
 }
 
 // === impl Sweeper ===
@@ -308,7 +363,8 @@ impl Sweeper {
                         Own::ArchivedPeople => forget_archived(tx, "sys.", before).await,
                     }
                 })?;
-                if !counted(&mut counts, word, done) {
+                count(&mut counts, word, done);
+                if done < BATCH {
                     break;
                 }
             }
@@ -338,16 +394,11 @@ impl Sweeper {
     ) -> Result<(), StoreError> {
         loop {
             let now = self.clock.now();
-            let done = in_tx!(self.store, |tx| {
-                let query = tx.query(kind.statement()).bind(guild).bind(before).bind(BATCH);
-                let query = if kind == RetentionKind::AuditPersonal {
-                    query.bind(now)
-                } else {
-                    query
-                };
-                query.execute().await
+            let (done, more) = in_tx!(self.store, |tx| {
+                tx.sweep_guild(guild, kind, before, now).await
             })?;
-            if !counted(counts, kind.as_str(), done) {
+            count(counts, kind.as_str(), done);
+            if !more {
                 return Ok(());
             }
         }
@@ -365,9 +416,7 @@ async fn forget_archived(tx: &mut Tx, class: &str, before: DateTime<Utc>) -> Res
     Ok(removed)
 }
 
-/// Whether there may be more.
-fn counted(counts: &mut Counts, kind: &'static str, done: u64) -> bool {
+fn count(counts: &mut Counts, kind: &'static str, done: u64) {
     *counts.entry(kind).or_default() += done;
     metrics::counter!("lockdown_store_retention_removed_total", "kind" => kind).increment(done);
-    done == BATCH
 }

@@ -78,6 +78,14 @@ pub(crate) async fn what_is_older_than_it_is_kept_goes(fixture: Fixture) {
         conn.audit_personal(fixture.guild, 1_102).await
     });
     assert!(kept.unwrap().is_some(), "the newest stays");
+    // From where the last sweep ended, and no further than to what stays.
+    add_personal(&fixture, fixture.guild, 600).await;
+    fixture.time.advance(TimeDelta::days(731));
+    add_personal(&fixture, fixture.guild, 1).await;
+    assert_eq!(sweep(&fixture).await, [("audit_personal", 601)]);
+    assert_eq!(sweep(&fixture).await, []);
+    fixture.time.advance(TimeDelta::days(731));
+    assert_eq!(sweep(&fixture).await, [("audit_personal", 1)]);
 }
 
 pub(crate) async fn a_guild_chooses_how_long(fixture: Fixture) {
