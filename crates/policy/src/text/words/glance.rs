@@ -1,4 +1,4 @@
-//! Whether a text may have a term of a plain list, told without reading it: most texts have none, and this costs a third.
+//! Whether a text may have a term of a plain list, told without reading it: most texts have none, and this costs a third of it.
 
 use super::Words;
 use super::plain::hash;

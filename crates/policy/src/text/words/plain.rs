@@ -1,4 +1,4 @@
-//! Terms that are looked for as they are: whole words by their bytes; in a text of plain ASCII without reading it first.
+//! Terms that are looked for as they are: whole words by their bytes. Most texts need not be read for that: see `glance`.
 
 use super::scan::Scan;
 use super::told::Told;
@@ -29,7 +29,7 @@ impl Words {
 // === impl Scan ===
 
 impl<F: Told> Scan<'_, F> {
-    /// The same in a text that was read.
+    /// Words and phrases by their bytes.
     pub(super) fn exact(&mut self) -> ControlFlow<()> {
         let (words, tokens) = (self.words, &self.text.tokens);
         let bytes = self.folded.as_bytes();
@@ -59,6 +59,7 @@ pub(super) fn key(word: &str) -> u64 {
     hash(word.as_bytes(), 0..word.len(), 0)
 }
 
+/// The same of a word among these bytes; `lower` has the bits that its capitals lack.
 pub(super) fn hash(bytes: &[u8], word: Range<usize>, lower: u64) -> u64 {
     let mut hash = word.len() as u64;
     let mut at = word.start;
