@@ -117,12 +117,10 @@ impl Discord {
             user_id: guilds.own().into(),
         })
         .await?;
-        if !guilds.hears(guild) {
-            body["channels"] = read(Route::GuildChannels {
-                guild_id: guild.into(),
-            })
-            .await?;
-        }
+        body["channels"] = read(Route::GuildChannels {
+            guild_id: guild.into(),
+        })
+        .await?;
         // The gateway may have told it meanwhile, and goes on telling what changes.
         if !guilds.is_current(guild) {
             guilds.put_read(guild, &body);

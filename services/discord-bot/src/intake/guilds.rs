@@ -91,7 +91,7 @@ impl Guilds {
         guild.is_some_and(|guild| self.hears(id) || guild.read.is_some_and(|at| at.elapsed() < FRESH))
     }
 
-    /// Keeps what was read over HTTP of a guild that another process hears of.
+    /// Keeps what was read over HTTP of a guild that another process hears of, or that we have not heard of yet.
     pub(crate) fn put_read(&self, id: u64, body: &Value) {
         self.put(id, body);
         self.change(id, |guild| guild.read = Some(Instant::now()));

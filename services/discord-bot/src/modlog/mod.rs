@@ -189,6 +189,14 @@ impl ModLog {
         chosen.or_else(|| usual(&self.discord.guilds, guild))
     }
 
+    /// Reads a guild that the gateway has not told us of; `false` where the bot is not any more.
+    async fn knows(&self, guild: u64) -> Result<bool, RestError> {
+        match self.discord.know(guild).await {
+            Err(RestError::Refused { .. }) => Ok(false),
+            known => known.map(|()| true),
+        }
+    }
+
     async fn take(&self, event: &Event) -> Result<(), HandlerError> {
         let Event::Moderation(event) = event else {
             return Ok(());
@@ -211,10 +219,8 @@ impl ModLog {
         let Ok(guild) = news.guild.as_str().parse::<u64>() else {
             return Ok(None);
         };
-        // What another process hears of is read first; the bot may be there no more.
-        match self.discord.know(guild).await {
-            Err(RestError::Refused { .. }) => return Ok(None),
-            known => known?,
+        if !self.knows(guild).await? {
+            return Ok(None);
         }
         let kept = self.place(&news.guild, news.case).await?;
         let place = match &kept {

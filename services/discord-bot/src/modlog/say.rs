@@ -1,7 +1,7 @@
 //! What workers have to say, where the guild has its log.
 
 use super::{ModLog, of};
-use crate::rest::{Ask, File, Priority, RestError};
+use crate::rest::{Ask, File, Priority};
 use async_trait::async_trait;
 use lockdown_moderation::PlatformError;
 use lockdown_moderation::hands::{LogChannel, Saying};
@@ -14,9 +14,9 @@ impl LogChannel for ModLog {
         let Ok(guild) = saying.guild.as_str().parse::<u64>() else {
             return Ok(false);
         };
-        match self.discord.know(guild).await {
-            Err(RestError::Refused { .. }) => return Ok(false),
-            known => known.map_err(|error| self.discord.why_not(error, guild))?,
+        let known = self.knows(guild).await;
+        if !known.map_err(|error| self.discord.why_not(error, guild))? {
+            return Ok(false);
         }
         let settings = self.book.of(&of(&saying.guild)).await;
         let channel = self.channel(guild, &settings);

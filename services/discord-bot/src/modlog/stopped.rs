@@ -110,9 +110,8 @@ impl ModLog {
         let Some((first, flagged)) = stopped.first() else {
             return Ok(());
         };
-        match self.discord.know(guild).await {
-            Err(RestError::Refused { .. }) => return Ok(()),
-            known => known?,
+        if !self.knows(guild).await? {
+            return Ok(());
         }
         let settings = self.book.of(&of(&flagged.guild_id)).await;
         let log = self.channel(guild, &settings);

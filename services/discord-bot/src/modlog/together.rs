@@ -182,6 +182,9 @@ impl ModLog {
         let (Some(first), Ok(number)) = (lines.first(), guild.as_str().parse()) else {
             return Ok(());
         };
+        if !self.knows(number).await? {
+            return Ok(());
+        }
         let settings = self.book.of(&of(guild)).await;
         let fresh = place.is_none();
         let channel = || self.channel(number, &settings);

@@ -20,6 +20,8 @@ use uuid::Uuid;
 sizes!(
     a_case_has_one_message_that_says_how_it_stands,
     what_was_said_unanswered_is_written_anew,
+    what_is_told_before_the_gateway_speaks_is_shown,
+    what_a_process_left_unwritten_is_shown_before_the_gateway_speaks,
     its_buttons_work_in_a_new_process,
     without_a_channel_nothing_is_written,
     what_the_rules_take_away_is_shown_as_it_was,
@@ -157,6 +159,54 @@ async fn what_was_said_unanswered_is_written_anew(town: Town) {
     shown(&town, log, "both of them", |message| {
         let said = message["embeds"][0]["description"].as_str();
         said.is_some_and(|said| said.contains("#17") && said.contains("#18"))
+    })
+    .await;
+    town.stop().await;
+}
+
+async fn what_is_told_before_the_gateway_speaks_is_shown(town: Town) {
+    let log = town.discord.channel(town.guild, "mod-logs");
+    let ban = decision(&town, 17, town.ana, Action::Ban);
+    let (_answering, _) = backend(&town, slice::from_ref(&ban)).await;
+    town.discord.refuse_gateway(true);
+    town.start_bot().await;
+    town.bus
+        .publish(&ModerationEvent::BanCreated(ban).into())
+        .await
+        .unwrap();
+    shown(&town, log, "the outcome", |message| {
+        field(message, "State").as_deref() == Some("until somebody ends it")
+    })
+    .await;
+    town.stop().await;
+}
+
+async fn what_a_process_left_unwritten_is_shown_before_the_gateway_speaks(mut town: Town) {
+    let log = town.discord.channel(town.guild, "mod-logs");
+    let ban = Decision {
+        batch_id: Some(BatchId(Uuid::from_u128(7))),
+        ..decision(&town, 17, town.ana, Action::Ban)
+    };
+    let (answering, _) = backend(&town, slice::from_ref(&ban)).await;
+    town.discord
+        .fail("POST", "channels/{}/messages", usize::MAX, Fault::Status(503));
+    town.start().await;
+    town.bus
+        .publish(&ModerationEvent::BanCreated(ban.clone()).into())
+        .await
+        .unwrap();
+    town.heard("moderation:log", 1).await;
+    answering.stop().await;
+    town.stop().await;
+    assert!(town.discord.messages(log).is_empty());
+
+    town.reopen().await;
+    let (_cases, _) = backend(&town, &[ban]).await;
+    town.discord.fail_no_more();
+    town.discord.refuse_gateway(true);
+    town.start_bot().await;
+    shown(&town, log, "the message", |message| {
+        message["embeds"][0]["title"] == "Ban of 1 person · Case #17"
     })
     .await;
     town.stop().await;
