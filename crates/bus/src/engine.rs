@@ -69,7 +69,7 @@ pub struct Delivery {
     /// How often it was handed out, this time included.
     pub deliveries: u64,
     /// The recorded failures; the holder waits until `due`.
-    pub retry: Option<Retry>,
+    pub retry: Option<Box<Retry>>,
 }
 
 /// The durable record of an entry that failed in a group. It survives the consumer and the engine's restart.

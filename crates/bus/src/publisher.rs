@@ -144,13 +144,14 @@ impl Publisher {
             engine,
             spool,
             options,
-            counts: Arc::new(Counts::new()),
+            counts: Counts::new(),
             waiting,
             closing: closing.clone(),
             pending: HashMap::default(),
             turn: VecDeque::new(),
             busy: HashSet::new(),
             calls: JoinSet::new(),
+            ended: Vec::new(),
             next: Instant::now(),
         };
         tokio::spawn(async move {
@@ -281,7 +282,7 @@ struct Batcher {
     engine: Arc<dyn Engine>,
     spool: Option<Arc<Spool>>,
     options: PublisherOptions,
-    counts: Arc<Counts>,
+    counts: Counts,
     waiting: mpsc::UnboundedReceiver<Queued>,
     closing: CancellationToken,
     /// What waits, by stream, in the order in which it came.
@@ -290,7 +291,9 @@ struct Batcher {
     turn: VecDeque<Stream>,
     /// Streams with a call under way.
     busy: HashSet<Stream>,
-    calls: JoinSet<Vec<Stream>>,
+    calls: JoinSet<Sent>,
+    /// Calls that ended, whose callers are still to be answered.
+    ended: Vec<Sent>,
     /// When the next call may be made.
     next: Instant,
 }
@@ -303,7 +306,9 @@ impl Batcher {
         let mut open = true;
         loop {
             self.keep_pace().await;
+            // First the next call: those who are answered have much to do, and the engine would wait for them.
             self.call_while_there_is_room();
+            self.answer();
             tokio::select! {
                 Some(ended) = self.calls.join_next() => self.note(ended),
                 queued = self.waiting.recv(), if open => match queued {
@@ -325,6 +330,7 @@ impl Batcher {
         if self.turn.is_empty() || self.options.pace.is_zero() || self.next <= Instant::now() {
             return;
         }
+        self.answer();
         let waited = tokio::time::sleep_until(self.next.into());
         self.closing.run_until_cancelled(waited).await;
         while let Ok(queued) = self.waiting.try_recv() {
@@ -335,10 +341,18 @@ impl Batcher {
         }
     }
 
-    fn note(&mut self, ended: Result<Vec<Stream>, JoinError>) {
+    fn note(&mut self, ended: Result<Sent, JoinError>) {
         // A call's task only panics when the engine does; its callers then hear that the bus is closed.
-        for stream in ended.unwrap_or_default() {
-            self.busy.remove(&stream);
+        let Ok(sent) = ended else { return };
+        for stream in &sent.batch.streams {
+            self.busy.remove(stream);
+        }
+        self.ended.push(sent);
+    }
+
+    fn answer(&mut self) {
+        for sent in self.ended.drain(..) {
+            sent.answer(&self.counts);
         }
     }
 
@@ -365,9 +379,9 @@ impl Batcher {
             }
             self.busy.extend(&batch.streams);
             self.next = Instant::now() + self.options.pace;
-            let (engine, counts) = (Arc::clone(&self.engine), Arc::clone(&self.counts));
+            let engine = Arc::clone(&self.engine);
             self.calls
-                .spawn(batch.send(engine, self.spool.clone(), self.options, counts));
+                .spawn(batch.send(engine, self.spool.clone(), self.options));
         }
     }
 
@@ -419,17 +433,22 @@ struct Batch {
     waiters: Vec<Waiter>,
 }
 
+/// A batch that was sent, and what came of it.
+struct Sent {
+    batch: Batch,
+    outcome: Result<Vec<Result<Published, EngineError>>, PublishError>,
+}
+
 // === impl Batch ===
 
 impl Batch {
-    /// Appends the batch, as often as it takes, and answers its callers. Returns the streams that are free again.
+    /// Appends the batch, as often as it takes.
     async fn send(
         self,
         engine: Arc<dyn Engine>,
         spool: Option<Arc<Spool>>,
         options: PublisherOptions,
-        counts: Arc<Counts>,
-    ) -> Vec<Stream> {
+    ) -> Sent {
         let begun = Instant::now();
         let mut attempts = 0;
         let outcome = loop {
@@ -460,22 +479,7 @@ impl Batch {
                 }
             }
         };
-        match outcome {
-            Ok(results) => {
-                for ((result, waiter), append) in results.into_iter().zip(self.waiters).zip(&self.appends) {
-                    if let Ok(Published::Appended(_)) = result {
-                        counts.published(&append.channel, waiter.since);
-                    }
-                    waiter.answer(result.map_err(|error| PublishError::Refused(Arc::new(error))));
-                }
-            }
-            Err(error) => {
-                for waiter in self.waiters {
-                    waiter.answer(Err(error.clone()));
-                }
-            }
-        }
-        self.streams
+        Sent { batch: self, outcome }
     }
 
     /// One try, with the engine or with the spool.
@@ -500,6 +504,29 @@ impl Batch {
             .into_iter()
             .map(|result| result.map(Published::Appended))
             .collect())
+    }
+}
+
+// === impl Sent ===
+
+impl Sent {
+    fn answer(self, counts: &Counts) {
+        let Batch { appends, waiters, .. } = self.batch;
+        match self.outcome {
+            Ok(results) => {
+                for ((result, waiter), append) in results.into_iter().zip(waiters).zip(&appends) {
+                    if let Ok(Published::Appended(_)) = result {
+                        counts.published(&append.channel, waiter.since);
+                    }
+                    waiter.answer(result.map_err(|error| PublishError::Refused(Arc::new(error))));
+                }
+            }
+            Err(error) => {
+                for waiter in waiters {
+                    waiter.answer(Err(error.clone()));
+                }
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Getting events in hand: new ones, and those of consumers that died.
 
 use super::Seat;
+use super::judge::{Judge, Verdict, Work};
 use crate::backoff::Backoff;
 use crate::engine::{Delivery, EngineError};
 use std::sync::Arc;
@@ -9,13 +10,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// Events that came together, each with the credit that it takes.
-pub(super) type Fetched = (Vec<Delivery>, OwnedSemaphorePermit);
+pub(super) type Fetched = (Vec<Judged>, OwnedSemaphorePermit);
+/// An event, and what there is to do with it.
+pub(super) type Judged = (Delivery, Result<Work, Verdict>);
 
 /// How long one read waits for something new: a stop is noticed that late at the latest.
 const WAIT: Duration = Duration::from_millis(500);
 /// From so many events a second on, reads are a moment apart; looked at so often.
 const STRONG: u128 = 25_000;
 const TOGETHER: Duration = Duration::from_millis(1);
+/// They wait so much longer, at most, until a part of the credits is free: a read for a few costs as much as for hundreds.
+const ROOM: Duration = Duration::from_millis(5);
+const PART: usize = 4;
 const LOOK: Duration = Duration::from_millis(10);
 /// The pauses while the engine does not answer.
 const BACKOFF: Backoff = Backoff {
@@ -27,12 +33,17 @@ const ROUNDS: std::ops::Range<u64> = 2_000..5_000;
 pub(super) const TAKE_OVER_AT_ONCE: usize = 100;
 
 /// Reads as much as there is room for, until told to stop.
-pub(super) async fn read(seat: Arc<Seat>, fetched: mpsc::UnboundedSender<Fetched>, stop: CancellationToken) {
+pub(super) async fn read(
+    seat: Arc<Seat>,
+    judge: Arc<Judge>,
+    fetched: mpsc::UnboundedSender<Fetched>,
+    stop: CancellationToken,
+) {
     let mut failures = 0;
     let mut flow = Flow::new();
     while !stop.is_cancelled() {
         if flow.is_strong() {
-            tokio::time::sleep(TOGETHER).await;
+            gather(&seat).await;
         }
         let Some(room) = room(&seat.credits, usize::MAX, &stop).await else {
             return;
@@ -46,7 +57,7 @@ pub(super) async fn read(seat: Arc<Seat>, fetched: mpsc::UnboundedSender<Fetched
             Ok(deliveries) => {
                 failures = 0;
                 flow.note(deliveries.len());
-                hand_over(deliveries, room, &fetched);
+                hand_over(deliveries, room, &judge, &fetched);
             }
             Err(error) => {
                 failures += 1;
@@ -56,6 +67,14 @@ pub(super) async fn read(seat: Arc<Seat>, fetched: mpsc::UnboundedSender<Fetched
             }
         }
     }
+}
+
+/// Lets events and credits gather.
+async fn gather(seat: &Seat) {
+    tokio::time::sleep(TOGETHER).await;
+    let part = u32::try_from(seat.options.in_hand / PART).unwrap_or(u32::MAX);
+    // Not kept, and nothing is lost where it takes too long.
+    let _ = tokio::time::timeout(ROOM, seat.credits.acquire_many(part)).await;
 }
 
 /// How much comes. A read costs the same for one event as for a hundred, so that where much comes it is worth a moment
@@ -95,6 +114,7 @@ impl Flow {
 /// Looks for what the dead left, until told to stop.
 pub(super) async fn take_over(
     seat: Arc<Seat>,
+    judge: Arc<Judge>,
     fetched: mpsc::UnboundedSender<Fetched>,
     stop: CancellationToken,
 ) {
@@ -128,7 +148,7 @@ pub(super) async fn take_over(
                         .increment(deliveries.len() as u64);
                     tracing::warn!(group = %seat.group.name, "Took over {} events of a dead consumer", deliveries.len());
                 }
-                hand_over(deliveries, room, &fetched);
+                hand_over(deliveries, room, &judge, &fetched);
             }
             Err(error) => {
                 failures += 1;
@@ -162,6 +182,7 @@ async fn room(
 fn hand_over(
     deliveries: Vec<Delivery>,
     mut room: OwnedSemaphorePermit,
+    judge: &Judge,
     fetched: &mpsc::UnboundedSender<Fetched>,
 ) {
     if deliveries.is_empty() {
@@ -173,8 +194,12 @@ fn hand_over(
             .expect("all of a permit can be split off")
     });
     drop(room);
+    let judged = deliveries.into_iter().map(|delivery| {
+        let judged = judge.judge(&delivery);
+        (delivery, judged)
+    });
     // The runner outlives both fetchers but for a panic, after which the events are taken over.
-    let _ = fetched.send((deliveries, used));
+    let _ = fetched.send((judged.collect(), used));
 }
 
 /// Waits before the next try; `false` when there is none.

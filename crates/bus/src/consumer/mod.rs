@@ -5,7 +5,9 @@
 //! of a failure; the *settler* tells the engine in batches. Room is counted in credits: one for each event in hand,
 //! given back when the engine has taken the settlement.
 
+mod crew;
 mod fetch;
+mod judge;
 mod lanes;
 mod runner;
 mod settler;
@@ -103,7 +105,7 @@ pub struct Consumer {
 impl Default for ConsumerOptions {
     fn default() -> Self {
         Self {
-            in_hand: 2_048,
+            in_hand: 4_096,
             concurrency: 64,
             visibility: Duration::from_secs(10),
             patience: Duration::from_secs(60),
@@ -205,8 +207,16 @@ impl Consumer {
         });
         let (fetched, arriving) = mpsc::unbounded_channel();
         let (settler, settled) = settler::start(Arc::clone(&seat));
-        let reader = tokio::spawn(fetch::read(Arc::clone(&seat), fetched.clone(), stop.clone()));
-        let keeper = tokio::spawn(fetch::take_over(Arc::clone(&seat), fetched, stop.clone()));
+        let handlers: Arc<[Handler]> = handlers.into();
+        let judge = Arc::new(judge::Judge::new(Arc::clone(&handlers), options.poison));
+        let reading = fetch::read(
+            Arc::clone(&seat),
+            Arc::clone(&judge),
+            fetched.clone(),
+            stop.clone(),
+        );
+        let taking_over = fetch::take_over(Arc::clone(&seat), judge, fetched, stop.clone());
+        let (reader, keeper) = (tokio::spawn(reading), tokio::spawn(taking_over));
         let runner = runner::Runner::new(Arc::clone(&seat), handlers, settler, settled);
         let stopping = stop.clone();
         let running = tokio::spawn(async move {

@@ -1,39 +1,29 @@
 //! Everything in hand: whose turn it is, what came of it, what is told to the engine.
 
-use super::fetch::Fetched;
+use super::crew::Crew;
+use super::fetch::{Fetched, Judged};
+use super::judge::{Lane, Verdict, Work, unanswered};
 use super::lanes::Lanes;
 use super::settler::{Settled, Settler};
-use super::work::{Begun, Ended, Finished, NotShown, Outcome, Took, Wanted, run};
-use super::{Handler, HandlerError, Order, Seat};
+use super::work::{Begun, Ended, Finished, NotShown, Outcome, Took};
+use super::{Handler, HandlerError, Seat};
 use crate::FastHash;
 use crate::engine::{DeadReason, Delivery, Failure, Settlement};
-use crate::place::{Named, Position};
+use crate::place::Position;
 use chrono::{DateTime, Utc};
-use futures_util::future::join_all;
-use lockdown_events::Envelope;
 use lockdown_runtime::chain;
 use std::collections::{BTreeMap, HashMap};
-use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
-use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 /// An entry that is replayed lies in the inbox, where places are counted anew.
 pub(super) type Entry = (Position, bool);
 
-/// So many events at most share a task: a task for each would cost more than a small handler does.
-const TOGETHER: usize = 8;
-/// So much oftener than one that was begun each time an event is handed out before it is taken for poison all the same: it may
-/// kill its process before anything of it can be begun.
-const UNBEGUN: u64 = 20;
 /// Events that wait for another try cost no credit up to this many: those that fail hold up none that would not.
 const RETRYING: usize = 10_000;
-
-/// What keeps an order. Two that are the same by chance wait for each other, which does no harm.
-type Lane = u64;
 
 pub(super) struct Runner {
     seat: Arc<Seat>,
@@ -42,16 +32,13 @@ pub(super) struct Runner {
     settled: mpsc::UnboundedReceiver<Settled>,
     hand: HashMap<Entry, InHand, FastHash>,
     lanes: Lanes<Lane, Entry>,
-    /// Makes lanes.
-    spread: FastHash,
     /// What waits for another try, by the time at which it is due.
     due: BTreeMap<(DateTime<Utc>, Entry), ()>,
     /// How old events are when they are handled: from when they happened, which is about when they were published.
     age: metrics::Histogram,
-    /// The tasks that run handlers, and how many events those have in work.
-    tasks: JoinSet<()>,
+    /// Those who run handlers, and how many events are with them.
+    crew: Crew,
     running: usize,
-    finish: mpsc::UnboundedSender<Finished>,
     finished: mpsc::UnboundedReceiver<Finished>,
     took: Took,
     /// Nothing new is begun.
@@ -68,15 +55,6 @@ struct InHand {
     credit: Option<OwnedSemaphorePermit>,
 }
 
-struct Work {
-    event_type: &'static str,
-    lane: Lane,
-    /// Which try is next, from 1.
-    attempt: u32,
-    /// The handlers that are not through with it.
-    wanted: Wanted,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Waiting,
@@ -91,7 +69,7 @@ enum State {
 impl Runner {
     pub(super) fn new(
         seat: Arc<Seat>,
-        handlers: Vec<Handler>,
+        handlers: Arc<[Handler]>,
         settler: Settler,
         settled: mpsc::UnboundedReceiver<Settled>,
     ) -> Self {
@@ -99,17 +77,15 @@ impl Runner {
         let (finish, finished) = mpsc::unbounded_channel();
         Self {
             age: metrics::histogram!("lockdown_bus_age_seconds", "group" => group),
+            crew: Crew::new(Arc::clone(&seat), Arc::clone(&handlers), finish),
             seat,
-            handlers: handlers.into(),
+            handlers,
             settler,
             settled,
             hand: HashMap::default(),
             lanes: Lanes::new(),
-            spread: FastHash::default(),
             due: BTreeMap::new(),
-            tasks: JoinSet::new(),
             running: 0,
-            finish,
             finished,
             took: Took::default(),
             stopping: false,
@@ -133,6 +109,7 @@ impl Runner {
             // Looked at first, so that nothing begins once the stop was asked for.
             if stop.is_cancelled() && !self.stopping {
                 self.stopping = true;
+                self.take_back();
                 end.as_mut().reset(tokio::time::Instant::now() + *grace.borrow());
             }
             self.start_what_may_run();
@@ -140,7 +117,7 @@ impl Runner {
             let clock = &self.seat.clock;
             tokio::select! {
                 fetched = arriving.recv(), if open => match fetched {
-                    Some((deliveries, credits)) => self.take(deliveries, credits),
+                    Some((judged, credits)) => self.take(judged, credits),
                     None => {
                         open = false;
                         self.hand_back();
@@ -169,30 +146,23 @@ impl Runner {
         while let Ok(settled) = self.settled.try_recv() {
             self.settled(settled);
         }
-        while let Some(ended) = self.tasks.try_join_next() {
-            // Handlers' panics are caught inside; what is left is our own end of the grace.
-            debug_assert!(ended.is_ok() || self.stopping, "a task broke");
-        }
     }
 
-    fn take(&mut self, deliveries: Vec<Delivery>, mut credits: OwnedSemaphorePermit) {
-        for delivery in deliveries {
+    fn take(&mut self, judged: Vec<Judged>, mut credits: OwnedSemaphorePermit) {
+        for (delivery, judged) in judged {
             let credit = credits.split(1);
             let entry = (delivery.entry, delivery.inbox);
             // Handed out to us although we hold it: what is under way settles it.
             if self.hand.contains_key(&entry) {
                 continue;
             }
-            let judged = if self.stopping {
-                Err(Settlement::Release)
-            } else {
-                self.judge(&delivery)
+            let (work, settlement) = match judged {
+                _ if self.stopping => (None, Some(Settlement::Release)),
+                Ok(work) => (Some(work), None),
+                Err(Verdict::Unwanted) => (None, Some(Settlement::Ack)),
+                Err(Verdict::Dead(reason, error)) => (None, Some(self.dead(reason, error))),
             };
             let due = delivery.retry.as_ref().map(|retry| retry.due);
-            let (work, settlement) = match judged {
-                Ok(work) => (Some(work), None),
-                Err(settlement) => (None, Some(settlement)),
-            };
             self.hand.insert(
                 entry,
                 InHand {
@@ -208,54 +178,6 @@ impl Runner {
                 (None, _) => self.queue(entry),
             }
         }
-    }
-
-    /// What is to be done with a new delivery, or how it is settled without that. It is only looked into here: whoever
-    /// handles it decodes it, beside others.
-    fn judge(&self, delivery: &Delivery) -> Result<Work, Settlement> {
-        let looked = Named::look(&delivery.envelope);
-        let known = looked.and_then(|(name, named)| Some((self.wanted(name)?, named)));
-        let ((event_type, wanted), named) = match known {
-            Some(known) => known,
-            None => self.look_closely(delivery)?,
-        };
-        let failed = delivery.retry.as_ref().map_or(0, |retry| retry.attempts);
-        let unanswered = unanswered(delivery);
-        if unanswered >= self.seat.options.poison.saturating_mul(UNBEGUN) {
-            let error = format!("handed out {unanswered} times without an answer");
-            return Err(self.dead(DeadReason::Poison, error));
-        }
-        let orders = wanted.of(&self.handlers).map(|(_, handler)| handler.order);
-        let lane = match (orders.min().unwrap_or(Order::Community), named.person()) {
-            (Order::Person, Some(person)) => self.spread.hash_one((named.guild(), person)),
-            (Order::Community | Order::Person, _) => self.spread.hash_one(named.guild()),
-            (Order::None, _) => self.spread.hash_one((delivery.entry, delivery.inbox)),
-        };
-        Ok(Work {
-            event_type,
-            lane,
-            attempt: failed + 1,
-            wanted,
-        })
-    }
-
-    /// The type by its own name, and who wants it; nothing where nobody does.
-    fn wanted(&self, name: &str) -> Option<(&'static str, Wanted)> {
-        let event_type = self.handlers.iter().find_map(|handler| handler.types.get(name))?;
-        Some((event_type, Wanted::by(&self.handlers, event_type)))
-    }
-
-    /// Of what is older, foreign or faulty.
-    fn look_closely(&self, delivery: &Delivery) -> Result<((&'static str, Wanted), Named), Settlement> {
-        // Also a version from the future of what is wanted here: a newer process can be given it again.
-        let undecodable = |error| self.dead(DeadReason::Undecodable, chain(&error));
-        let envelope = Envelope::decode(&delivery.envelope).map_err(undecodable)?;
-        let Some(wanted) = self.wanted(envelope.event_type()) else {
-            return Err(Settlement::Ack);
-        };
-        let event = envelope.event().map_err(undecodable)?;
-        let named = Named::of(&envelope).unwrap_or_else(|| Named::nobody(event.platform(), event.guild_id()));
-        Ok((wanted, named))
     }
 
     fn queue(&mut self, entry: Entry) {
@@ -293,10 +215,9 @@ impl Runner {
 
     fn start_what_may_run(&mut self) {
         let mut begun = Vec::new();
-        while !self.stopping && self.running < self.seat.options.concurrency {
-            let Some((lane, entry)) = self.lanes.next() else {
-                break;
-            };
+        while !self.stopping
+            && let Some((lane, entry)) = self.lanes.next()
+        {
             match self.hand.get_mut(&entry) {
                 Some(InHand {
                     delivery,
@@ -319,23 +240,16 @@ impl Runner {
                 _ => self.lanes.done(&lane),
             }
         }
-        // Few are spread, so that each has a core; many share tasks.
-        let together = begun.len().div_ceil(TOGETHER).clamp(1, TOGETHER);
-        let mut begun = begun.into_iter();
-        while begun.len() > 0 {
-            let group: Vec<Begun> = begun.by_ref().take(together).collect();
-            let (handlers, finish) = (Arc::clone(&self.handlers), self.finish.clone());
-            let seat = Arc::clone(&self.seat);
-            self.tasks.spawn(async move {
-                let each = group.into_iter().map(|begun| {
-                    let (seat, handlers, finish) = (&seat, &handlers, &finish);
-                    async move {
-                        // Nobody is left to hear it when the engine is closed.
-                        let _ = finish.send(run(seat, handlers, begun).await);
-                    }
-                });
-                join_all(each).await;
-            });
+        self.crew.give(begun);
+    }
+
+    /// What was handed to the crew and is not begun waits again.
+    fn take_back(&mut self) {
+        for entry in self.crew.take_back() {
+            self.running -= 1;
+            if let Some(held) = self.hand.get_mut(&entry) {
+                held.state = State::Waiting;
+            }
         }
     }
 
@@ -443,15 +357,30 @@ impl Runner {
             Settlement::Retry { due, .. } => self.retry(entry, due),
             // Another took it over: it is not begun here. What runs may end, and its acknowledgement counts.
             Settlement::Renew if !ours => {
-                let held = self.hand.get(&entry).map(|held| held.state);
-                if let Some(State::Retrying(due)) = held {
-                    self.due.remove(&(due, entry));
-                }
-                if matches!(held, Some(State::Retrying(_) | State::Waiting)) {
-                    self.hand.remove(&entry);
+                let begun = match self.hand.get(&entry).map(|held| held.state) {
+                    Some(State::Retrying(due)) => {
+                        self.due.remove(&(due, entry));
+                        false
+                    }
+                    Some(State::Running) => !self.crew.take_one_back(entry),
+                    state => state != Some(State::Waiting),
+                };
+                if !begun {
+                    self.forget(entry);
                 }
             }
             Settlement::Renew => {}
+        }
+    }
+
+    /// Another has it now.
+    fn forget(&mut self, entry: Entry) {
+        let Some(held) = self.hand.remove(&entry) else {
+            return;
+        };
+        if let (State::Running, Some(work)) = (held.state, held.work) {
+            self.running -= 1;
+            self.lanes.done(&work.lane);
         }
     }
 
@@ -497,7 +426,7 @@ impl Runner {
     /// Ends what still runs after the grace. It had begun, so it is not handed back like what had not: others take it
     /// over once it is silent, and count it.
     fn abort(&mut self) {
-        self.tasks.abort_all();
+        self.crew.abort();
         self.running = 0;
         let all = self.hand.len();
         self.hand.retain(|_, held| held.state != State::Running);
@@ -505,10 +434,4 @@ impl Runner {
             tracing::warn!(group = %self.seat.group.name, "{} handlers did not end in time", all - self.hand.len());
         }
     }
-}
-
-/// How often it was handed out without an answer, this time included.
-fn unanswered(delivery: &Delivery) -> u64 {
-    let failed = delivery.retry.as_ref().map_or(0, |retry| retry.attempts);
-    delivery.deliveries.saturating_sub(u64::from(failed))
 }

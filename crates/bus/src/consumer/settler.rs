@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// The largest batch, and how long the first of a batch waits for company.
-const BATCH: usize = 512;
+/// The largest batch; with how many one goes out, and what else is there by then with it; how long the first waits for
+/// company.
+const BATCH: usize = 1_024;
+const ENOUGH: usize = 128;
 const COMPANY: Duration = Duration::from_millis(5);
 const BACKOFF: Backoff = Backoff {
     first: Duration::from_millis(50),
@@ -47,7 +49,7 @@ async fn run(
         }
         let company = tokio::time::sleep(COMPANY);
         tokio::pin!(company);
-        while batch.len() < BATCH {
+        while batch.len() < ENOUGH {
             tokio::select! {
                 biased;
                 next = settlements.recv() => match next {
@@ -59,6 +61,11 @@ async fn run(
                 },
                 () = &mut company => break,
             }
+        }
+        while batch.len() < BATCH
+            && let Ok(next) = settlements.try_recv()
+        {
+            batch.push(next);
         }
         let Some(ours) = settle(&seat, &batch).await else {
             return;

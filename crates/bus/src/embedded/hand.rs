@@ -174,7 +174,7 @@ impl Log {
             channel: entry.channel,
             envelope: entry.envelope,
             deliveries: pending.deliveries,
-            retry: pending.retry.as_deref().cloned(),
+            retry: pending.retry.clone(),
         };
         self.set(group, lane, seq, Some(pending));
         Ok(Some(delivery))

@@ -179,7 +179,7 @@ impl RedisEngine {
                 channel: entry.channel,
                 envelope: entry.envelope,
                 deliveries: reply::count(&times, WHAT)?,
-                retry: reply::retry(&record),
+                retry: reply::retry(&record).map(Box::new),
             });
         }
         let next = reply::text(&next)

@@ -3,8 +3,8 @@
 use super::bench::{Faulty, left, told, until};
 use crate::conformance::Fixture;
 use lockdown_bus::{
-    Append, Backoff, Consumer, ConsumerName, ConsumerOptions, DeadReason, Engine, GroupName, Handler,
-    HandlerError, Key, Start,
+    Append, Backoff, Class, Consumer, ConsumerName, ConsumerOptions, DeadReason, Engine, Group, GroupName,
+    Handler, HandlerError, Key, Settlement, Start,
 };
 use lockdown_runtime::Clock;
 use std::collections::HashMap;
@@ -34,13 +34,10 @@ pub(super) async fn consumer(
 ) -> Consumer {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = ConsumerName::new(&format!("test-{}", COUNT.fetch_add(1, Ordering::Relaxed))).unwrap();
-    let (engine, group) = (
-        Arc::clone(log) as Arc<dyn Engine>,
-        GroupName::new("test.layer").unwrap(),
-    );
+    let engine = Arc::clone(log) as Arc<dyn Engine>;
     Consumer::start(
         engine,
-        group,
+        group().name,
         name,
         &Start::Oldest,
         handlers,
@@ -49,6 +46,13 @@ pub(super) async fn consumer(
     )
     .await
     .unwrap()
+}
+
+fn group() -> Group {
+    Group {
+        name: GroupName::new("test.layer").unwrap(),
+        classes: vec![Class::of(LEFT[0])],
+    }
 }
 
 pub(super) async fn publish(log: &Faulty, guild: u32, numbers: std::ops::Range<u32>) {
@@ -453,6 +457,43 @@ pub(crate) async fn a_handler_that_is_stuck_holds_up_its_own_community_only(fixt
     until("the stuck ones too", || async { seen.count() == 31 }).await;
     consumer.stop(GRACE).await;
     assert_eq!(seen.all()[28..], [(1, 0), (1, 1), (1, 2)]);
+}
+
+pub(crate) async fn what_another_took_over_is_not_begun_any_more(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
+    publish(&log, 1, 0..1).await;
+    publish(&log, 2, 0..1).await;
+    let (begun, gate) = (Seen::default(), Arc::new(tokio::sync::Semaphore::new(0)));
+    let (noting, waiting) = (begun.clone(), Arc::clone(&gate));
+    let handler = Handler::new("slow", LEFT, move |received| {
+        noting.note(told(&received.event));
+        let waiting = Arc::clone(&waiting);
+        async move {
+            waiting.acquire().await.unwrap().forget();
+            Ok(())
+        }
+    });
+    // The second of the two has its turn, but nobody who could begin it.
+    let options = ConsumerOptions {
+        concurrency: 1,
+        ..quick()
+    };
+    let consumer = consumer(&log, vec![handler], options).await;
+    until("one runs", || async { begun.count() == 1 }).await;
+    let (group, other) = (group(), ConsumerName::new("other").unwrap());
+    // Another takes both and is through with them.
+    let taken = log.take_over(&group, &other, Duration::ZERO, 10).await.unwrap();
+    let done: Vec<_> = taken
+        .into_iter()
+        .map(|delivery| (delivery, Settlement::Ack))
+        .collect();
+    assert_eq!(done.len(), 2);
+    log.settle(&group, &other, &done).await.unwrap();
+    // Told of it by its own renewals.
+    tokio::time::sleep(quick().visibility * 3).await;
+    gate.add_permits(2);
+    consumer.stop(GRACE).await;
+    assert_eq!(begun.count(), 1, "{:?}", begun.all());
 }
 
 /// The tasks of a process of its own, which can end all at once.

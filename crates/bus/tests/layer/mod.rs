@@ -33,6 +33,7 @@ macro_rules! layer {
             consume: a_stop_finishes_what_runs_and_hands_back_the_rest;
             consume: what_does_not_end_within_the_grace_goes_to_another;
             consume: no_more_is_in_hand_than_there_is_room_for;
+            consume: what_another_took_over_is_not_begun_any_more;
             consume: a_handler_that_is_stuck_holds_up_its_own_community_only;
             consume: an_event_that_ends_its_process_again_and_again_is_poison;
             house: one_cleans_up_at_a_time;
