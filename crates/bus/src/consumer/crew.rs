@@ -90,6 +90,13 @@ impl Crew {
     }
 }
 
+/// What runs does not outlive the consumer.
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.abort();
+    }
+}
+
 // === impl Shared ===
 
 impl Shared {

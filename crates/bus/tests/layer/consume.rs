@@ -496,6 +496,28 @@ pub(crate) async fn what_another_took_over_is_not_begun_any_more(fixture: &impl 
     assert_eq!(begun.count(), 1, "{:?}", begun.all());
 }
 
+pub(crate) async fn what_runs_ends_with_the_engine(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
+    publish(&log, 1, 0..1).await;
+    let (begun, held) = (Seen::default(), Arc::new(()));
+    let (noting, holding) = (begun.clone(), Arc::downgrade(&held));
+    let held = Mutex::new(Some(held));
+    let handler = Handler::new("waits", LEFT, move |received| {
+        let held = held.lock().unwrap().take();
+        noting.note(told(&received.event));
+        async move {
+            std::future::pending::<()>().await;
+            drop(held);
+            Ok(())
+        }
+    });
+    let _consumer = consumer(&log, vec![handler], quick()).await;
+    until("it runs", || async { begun.count() == 1 }).await;
+    assert_eq!(holding.strong_count(), 1);
+    log.close().await;
+    until("it is over", || async { holding.strong_count() == 0 }).await;
+}
+
 /// The tasks of a process of its own, which can end all at once.
 struct Process(tokio::runtime::Runtime);
 
