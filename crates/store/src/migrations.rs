@@ -60,6 +60,8 @@ pub const CHANGES: &[Change] = changes! {
     140 "0140_dead_letters_again"
     141 "0141_dead_letters_told"
     142 "0142_audit_swept"
+    143 "0143_sound"
+    144 "0144_sound_before"
 };
 
 /// Whoever changes the schema holds this lock of Postgres.

@@ -229,6 +229,7 @@ macro_rules! contract {
             jobs: a_process_takes_what_it_knows;
             schema: every_statement_can_be_prepared;
             schema: words_are_those_of_the_code;
+            schema: rows_that_are_not_sound_are_refused;
             schema: migrations_ran_already;
         }
     };

@@ -19,7 +19,8 @@ use lockdown_store::roles::SubjectKind;
 use lockdown_store::sanctions::{SanctionKind, SanctionState};
 use lockdown_store::settings::BotState;
 use lockdown_store::webhooks::{DeliveryState, WebhookState};
-use lockdown_store::{PostgresOptions, Store, texts};
+use lockdown_store::{PostgresOptions, Store, in_tx, texts};
+use sqlx::error::ErrorKind;
 use sqlx::{Connection as _, Executor as _, PgConnection, SqlSafeStr as _, SqliteConnection};
 use std::collections::BTreeSet;
 
@@ -47,7 +48,7 @@ pub(crate) async fn every_statement_can_be_prepared(fixture: Fixture) {
     assert!(count > 50, "{count} statements are all there are?");
 }
 
-/// Each word of the code is taken by the column's `CHECK`, and the `CHECK` knows no other.
+/// Each word of the code is taken by the column's `CHECK`, or by the function in it, and these know no other.
 pub(crate) async fn words_are_those_of_the_code(_: Fixture) {
     fn words<T: Copy>(all: &[T], text: fn(T) -> &'static str) -> String {
         all.iter()
@@ -108,7 +109,7 @@ pub(crate) async fn words_are_those_of_the_code(_: Fixture) {
         let mut found = BTreeSet::new();
         for line in CHANGES.iter().flat_map(|change| text(change).lines()) {
             if let Some((before, list)) = line.split_once(" IN ('") {
-                let (_, column) = before.rsplit_once("CHECK (").expect("words stand in a CHECK");
+                let (_, column) = before.rsplit_once([' ', '(']).expect("a column is held to its words");
                 let list = list.trim_end_matches([')', ',', ';']);
                 found.insert((column, format!("'{list}")));
             }
@@ -118,6 +119,46 @@ pub(crate) async fn words_are_those_of_the_code(_: Fixture) {
             of_column.collect::<Vec<_>>()
         });
         assert_eq!(found, known.collect());
+    }
+}
+
+/// Whatever the code has a mistake in.
+pub(crate) async fn rows_that_are_not_sound_are_refused(fixture: Fixture) {
+    let case = fixture.record(fixture.case(0)).await;
+    in_tx!(fixture.store, |tx| {
+        tx.insert_sanction(&fixture.sanction(&case, None)).await
+    })
+    .unwrap();
+    let entry = |seq: u64, actor_kind: &str| {
+        format!(
+            "INSERT INTO audit_log (guild_id, seq, at, actor_kind, actor, act, subject, body, commitment, prev_hash, hash) \
+                SELECT guild_id, {seq}, at, '{actor_kind}', actor, act, subject, body, commitment, prev_hash, hash \
+                FROM audit_log WHERE seq = 1"
+        )
+    };
+    let set = |table: &str, change: &str| format!("UPDATE {table} SET {change}");
+    for (sound, unsound) in [
+        (set("cases", "number = 7"), set("cases", "number = 0")),
+        (set("cases", "kind = 'note'"), set("cases", "kind = 'bann'")),
+        (set("cases", "state = 'voided'"), set("cases", "state = 'live'")),
+        (set("cases", "origin = 'outside'"), set("cases", "origin = 'inside'")),
+        (set("cases", "lift = 'expired'"), set("cases", "lift = 'voided'")),
+        (set("cases", "lift = NULL"), set("cases", "lift = ''")),
+        (set("case_events", "kind = 'noted'"), set("case_events", "kind = 'note'")),
+        (set("sanctions", "kind = 'mute'"), set("sanctions", "kind = 'kick'")),
+        (set("sanctions", "state = 'lifted'"), set("sanctions", "state = 'voided'")),
+        (entry(2, "system"), entry(0, "system")),
+        (entry(3, "person"), entry(4, "human")),
+        (set("audit_pii", "pii = 'text'"), set("audit_pii", "pii = NULL")),
+        (
+            set("audit_pii", "subject_id = NULL"),
+            set("audit_pii", "erased_at = (SELECT created_at FROM cases)"),
+        ),
+    ] {
+        assert_eq!(fixture.try_behind_its_back(&sound).await.unwrap(), 1, "{sound}");
+        let refused = fixture.try_behind_its_back(&unsound).await.unwrap_err();
+        let kind = refused.as_database_error().map(|error| error.kind());
+        assert!(matches!(kind, Some(ErrorKind::CheckViolation)), "{unsound}: {refused}");
     }
 }
 

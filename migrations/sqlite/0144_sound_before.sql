@@ -1,0 +1,1 @@
+-- For Postgres alone: nothing is to be looked at again here.
