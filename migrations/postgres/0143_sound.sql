@@ -35,6 +35,9 @@ BEGIN
 END
 $$;
 
+-- In the order in which whoever opens a case comes to them: the previous release may run.
+LOCK TABLE guilds, identities, cases, case_events, sanctions, audit_log, audit_pii, outbox IN ACCESS EXCLUSIVE MODE;
+
 ALTER TABLE cases
     DROP CONSTRAINT cases_number_check,
     DROP CONSTRAINT cases_kind_check,

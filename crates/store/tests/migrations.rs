@@ -7,7 +7,7 @@
 
 use lockdown_store::migrations::{self, CHANGES, Change, MigrationError};
 use lockdown_testkit::database::{self, Database};
-use sqlx::{Connection as _, PgConnection, Row as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -256,4 +256,50 @@ async fn fleet_many_starts_at_once_migrate_once() {
     });
     let made: usize = futures_util::future::join_all(starts).await.into_iter().sum();
     assert_eq!(made, CHANGES.len() + 1);
+}
+
+/// A process of the previous release has the guild, and comes to the other tables after the change has begun.
+#[tokio::test(flavor = "multi_thread")]
+async fn fleet_a_case_that_is_being_opened_goes_before_a_change() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("0900_empty.sql"), "SELECT 1").unwrap();
+    let database = Database::create(folder.path()).await.unwrap();
+    let (before, _) = CHANGES.split_at(CHANGES.partition_point(|change| change.version < 143));
+    let mut next = PgConnection::connect(&database.url()).await.unwrap();
+    migrations::postgres_with(&mut next, before).await.unwrap();
+
+    let mut previous = PgConnection::connect(&database.url()).await.unwrap();
+    let mut case = previous.begin().await.unwrap();
+    sqlx::raw_sql("SELECT id FROM guilds FOR NO KEY UPDATE")
+        .execute(&mut *case)
+        .await
+        .unwrap();
+    let change = tokio::spawn(async move { migrations::postgres_with(&mut next, CHANGES).await });
+    let waits = "SELECT COUNT(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+        WHERE d.datname = current_database() AND NOT l.granted";
+    while sqlx::query_scalar::<_, i64>(waits)
+        .fetch_one(&mut *case)
+        .await
+        .unwrap()
+        == 0
+    {
+        tokio::task::yield_now().await;
+    }
+    for table in [
+        "cases",
+        "case_events",
+        "sanctions",
+        "audit_log",
+        "audit_pii",
+        "outbox",
+    ] {
+        let taken = format!("LOCK TABLE {table} IN ROW EXCLUSIVE MODE");
+        sqlx::raw_sql(AssertSqlSafe(taken))
+            .execute(&mut *case)
+            .await
+            .unwrap();
+    }
+    case.commit().await.unwrap();
+    let made = change.await.unwrap().unwrap().made;
+    assert_eq!(made, CHANGES.len() - before.len());
 }

@@ -109,7 +109,9 @@ pub(crate) async fn words_are_those_of_the_code(_: Fixture) {
         let mut found = BTreeSet::new();
         for line in CHANGES.iter().flat_map(|change| text(change).lines()) {
             if let Some((before, list)) = line.split_once(" IN ('") {
-                let (_, column) = before.rsplit_once([' ', '(']).expect("a column is held to its words");
+                let (_, column) = before
+                    .rsplit_once([' ', '('])
+                    .expect("a column is held to its words");
                 let list = list.trim_end_matches([')', ',', ';']);
                 found.insert((column, format!("'{list}")));
             }
@@ -141,12 +143,24 @@ pub(crate) async fn rows_that_are_not_sound_are_refused(fixture: Fixture) {
         (set("cases", "number = 7"), set("cases", "number = 0")),
         (set("cases", "kind = 'note'"), set("cases", "kind = 'bann'")),
         (set("cases", "state = 'voided'"), set("cases", "state = 'live'")),
-        (set("cases", "origin = 'outside'"), set("cases", "origin = 'inside'")),
+        (
+            set("cases", "origin = 'outside'"),
+            set("cases", "origin = 'inside'"),
+        ),
         (set("cases", "lift = 'expired'"), set("cases", "lift = 'voided'")),
         (set("cases", "lift = NULL"), set("cases", "lift = ''")),
-        (set("case_events", "kind = 'noted'"), set("case_events", "kind = 'note'")),
-        (set("sanctions", "kind = 'mute'"), set("sanctions", "kind = 'kick'")),
-        (set("sanctions", "state = 'lifted'"), set("sanctions", "state = 'voided'")),
+        (
+            set("case_events", "kind = 'noted'"),
+            set("case_events", "kind = 'note'"),
+        ),
+        (
+            set("sanctions", "kind = 'mute'"),
+            set("sanctions", "kind = 'kick'"),
+        ),
+        (
+            set("sanctions", "state = 'lifted'"),
+            set("sanctions", "state = 'voided'"),
+        ),
         (entry(2, "system"), entry(0, "system")),
         (entry(3, "person"), entry(4, "human")),
         (set("audit_pii", "pii = 'text'"), set("audit_pii", "pii = NULL")),
@@ -158,7 +172,10 @@ pub(crate) async fn rows_that_are_not_sound_are_refused(fixture: Fixture) {
         assert_eq!(fixture.try_behind_its_back(&sound).await.unwrap(), 1, "{sound}");
         let refused = fixture.try_behind_its_back(&unsound).await.unwrap_err();
         let kind = refused.as_database_error().map(|error| error.kind());
-        assert!(matches!(kind, Some(ErrorKind::CheckViolation)), "{unsound}: {refused}");
+        assert!(
+            matches!(kind, Some(ErrorKind::CheckViolation)),
+            "{unsound}: {refused}"
+        );
     }
 }
 
