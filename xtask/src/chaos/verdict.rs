@@ -88,8 +88,11 @@ impl Verdict {
             self.lost_with_redis += u64::from(crashes.iter().any(with_engine));
         }
         for fate in &event.fates {
-            for pair in fate.handled.windows(2) {
-                if crashes.iter().any(|crash| crash.explains(&pair[0], &pair[1])) {
+            // The notes of several processes are read in no order.
+            let mut handled: Vec<&Handled> = fate.handled.iter().collect();
+            handled.sort_by_key(|handled| handled.at);
+            for pair in handled.windows(2) {
+                if crashes.iter().any(|crash| crash.explains(pair[0], pair[1])) {
                     self.redelivered += 1;
                 } else {
                     self.doubled += 1;
@@ -139,14 +142,18 @@ impl Crash {
         self.from <= until && self.until + SETTLING >= from
     }
 
-    /// Whether the first handling's acknowledgement may have been lost by it.
+    /// Whether the first handling's acknowledgement may have been lost by it; or the second one stood still with the event in
+    /// hand, which was taken over meanwhile.
     fn explains(&self, first: &Handled, second: &Handled) -> bool {
-        let theirs = match &self.whom {
+        let lost = match &self.whom {
             Whom::Engine | Whom::Stall => true,
             Whom::Consumer(name) => *name == first.seat,
             Whom::Publisher => false,
         };
-        theirs && self.from <= second.at && self.touches(first.at, first.at + SETTLING)
+        let stood_still = self.whom == Whom::Consumer(second.seat.clone())
+            && (self.from..=self.until).contains(&first.at)
+            && self.touches(second.at, second.at);
+        lost && self.from <= second.at && self.touches(first.at, first.at + SETTLING) || stood_still
     }
 
     /// Whether it came in the seconds after the engine had confirmed an event.
@@ -312,6 +319,29 @@ mod tests {
         assert_eq!(crash(Whom::Consumer("two.c.1".to_owned()), 20).doubled, 1);
         assert_eq!((crash(a.clone(), 10).doubled, crash(a, 21).doubled), (1, 1));
         assert_eq!(crash(Whom::Publisher, 20).doubled, 1);
+    }
+
+    #[test]
+    fn who_stands_still_goes_on_with_what_another_has_taken_over() {
+        let (kept, soon) = (kept(&[1]), handled(&[1]));
+        let late = soon.replace(&(20 * SECOND).to_string(), &(22 * SECOND).to_string());
+        for (first, second) in [("one.a.1", "one.b.1"), ("one.b.1", "one.a.1")] {
+            let notes = [
+                ("publisher.1", kept.as_str()),
+                (first, &soon),
+                (second, &late),
+                ("two.c.1", &soon),
+            ];
+            let doubled = |name: &str, from: i64, until: i64| {
+                let whom = Whom::Consumer(name.to_owned());
+                let (from, until) = (from * SECOND, until * SECOND);
+                judge(&notes, &[Crash { whom, from, until }]).doubled
+            };
+            assert_eq!(doubled(second, 19, 21), 0);
+            // It began after the other was through, and it was over long before.
+            assert_eq!((doubled(second, 21, 22), doubled(second, 10, 12)), (1, 1));
+            assert_eq!((doubled("two.c.1", 19, 21), doubled(first, 19, 21)), (1, 0));
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use lockdown_store::sanctions::{SanctionKind, SanctionState};
 use lockdown_store::settings::BotState;
 use lockdown_store::webhooks::{DeliveryState, WebhookState};
 use lockdown_store::{PostgresOptions, Store, in_tx, texts};
-use sqlx::error::ErrorKind;
+use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::{Connection as _, Executor as _, PgConnection, SqlSafeStr as _, SqliteConnection};
 use std::collections::BTreeSet;
 
@@ -171,7 +171,7 @@ pub(crate) async fn rows_that_are_not_sound_are_refused(fixture: Fixture) {
     ] {
         assert_eq!(fixture.try_behind_its_back(&sound).await.unwrap(), 1, "{sound}");
         let refused = fixture.try_behind_its_back(&unsound).await.unwrap_err();
-        let kind = refused.as_database_error().map(|error| error.kind());
+        let kind = refused.as_database_error().map(DatabaseError::kind);
         assert!(
             matches!(kind, Some(ErrorKind::CheckViolation)),
             "{unsound}: {refused}"
