@@ -31,6 +31,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// What changes together is looked at together.
 const SOON: Duration = Duration::from_millis(300);
@@ -57,6 +58,7 @@ struct Shared {
     state: Mutex<State>,
     /// Counts what was seen to: whoever waits for something looks again.
     rounds: watch::Sender<u64>,
+    stopping: CancellationToken,
 }
 
 #[derive(Default)]
@@ -95,6 +97,8 @@ enum Trouble {
     /// Another process is at it.
     #[error("another process sees to it")]
     Busy,
+    #[error("the bot stops")]
+    Stopping,
 }
 
 // === impl State ===
@@ -137,11 +141,12 @@ impl AutoMod {
                 board,
                 state: Mutex::new(state),
                 rounds: watch::Sender::new(0),
+                stopping: ctx.shutdown.soft_token(),
             }),
         };
-        let (keeping, stopping) = (automod.clone(), ctx.shutdown.soft_token());
+        let keeping = automod.clone();
         ctx.tasks.spawn("automod", async move {
-            stopping.run_until_cancelled(keeping.keep(heard)).await;
+            keeping.keep(heard).await;
             Ok(())
         });
         Ok(automod)
@@ -213,6 +218,7 @@ impl AutoMod {
             let next = self.state().due.values().min().copied();
             let wait = next.unwrap_or_else(|| Instant::now() + LOOK);
             tokio::select! {
+                () = self.shared.stopping.cancelled() => return,
                 () = tokio::time::sleep_until(wait) => {}
                 _ = rounds.changed() => continue,
                 said = heard.next() => match said {
@@ -239,6 +245,9 @@ impl AutoMod {
                 due.map(|(guild, _)| *guild).collect()
             };
             for guild in due {
+                if self.shared.stopping.is_cancelled() {
+                    return;
+                }
                 self.see_to(guild).await;
             }
         }
@@ -259,7 +268,7 @@ impl AutoMod {
         }
         match self.settle(guild).await {
             Ok(true) => self.look(guild, LOOK),
-            Ok(false) => {}
+            Ok(false) | Err(Trouble::Stopping) => {}
             // To ask again at once would count against the bot.
             Err(Trouble::Rest(RestError::Refused {
                 status: 403, message, ..

@@ -74,12 +74,13 @@ impl AutoMod {
         }
         let tongue = WORDS.tongue(Some(&settings.locale));
         let saying = tongue.say("automod.blocked", &[]);
-        let done = self.bring_about(guild, &told, &saying).await;
-        // It ends by itself too.
+        let bringing = self.bring_about(guild, &told, &saying);
+        let done = self.shared.stopping.run_until_cancelled(bringing).await;
+        // It ends by itself too, which the next process would have to wait for.
         if let Err(error) = bus.engine().unmark(&name, &value).await {
             tracing::debug!(guild, "Could not end a turn: {}", chain(&error));
         }
-        done?;
+        done.unwrap_or(Err(Trouble::Stopping))?;
         let mut state = self.state();
         state.lacking.remove(&guild);
         if !wants {

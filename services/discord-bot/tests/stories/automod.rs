@@ -10,12 +10,15 @@ use lockdown_events::{
 use lockdown_moderation::Settings;
 use lockdown_moderation::hands::{PausedRule, RulesTold, SettingsTold};
 use lockdown_runtime::Clock;
+use lockdown_testkit::fakes::discord::Fault;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 sizes!(
     automod_follows_the_rules_and_leaves_those_of_people_alone,
     two_processes_make_no_doubles,
+    a_process_that_stops_half_way_holds_up_nobody,
     what_automod_does_not_take_is_said,
     what_automod_stops_is_in_the_log_together,
 );
@@ -205,6 +208,35 @@ async fn two_processes_make_no_doubles(mut town: Town) {
             .len(),
         0
     );
+    town.stop().await;
+}
+
+async fn a_process_that_stops_half_way_holds_up_nobody(mut town: Town) {
+    let told = tell(&town).await;
+    town.discord.fail(
+        "POST",
+        "guilds/{}/auto-moderation/rules",
+        1,
+        Fault::Delay(Duration::from_secs(3_600)),
+    );
+    town.start().await;
+    told.put(&town, &["free"]).await;
+    until("it is at it", || async {
+        !town
+            .discord
+            .requests_to("POST guilds/{}/auto-moderation/rules")
+            .is_empty()
+    })
+    .await;
+    town.stop().await;
+    town.reopen().await;
+    let told = tell(&town).await;
+    told.put(&town, &["free", "gift"]).await;
+    town.start().await;
+    until_made(&town, &[&["free nitro", "gift nitro"]]).await;
+    // The first was made, without an answer, and is found.
+    let names = town.discord.automod_rules(town.guild);
+    assert_eq!(names.len(), 1, "{names:?}");
     town.stop().await;
 }
 
