@@ -70,6 +70,14 @@ impl Crew {
         }
     }
 
+    /// One that goes before all others.
+    pub(super) fn give_first(&self, begun: Option<Begun>) {
+        if let Some(begun) = begun {
+            self.0.board().queue.push_front(begun);
+            self.0.help();
+        }
+    }
+
     /// Takes back what no worker has begun.
     pub(super) fn take_back(&self) -> Vec<Entry> {
         let mut board = self.0.board();

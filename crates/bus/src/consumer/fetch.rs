@@ -5,17 +5,25 @@ use super::judge::{Judge, Verdict, Work};
 use crate::backoff::Backoff;
 use crate::engine::{Delivery, EngineError};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Events that came together, each with the credit that it takes.
-pub(super) type Fetched = (Vec<Judged>, OwnedSemaphorePermit);
+/// Events that came together.
+pub(super) struct Fetched {
+    pub(super) judged: Vec<Judged>,
+    /// One for each.
+    pub(super) credits: OwnedSemaphorePermit,
+    pub(super) ours_until: Instant,
+}
 /// An event, and what there is to do with it.
 pub(super) type Judged = (Delivery, Result<Work, Verdict>);
 
-/// How long one read waits for something new: a stop is noticed that late at the latest.
+/// How long one read waits for something new: a stop is noticed that late at the latest. And no longer than this part of the
+/// time for which what comes is ours, since that counts from when it was asked for.
 const WAIT: Duration = Duration::from_millis(500);
+const WAIT_PART: u32 = 4;
 /// From so many events a second on, reads are a moment apart; looked at so often.
 const STRONG: u128 = 25_000;
 const TOGETHER: Duration = Duration::from_millis(1);
@@ -39,6 +47,7 @@ pub(super) async fn read(
     fetched: mpsc::UnboundedSender<Fetched>,
     stop: CancellationToken,
 ) {
+    let wait = WAIT.min(seat.options.visibility / WAIT_PART);
     let mut failures = 0;
     let mut flow = Flow::new();
     while !stop.is_cancelled() {
@@ -48,16 +57,17 @@ pub(super) async fn read(
         let Some(room) = room(&seat.credits, usize::MAX, &stop).await else {
             return;
         };
+        let ours_until = seat.ours_until();
         // Never dropped half way: what the engine handed out would be lost until it is taken over.
         match seat
             .engine
-            .read(&seat.group, &seat.name, room.num_permits(), WAIT)
+            .read(&seat.group, &seat.name, room.num_permits(), wait)
             .await
         {
             Ok(deliveries) => {
                 failures = 0;
                 flow.note(deliveries.len());
-                hand_over(deliveries, room, &judge, &fetched);
+                hand_over((deliveries, ours_until), room, &judge, &fetched);
             }
             Err(error) => {
                 failures += 1;
@@ -135,6 +145,7 @@ pub(super) async fn take_over(
             return;
         };
         let most = room.num_permits();
+        let ours_until = seat.ours_until();
         match seat
             .engine
             .take_over(&seat.group, &seat.name, seat.options.visibility, most)
@@ -148,7 +159,7 @@ pub(super) async fn take_over(
                         .increment(deliveries.len() as u64);
                     tracing::warn!(group = %seat.group.name, "Took over {} events of a dead consumer", deliveries.len());
                 }
-                hand_over(deliveries, room, &judge, &fetched);
+                hand_over((deliveries, ours_until), room, &judge, &fetched);
             }
             Err(error) => {
                 failures += 1;
@@ -180,7 +191,7 @@ async fn room(
 
 /// Keeps the credits of what came, gives back the others. Nobody may be left to take it: then it is taken over later.
 fn hand_over(
-    deliveries: Vec<Delivery>,
+    (deliveries, ours_until): (Vec<Delivery>, Instant),
     mut room: OwnedSemaphorePermit,
     judge: &Judge,
     fetched: &mpsc::UnboundedSender<Fetched>,
@@ -188,7 +199,7 @@ fn hand_over(
     if deliveries.is_empty() {
         return;
     }
-    let used = room.split(deliveries.len()).unwrap_or_else(|| {
+    let credits = room.split(deliveries.len()).unwrap_or_else(|| {
         // More than was asked for: the engine broke its word, and the surplus goes without credit.
         room.split(room.num_permits())
             .expect("all of a permit can be split off")
@@ -199,7 +210,11 @@ fn hand_over(
         (delivery, judged)
     });
     // The runner outlives both fetchers but for a panic, after which the events are taken over.
-    let _ = fetched.send((judged.collect(), used));
+    let _ = fetched.send(Fetched {
+        judged: judged.collect(),
+        credits,
+        ours_until,
+    });
 }
 
 /// Waits before the next try; `false` when there is none.

@@ -4,6 +4,9 @@
 //! consumer held; the *runner* owns everything in hand, keeps a community's events in order and decides what becomes
 //! of a failure; the *settler* tells the engine in batches. Room is counted in credits: one for each event in hand,
 //! given back when the engine has taken the settlement.
+//!
+//! What is in hand is ours for a time, which every sign of life prolongs. A process that stood still for longer may have lost
+//! it to another, and asks before it begins it.
 
 mod crew;
 mod fetch;
@@ -29,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How a group is consumed.
@@ -268,4 +272,13 @@ struct Seat {
     inherited: Arc<Semaphore>,
     options: ConsumerOptions,
     clock: Clock,
+}
+
+// === impl Seat ===
+
+impl Seat {
+    /// For so long nobody takes over what the engine is asked for now.
+    fn ours_until(&self) -> Instant {
+        Instant::now() + self.options.visibility
+    }
 }

@@ -1,7 +1,7 @@
 //! Everything in hand: whose turn it is, what came of it, what is told to the engine.
 
 use super::crew::Crew;
-use super::fetch::{Fetched, Judged};
+use super::fetch::Fetched;
 use super::judge::{Lane, Verdict, Work, unanswered};
 use super::lanes::Lanes;
 use super::settler::{Settled, Settler};
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 /// An entry that is replayed lies in the inbox, where places are counted anew.
@@ -53,15 +53,36 @@ struct InHand {
     work: Option<Work>,
     state: State,
     credit: Option<OwnedSemaphorePermit>,
+    ours_until: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Waiting,
     Running,
+    /// It was to run, and keeps its lane until it is known whether it still is ours.
+    Asking,
     /// Its settlement is on the way.
     Settling,
     Retrying(DateTime<Utc>),
+}
+
+// === impl InHand ===
+
+impl InHand {
+    fn begin(&mut self, entry: Entry) -> Option<Begun> {
+        let work = self.work.as_ref()?;
+        self.state = State::Running;
+        Some(Begun {
+            entry,
+            envelope: Arc::clone(&self.delivery.envelope),
+            attempt: work.attempt,
+            again: work.attempt > 1 || self.delivery.deliveries > 1,
+            suspect: unanswered(&self.delivery) > 1,
+            wanted: work.wanted,
+            ours_until: self.ours_until,
+        })
+    }
 }
 
 // === impl Runner ===
@@ -110,14 +131,14 @@ impl Runner {
             if stop.is_cancelled() && !self.stopping {
                 self.stopping = true;
                 self.take_back();
-                end.as_mut().reset(tokio::time::Instant::now() + *grace.borrow());
+                end.as_mut().reset(Instant::now() + *grace.borrow());
             }
             self.start_what_may_run();
             let next_due = self.due.first_key_value().map(|((due, _), ())| *due);
             let clock = &self.seat.clock;
             tokio::select! {
                 fetched = arriving.recv(), if open => match fetched {
-                    Some((judged, credits)) => self.take(judged, credits),
+                    Some(fetched) => self.take(fetched),
                     None => {
                         open = false;
                         self.hand_back();
@@ -148,12 +169,20 @@ impl Runner {
         }
     }
 
-    fn take(&mut self, judged: Vec<Judged>, mut credits: OwnedSemaphorePermit) {
+    fn take(
+        &mut self,
+        Fetched {
+            judged,
+            mut credits,
+            ours_until,
+        }: Fetched,
+    ) {
         for (delivery, judged) in judged {
             let credit = credits.split(1);
             let entry = (delivery.entry, delivery.inbox);
             // Handed out to us although we hold it: what is under way settles it.
-            if self.hand.contains_key(&entry) {
+            if let Some(held) = self.hand.get_mut(&entry) {
+                held.ours_until = ours_until;
                 continue;
             }
             let (work, settlement) = match judged {
@@ -170,6 +199,7 @@ impl Runner {
                     work,
                     state: State::Settling,
                     credit,
+                    ours_until,
                 },
             );
             match (settlement, due) {
@@ -219,27 +249,12 @@ impl Runner {
             && let Some((lane, entry)) = self.lanes.next()
         {
             match self.hand.get_mut(&entry) {
-                Some(InHand {
-                    delivery,
-                    work: Some(work),
-                    state,
-                    ..
-                }) if *state == State::Waiting => {
-                    *state = State::Running;
-                    begun.push(Begun {
-                        entry,
-                        envelope: Arc::clone(&delivery.envelope),
-                        attempt: work.attempt,
-                        again: work.attempt > 1 || delivery.deliveries > 1,
-                        suspect: unanswered(delivery) > 1,
-                        wanted: work.wanted,
-                    });
-                    self.running += 1;
-                }
+                Some(held) if held.state == State::Waiting => begun.extend(held.begin(entry)),
                 // Lost to another consumer while it waited.
                 _ => self.lanes.done(&lane),
             }
         }
+        self.running += begun.len();
         self.crew.give(begun);
     }
 
@@ -258,17 +273,20 @@ impl Runner {
         let Some(InHand { work: Some(work), .. }) = self.hand.get_mut(&entry) else {
             return;
         };
+        let ended = match ended {
+            Ok(ended) => Ok(ended),
+            Err(NotShown::Unsure) => return self.make_sure(entry),
+            Err(NotShown::Undecodable(error)) => Err((DeadReason::Undecodable, chain(&error))),
+            Err(NotShown::Poison(times)) => Err((
+                DeadReason::Poison,
+                format!("begun {times} times without an answer"),
+            )),
+        };
         let Ended { happened, outcomes } = match ended {
             Ok(ended) => ended,
-            Err(why) => {
+            Err((reason, error)) => {
                 self.lanes.done(&work.lane);
-                let dead = match why {
-                    NotShown::Undecodable(error) => self.dead(DeadReason::Undecodable, chain(&error)),
-                    NotShown::Poison(times) => self.dead(
-                        DeadReason::Poison,
-                        format!("begun {times} times without an answer"),
-                    ),
-                };
+                let dead = self.dead(reason, error);
                 return self.settle(entry, dead);
             }
         };
@@ -316,6 +334,32 @@ impl Runner {
         self.settle(entry, settlement);
     }
 
+    /// It is begun once it is known that no other has it.
+    fn make_sure(&mut self, entry: Entry) {
+        let Some(held) = self.hand.get_mut(&entry) else {
+            return;
+        };
+        if self.stopping {
+            held.state = State::Waiting;
+            if self.fetched_all {
+                self.hand_back();
+            }
+        } else if held.ours_until > Instant::now() {
+            // Known since it was handed to the crew.
+            self.begin_again(entry);
+        } else {
+            held.state = State::Asking;
+            let _ = self.settler.send((held.delivery.clone(), Settlement::Renew));
+        }
+    }
+
+    /// Before all others: it had its turn.
+    fn begin_again(&mut self, entry: Entry) {
+        let begun = self.hand.get_mut(&entry).and_then(|held| held.begin(entry));
+        self.running += usize::from(begun.is_some());
+        self.crew.give_first(begun);
+    }
+
     fn dead(&self, reason: DeadReason, error: String) -> Settlement {
         metrics::counter!("lockdown_bus_dead_total", "group" => self.seat.group.name.to_string())
             .increment(1);
@@ -344,6 +388,7 @@ impl Runner {
             delivery,
             settlement,
             ours,
+            ours_until,
         }: Settled,
     ) {
         let entry = (delivery.entry, delivery.inbox);
@@ -363,13 +408,21 @@ impl Runner {
                         false
                     }
                     Some(State::Running) => !self.crew.take_one_back(entry),
-                    state => state != Some(State::Waiting),
+                    state => !matches!(state, Some(State::Waiting | State::Asking)),
                 };
                 if !begun {
                     self.forget(entry);
                 }
             }
-            Settlement::Renew => {}
+            Settlement::Renew => {
+                let Some(held) = self.hand.get_mut(&entry) else {
+                    return;
+                };
+                held.ours_until = ours_until;
+                if held.state == State::Asking {
+                    self.make_sure(entry);
+                }
+            }
         }
     }
 
@@ -378,8 +431,8 @@ impl Runner {
         let Some(held) = self.hand.remove(&entry) else {
             return;
         };
-        if let (State::Running, Some(work)) = (held.state, held.work) {
-            self.running -= 1;
+        if let (State::Running | State::Asking, Some(work)) = (held.state, held.work) {
+            self.running -= usize::from(held.state == State::Running);
             self.lanes.done(&work.lane);
         }
     }
@@ -411,7 +464,7 @@ impl Runner {
         self.fetched_all = true;
         self.due.clear();
         self.lanes.drain();
-        let idle = |held: &InHand| matches!(held.state, State::Waiting | State::Retrying(_));
+        let idle = |held: &InHand| matches!(held.state, State::Waiting | State::Asking | State::Retrying(_));
         let entries: Vec<Entry> = self
             .hand
             .iter()

@@ -6,6 +6,7 @@ use crate::engine::{Delivery, EngineError, Settlement};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// The largest batch; with how many one goes out, and what else is there by then with it; how long the first waits for
 /// company.
@@ -22,6 +23,8 @@ pub(super) struct Settled {
     pub(super) delivery: Delivery,
     pub(super) settlement: Settlement,
     pub(super) ours: bool,
+    /// Until when, where it was prolonged.
+    pub(super) ours_until: Instant,
 }
 
 pub(super) type Settler = mpsc::UnboundedSender<(Delivery, Settlement)>;
@@ -67,7 +70,7 @@ async fn run(
         {
             batch.push(next);
         }
-        let Some(ours) = settle(&seat, &batch).await else {
+        let Some((ours, ours_until)) = settle(&seat, &batch).await else {
             return;
         };
         for ((delivery, settlement), ours) in batch.into_iter().zip(ours) {
@@ -76,17 +79,19 @@ async fn run(
                 delivery,
                 settlement,
                 ours,
+                ours_until,
             });
         }
     }
 }
 
 /// Settles a batch, as often as it takes; `None` when the engine is closed.
-async fn settle(seat: &Seat, batch: &[(Delivery, Settlement)]) -> Option<Vec<bool>> {
+async fn settle(seat: &Seat, batch: &[(Delivery, Settlement)]) -> Option<(Vec<bool>, Instant)> {
     let mut failures = 0;
     loop {
+        let ours_until = seat.ours_until();
         match seat.engine.settle(&seat.group, &seat.name, batch).await {
-            Ok(ours) => return Some(ours),
+            Ok(ours) => return Some((ours, ours_until)),
             Err(EngineError::Closed) => return None,
             Err(error) => {
                 failures += 1;

@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 use std::iter::Chain;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{option, vec};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 /// Some of a group's handlers.
@@ -31,6 +32,8 @@ pub(super) enum NotShown {
     Undecodable(DecodeError),
     /// Begun so often, it never ended.
     Poison(u64),
+    /// It may be another's by now.
+    Unsure,
 }
 
 pub(super) struct Ended {
@@ -59,6 +62,7 @@ pub(super) struct Begun {
     /// It was handed out before without an answer.
     pub(super) suspect: bool,
     pub(super) wanted: Wanted,
+    pub(super) ours_until: Instant,
 }
 
 /// How long handlers take, each with its own labels: looked up once, not for every event.
@@ -105,6 +109,12 @@ impl Wanted {
 /// Runs an event's handlers, under observation where it is suspected of killing the process.
 pub(super) async fn run(seat: &Seat, handlers: &[Handler], begun: Begun) -> Finished {
     let entry = begun.entry;
+    if Instant::now() >= begun.ours_until {
+        return Finished {
+            entry,
+            ended: Err(NotShown::Unsure),
+        };
+    }
     if !begun.suspect {
         let ended = show(handlers, begun, seat.options.patience).await;
         return Finished { entry, ended };

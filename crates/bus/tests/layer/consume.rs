@@ -496,6 +496,41 @@ pub(crate) async fn what_another_took_over_is_not_begun_any_more(fixture: &impl 
     assert_eq!(begun.count(), 1, "{:?}", begun.all());
 }
 
+pub(crate) async fn who_stood_still_asks_before_the_next_is_begun(fixture: &impl Fixture) {
+    let log = Faulty::over(fixture).await;
+    publish(&log, 1, 0..1).await;
+    publish(&log, 2, 0..1).await;
+    let (begun, handled) = (Seen::default(), Seen::default());
+    let (go, gate) = std::sync::mpsc::channel::<()>();
+    let (noting, ending, gate) = (begun.clone(), handled.clone(), Mutex::new(gate));
+    // It holds up the only thread, and with it whatever else its process would do.
+    let handler = Handler::new("stands still", LEFT, move |received| {
+        noting.note(told(&received.event));
+        let _ = gate.lock().unwrap().recv();
+        ending.note(told(&received.event));
+        async { Ok(()) }
+    });
+    let process = Process::start();
+    let still = process.consumer(fixture, handler).await;
+    until("one runs", || async { begun.count() == 1 }).await;
+    let others = Seen::default();
+    let other = consumer(&log, vec![others.handler()], quick()).await;
+    until("another has both", || async { others.count() == 2 }).await;
+    go.send(()).unwrap();
+    until("the first is through", || async { handled.count() == 1 }).await;
+    drop(go);
+    other.stop(GRACE).await;
+    // Neither community waits for what it lost.
+    publish(&log, 1, 1..2).await;
+    publish(&log, 2, 1..2).await;
+    until("it goes on", || async { handled.count() == 3 }).await;
+    process.kill();
+    drop(still);
+    let mut begun = begun.all();
+    begun.retain(|(_, number)| *number == 0);
+    assert_eq!(begun.len(), 1, "{begun:?}");
+}
+
 pub(crate) async fn what_runs_ends_with_the_engine(fixture: &impl Fixture) {
     let log = Faulty::over(fixture).await;
     publish(&log, 1, 0..1).await;

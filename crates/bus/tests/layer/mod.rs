@@ -34,6 +34,7 @@ macro_rules! layer {
             consume: what_does_not_end_within_the_grace_goes_to_another;
             consume: no_more_is_in_hand_than_there_is_room_for;
             consume: what_another_took_over_is_not_begun_any_more;
+            consume: who_stood_still_asks_before_the_next_is_begun;
             consume: what_runs_ends_with_the_engine;
             consume: a_handler_that_is_stuck_holds_up_its_own_community_only;
             consume: an_event_that_ends_its_process_again_and_again_is_poison;
