@@ -99,11 +99,11 @@ impl Door {
         kept.map_err(engine)
     }
 
-    pub(super) async fn drop(&self, challenge: &Challenge) -> Result<(), String> {
+    /// Says whether it still stood so.
+    pub(super) async fn drop(&self, challenge: &Challenge) -> Result<bool, String> {
         let name = name(&challenge.guild, &challenge.user);
         self.due.cancel(&name).await.map_err(engine)?;
-        self.due.strike(&name, &challenge.text()).await.map_err(engine)?;
-        Ok(())
+        self.due.strike(&name, &challenge.text()).await.map_err(engine)
     }
 
     /// Decides a challenge that is open; says whether it was.
@@ -132,14 +132,17 @@ impl Door {
 
     /// What is asked of somebody is of no use any more, since they went.
     pub(super) async fn drop_challenge(&self, guild: &GuildId, user: &UserId) -> Result<(), String> {
-        match self.kept(guild, user).await? {
-            Some(kept) if !kept.asks && kept.state == State::Open => {
-                self.drop(&kept).await?;
+        // Tried again where it was noted meanwhile at which message they are asked.
+        while let Some(kept) = self.kept(guild, user).await?
+            && !kept.asks
+            && kept.state == State::Open
+        {
+            if self.drop(&kept).await? {
                 self.tidy(&kept);
-                Ok(())
+                break;
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     /// Asks somebody who came; says whether they are asked.
